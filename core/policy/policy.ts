@@ -1,0 +1,91 @@
+import type { Address } from '../net/address.ts'
+import type { PortRange } from '../net/port.ts'
+import type { Prefix } from '../net/prefix.ts'
+import type { TransportProtocol } from '../net/protocol.ts'
+
+/** What people want, as written in `portcullis.yaml`, parsed and with every name resolved to the thing it names. */
+export interface Policy {
+  readonly hosts: readonly Host[]
+  readonly zones: readonly Zone[]
+  readonly services: readonly Service[]
+  readonly needs: readonly Need[]
+  readonly defaults: Defaults
+}
+
+export type Tier = 'core' | 'standard'
+
+export interface Host {
+  readonly name: string
+  /** At least one; the addresses that clients use and that the outside is probed on. */
+  readonly addresses: readonly Address[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly tier: Tier
+  readonly transport: Transport
+}
+
+/** How the controller reaches a host to run `portcullis-host` there. */
+export type Transport =
+  | { readonly kind: 'local' }
+  | { readonly kind: 'netns'; readonly namespace: string }
+  | {
+      readonly kind: 'ssh'
+      /** A name or address that ssh(1) understands; its own configuration (jump hosts, keys) applies. */
+      readonly destination: string
+      readonly port: number
+      readonly user?: string
+      readonly identityFile?: string
+      readonly knownHostsFile?: string
+      readonly jump?: string
+      readonly sudo: boolean
+    }
+
+export interface Zone {
+  readonly name: string
+  /** Aggregated: sorted, no overlaps. */
+  readonly prefixes: readonly Prefix[]
+}
+
+export interface Service {
+  readonly name: string
+  readonly title: string
+  readonly ports: readonly ServicePort[]
+}
+
+export interface ServicePort {
+  readonly protocol: TransportProtocol
+  readonly ports: PortRange
+}
+
+/** A service's owned claim on an endpoint. */
+export interface Need {
+  /** Unique in the policy; written, or derived from selector, service and source. */
+  readonly id: string
+  /** Names of the selected hosts, sorted; never empty. */
+  readonly hosts: readonly string[]
+  readonly service: Service
+  /** Aggregated. 0.0.0.0/0 and ::/0 where the need says `any`. */
+  readonly from: readonly Prefix[]
+  /** How the sources were written: zone names, or prefixes in text. */
+  readonly fromText: readonly string[]
+  readonly owner: string
+  readonly because: string
+  /** ISO date; the day on which someone must look again. */
+  readonly review: string
+  readonly schedule?: string
+  /** Its interruption for longer than the outage limit puts a rollout back. */
+  readonly critical: boolean
+}
+
+export interface Defaults {
+  readonly mode: Mode
+  readonly refusal: Refusal
+  /** Whether ICMP and ICMPv6 echo requests are answered. */
+  readonly ping: boolean
+  /** Sources from which the controller manages hosts; they reach `managementPorts` on every host whatever else a policy says. */
+  readonly managementFrom: readonly Prefix[]
+  readonly managementPorts: readonly PortRange[]
+}
+
+/** `observe` counts what `enforce` would deny, and lets it pass. */
+export type Mode = 'observe' | 'enforce'
+export type Refusal = 'drop' | 'reject'
