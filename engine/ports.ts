@@ -4,10 +4,19 @@ import type { Host } from '@portcullis/core/policy/policy.ts'
 
 /** The doors through which the engine sees the world. Adapters implement them; `app/main.ts` wires them; `sim` fakes them. */
 
+/** What the engine needs of the platform's AbortSignal, which has exactly this shape. */
+export interface Cancellation {
+  readonly aborted: boolean
+  readonly reason: unknown
+  throwIfAborted(): void
+  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
 export interface Clock {
   now(): Instant
   /** Resolves after the given time, or rejects with the signal's reason. */
-  sleep(durationMs: number, signal?: AbortSignal): Promise<void>
+  sleep(durationMs: number, signal?: Cancellation): Promise<void>
 }
 
 export interface Random {
@@ -40,7 +49,7 @@ export interface HostCall {
   /** The verb's standard input, UTF-8. */
   readonly input?: string
   readonly timeoutMs: number
-  readonly signal?: AbortSignal
+  readonly signal?: Cancellation
 }
 
 export interface HostReply {
@@ -59,15 +68,15 @@ export interface HostLink {
 }
 
 export interface Hosts {
-  connect(host: Host, signal?: AbortSignal): Promise<Result<HostLink>>
+  connect(host: Host, signal?: Cancellation): Promise<Result<HostLink>>
   /** Puts `portcullis-host` of this version on the host, and its boot unit where there is systemd. */
-  install(host: Host, signal?: AbortSignal): Promise<Result<{ readonly path: string; readonly version: string }>>
+  install(host: Host, signal?: Cancellation): Promise<Result<{ readonly path: string; readonly version: string }>>
   close(): Promise<void>
 }
 
 /** One probe of one endpoint from where the controller (or a named vantage) stands. */
 export interface Probe {
-  connect(target: ProbeTarget, signal?: AbortSignal): Promise<ProbeOutcome>
+  connect(target: ProbeTarget, signal?: Cancellation): Promise<ProbeOutcome>
 }
 
 export interface ProbeTarget {
