@@ -1,0 +1,102 @@
+import type { Text } from '../fault/fault.ts'
+import type { Instant } from '../inventory/observation.ts'
+import type { TransportProtocol } from '../net/protocol.ts'
+import type { IntentText } from './intentText.ts'
+
+/**
+ * A sealed change: what it does to every host, decided once and never changed. Execution has no choices left.
+ * It holds plain JSON values only, so that its canonical text, and with it its id, is the same everywhere.
+ */
+export interface ChangePlan {
+  readonly format: 1
+  /** SHA-256 in hex of the canonical JSON of every other field. */
+  readonly id: string
+  /** The plan that was newest when this one was made; absent for the first. */
+  readonly parent?: string
+  readonly created: Instant
+  /** SHA-256 in hex of the policy file's text. */
+  readonly policy: string
+  /** `change` follows the policy; `rollback` brings an earlier intent back as a new generation. */
+  readonly cause: PlanCause
+  /** Sorted by host name; only hosts that this plan changes. */
+  readonly hosts: readonly HostPlan[]
+  /** Hosts whose live ruleset already is the intent, sorted. */
+  readonly unchanged: readonly string[]
+}
+
+export type PlanCause =
+  | { readonly kind: 'change' }
+  | { readonly kind: 'rollback'; readonly of: string; readonly to: readonly { readonly host: string; readonly generation: number }[] }
+
+export interface HostPlan {
+  readonly host: string
+  /** The generation that the host had confirmed when the plan was made; 0 where there was none. The host must still have it. */
+  readonly baseGeneration: number
+  /** Always `baseGeneration + 1`: whoever comes later loses and has to plan again. */
+  readonly generation: number
+  /** SHA-256 in hex of the rendered ruleset's text. */
+  readonly rulesetDigest: string
+  /** How the rendered text compares with the intent. A counterexample is never sealed. */
+  readonly verification: Verification
+  readonly intent: IntentText
+  readonly changes: readonly EndpointChange[]
+  readonly needs: readonly NeedReport[]
+  readonly flows: readonly AffectedFlow[]
+  readonly evidence: Evidence
+  readonly findings: readonly Finding[]
+}
+
+export interface Verification {
+  readonly kind: 'equal'
+  /** What compared the two: the packet-space engine, for instance. */
+  readonly by: string
+}
+
+/** What happens to one endpoint that something listens on, or that a grant opens. */
+export interface EndpointChange {
+  readonly kind: 'closes' | 'narrows' | 'opens' | 'widens' | 'moves' | 'stays'
+  readonly protocol: TransportProtocol
+  /** `443` or `60000-61000`. */
+  readonly ports: string
+  /** `process`, `process (unit)` or what a published port hands on to; absent when nothing listens. */
+  readonly listener?: string
+  /** Sources that reach it before and after, aggregated; both families' `0.0.0.0/0` and `::/0` for anyone. */
+  readonly before: readonly string[]
+  readonly after: readonly string[]
+  readonly needs: readonly string[]
+}
+
+export interface NeedReport {
+  readonly need: string
+  readonly state: 'served' | 'partly' | 'unserved'
+  /** Ports of the need on this host that nothing listens on: `tcp/443`. */
+  readonly silentPorts: readonly string[]
+}
+
+/** A connection that is up now and that the plan would no longer let in. */
+export interface AffectedFlow {
+  readonly source: string
+  readonly protocol: TransportProtocol
+  readonly port: number
+  readonly connections: number
+  readonly since?: Instant
+  readonly lastSeen: Instant
+}
+
+export interface Evidence {
+  /** When the host's facts were read, on the controller's clock. */
+  readonly factsAt: Instant
+  /** Observations that sensors say they lost. */
+  readonly lost: number
+  readonly because: readonly string[]
+}
+
+/** What a guard found. `veto` forbids the change, `warn` asks for a look. */
+export interface Finding {
+  /** Stable, upper snake case. */
+  readonly guard: string
+  readonly level: 'veto' | 'warn'
+  readonly host?: string
+  readonly because: Text
+  readonly until?: Text
+}
