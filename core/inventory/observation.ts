@@ -13,8 +13,17 @@ export interface Endpoint {
   readonly port: number
 }
 
-/** One sensor's dated claim. Sensors never decide; they say what they saw and how. */
-export type Observation = ListenerObservation | FlowObservation | ScanObservation | PublishedObservation | EvidenceObservation
+/**
+ * One sensor's dated claim. Sensors never decide; they say what they saw and how.
+ * All claims of one reading carry the same `at`, so that what a later reading no longer shows is known to be gone.
+ */
+export type Observation =
+  | ListenerObservation
+  | FlowObservation
+  | ScanObservation
+  | PublishedObservation
+  | ReadingObservation
+  | EvidenceObservation
 
 interface Claim {
   readonly host: string
@@ -31,7 +40,11 @@ export interface ListenerObservation extends Claim {
   readonly port: number
   readonly process?: string
   readonly unit?: string
+  /** The systemd socket unit that holds the socket for `unit`. */
+  readonly activatedBy?: string
   readonly user?: string
+  /** The only interface that the socket accepts from. */
+  readonly interface?: string
   /** Bound to loopback only: not an exposure. */
   readonly isLoopback: boolean
   /** Inside net.ipv4.ip_local_port_range: probably another port after a restart. */
@@ -55,11 +68,21 @@ export interface FlowObservation extends Claim {
   readonly port: number
   readonly connections: number
   readonly bytes?: number
+  /** How `connections` of repeated readings add up; `events` where it is absent. */
+  readonly tally?: Tally
+  /** The host's side answered: the endpoint was reachable for this source. */
+  readonly isAnswered?: boolean
   readonly firstSeen?: Instant
   readonly lastSeen: Instant
   /** What the gate did, or in observe mode would have done. */
   readonly verdict: 'accepted' | 'denied'
 }
+
+/**
+ * `running`: a counter that only grows until it starts again from zero; `snapshot`: how many are alive at that moment;
+ * `events`: newly seen since the reading before.
+ */
+export type Tally = 'running' | 'snapshot' | 'events'
 
 /** What a probe from a place outside found. */
 export interface ScanObservation extends Claim {
@@ -73,9 +96,16 @@ export interface ScanObservation extends Claim {
   readonly service?: string
 }
 
+/** The sensor read all of one aspect of the host at that time: what it does not show was not there. Without one, absence is unknown. */
+export interface ReadingObservation extends Claim {
+  readonly kind: 'reading'
+  readonly covers: 'listeners' | 'published' | 'flows'
+}
+
 /** What a sensor could not see: lost evidence is counted and shown. */
 export interface EvidenceObservation extends Claim {
   readonly kind: 'evidence'
+  /** Connections, lines or rules that are missing; a running total of the sensor. */
   readonly lost: number
   readonly because: string
 }
