@@ -22,6 +22,8 @@ export interface ChangePlan {
   readonly hosts: readonly HostPlan[]
   /** Hosts whose live ruleset already is the intent, sorted. */
   readonly unchanged: readonly string[]
+  /** What guards found about the fleet as a whole. */
+  readonly findings: readonly Finding[]
 }
 
 export type PlanCause =
@@ -32,7 +34,7 @@ export interface HostPlan {
   readonly host: string
   /** The generation that the host had confirmed when the plan was made; 0 where there was none. The host must still have it. */
   readonly baseGeneration: number
-  /** Always `baseGeneration + 1`: whoever comes later loses and has to plan again. */
+  /** One more than the newest that the host or the store knows: whoever comes later loses and has to plan again. */
   readonly generation: number
   /** SHA-256 in hex of the rendered ruleset's text. */
   readonly rulesetDigest: string
@@ -52,7 +54,10 @@ export interface Verification {
   readonly by: string
 }
 
-/** What happens to one endpoint that something listens on, or that a grant opens. */
+/**
+ * What the intent does to one endpoint that something listens on, or that a grant opens. In observe mode it is what
+ * enforcing it would do: nothing is denied then.
+ */
 export interface EndpointChange {
   readonly kind: 'closes' | 'narrows' | 'opens' | 'widens' | 'moves' | 'stays'
   readonly protocol: TransportProtocol
@@ -73,8 +78,10 @@ export interface NeedReport {
   readonly silentPorts: readonly string[]
 }
 
-/** A connection that is up now and that the plan would no longer let in. */
+/** A client that connects today and that the plan would no longer let in. */
 export interface AffectedFlow {
+  /** Up when the facts were read; else seen by the counters since the evidence begins. */
+  readonly isLive: boolean
   readonly source: string
   readonly protocol: TransportProtocol
   readonly port: number

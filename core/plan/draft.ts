@@ -1,0 +1,232 @@
+import type { FlowObservation, Instant, ListenerObservation, Observation, PublishedObservation } from '../inventory/observation.ts'
+import { formatAddress, type Address, type Family } from '../net/address.ts'
+import { formatPortRange, singlePort, type PortRange } from '../net/port.ts'
+import { formatPrefix } from '../net/prefix.ts'
+import type { TransportProtocol } from '../net/protocol.ts'
+import type { Intent } from '../policy/intent.ts'
+import { writeIntent } from './intentText.ts'
+import type { AffectedFlow, EndpointChange, Evidence, HostPlan, NeedReport } from './plan.ts'
+import { compareSources, grantedTo, grantsOn, hasSource, reachOf, type Sources } from './sources.ts'
+
+/** What is known of a host at the moment of planning. */
+export interface LiveHost {
+  readonly host: string
+  /** 0 where the host has confirmed nothing yet. */
+  readonly confirmedGeneration: number
+  /** The intent of that generation; absent where there is none, or where another controller's is live. */
+  readonly intent?: Intent
+  readonly factsAt: Instant
+  /** Host's clock minus the controller's. */
+  readonly clockSkewMs?: number
+  /** Listeners, published ports, flows and lost evidence: those of the facts, and flows that the store remembers. */
+  readonly observations: readonly Observation[]
+  /** Where the controller's own connection comes from and which port it uses, as the host sees it. */
+  readonly controller?: ControllerPath
+  /** Needs that a table which is not ours refuses. */
+  readonly foreignRefusals: readonly ForeignRefusal[]
+}
+
+export interface ControllerPath {
+  readonly source: Address
+  readonly port: number
+}
+
+export interface ForeignRefusal {
+  readonly table: string
+  readonly protocol: TransportProtocol
+  readonly ports: PortRange
+  readonly needs: readonly string[]
+}
+
+export type HostDraft = Omit<HostPlan, 'rulesetDigest' | 'verification' | 'findings'>
+
+/** Intent minus live, for one host: what it does to each endpoint, each need and each client. */
+export function draftHost(intent: Intent, live: LiveHost): HostDraft {
+  return {
+    host: intent.host,
+    baseGeneration: live.confirmedGeneration,
+    generation: intent.generation,
+    intent: writeIntent(intent),
+    changes: changesOf(intent, live),
+    needs: needReports(intent, live),
+    flows: affectedFlows(intent, live),
+    evidence: evidenceOf(live),
+  }
+}
+
+/** True where the plan has nothing to do on the host. */
+export const isUnchanged = (intent: Intent, live: LiveHost): boolean =>
+  live.intent !== undefined &&
+  JSON.stringify(writeIntent({ ...intent, generation: 0 })) === JSON.stringify(writeIntent({ ...live.intent, generation: 0 }))
+
+/** A port, or a published range, with everything that answers on it. */
+interface Door {
+  readonly protocol: TransportProtocol
+  readonly ports: PortRange
+  readonly families: ReadonlySet<Family>
+  readonly names: readonly string[]
+}
+
+function changesOf(intent: Intent, live: LiveHost): EndpointChange[] {
+  const doors = doorsOf(live.observations)
+  const edges = edgesOf(intent, live)
+  const listening = doors.flatMap((door) => splitAt(door, edges)).map((door) => changeOf(door, intent, live))
+  const silent = silentDoors(intent, live, doors)
+    .flatMap((door) => splitAt(door, edges))
+    .map((door) => changeOf(door, intent, live))
+    .filter((change) => change.kind !== 'stays')
+  return [...listening, ...silent].toSorted(
+    (a, b) => compareText(a.protocol, b.protocol) || Number.parseInt(a.ports, 10) - Number.parseInt(b.ports, 10),
+  )
+}
+
+/** First ports of the pieces that every range has to be cut into, so that one grant covers all of a piece or none of it. */
+function edgesOf(intent: Intent, live: LiveHost): readonly number[] {
+  const grants = [...intent.management, ...intent.grants, ...(live.intent?.management ?? []), ...(live.intent?.grants ?? [])]
+  return [...new Set(grants.flatMap((grant) => [grant.ports.first, grant.ports.last + 1]))].toSorted((a, b) => a - b)
+}
+
+function splitAt(door: Door, edges: readonly number[]): Door[] {
+  const starts = [door.ports.first, ...edges.filter((edge) => edge > door.ports.first && edge <= door.ports.last)]
+  return starts.map((first, index) => ({ ...door, ports: { first, last: (starts[index + 1] ?? door.ports.last + 1) - 1 } }))
+}
+
+function changeOf(door: Door, intent: Intent, live: LiveHost): EndpointChange {
+  const reached = (sources: Sources): Sources => sources.filter((prefix) => door.families.has(prefix.family))
+  const before = reached(door.names.length === 0 && !live.intent ? [] : reachOf(live.intent, door.protocol, door.ports.first))
+  const after = reached(grantedTo(intent, door.protocol, door.ports.first))
+  const listener = door.names.join(', ')
+  return {
+    kind: compareSources(before, after),
+    protocol: door.protocol,
+    ports: formatPortRange(door.ports),
+    ...(listener === '' ? {} : { listener }),
+    before: before.map(formatPrefix),
+    after: after.map(formatPrefix),
+    needs: [...new Set(grantsOn(intent, door.protocol, door.ports.first).flatMap((grant) => grant.needs))].toSorted(),
+  }
+}
+
+function doorsOf(observations: readonly Observation[]): Door[] {
+  const doors = new Map<string, Door>()
+  for (const seen of observations) {
+    const door = seen.kind === 'listener' ? listenerDoor(seen) : seen.kind === 'published' ? publishedDoor(seen) : undefined
+    if (!door) continue
+    const key = `${door.protocol}/${formatPortRange(door.ports)}`
+    const known = doors.get(key)
+    doors.set(key, known ? joinDoors(known, door) : door)
+  }
+  return [...doors.values()]
+}
+
+function listenerDoor(listener: ListenerObservation): Door | undefined {
+  if (listener.isLoopback) return undefined
+  const name = listener.process ?? '?'
+  return {
+    protocol: listener.protocol,
+    ports: singlePort(listener.port),
+    families: familiesOf(listener.address),
+    names: [listener.unit === undefined ? name : `${name} (${listener.unit})`],
+  }
+}
+
+const publishedDoor = (published: PublishedObservation): Door => ({
+  protocol: published.protocol,
+  ports: published.ports,
+  families: published.address ? new Set([published.address.family]) : new Set([4, 6]),
+  names: [`→ ${published.target}`],
+})
+
+/** A socket on `::` takes IPv4 too, unless IPV6_V6ONLY is set (ipv6(7)), which only the host knows: both are assumed. */
+const familiesOf = (address: Address): ReadonlySet<Family> =>
+  new Set<Family>(address.family === 6 && address.value === 0n ? [4, 6] : [address.family])
+
+const joinDoors = (a: Door, b: Door): Door => ({
+  ...a,
+  families: new Set([...a.families, ...b.families]),
+  names: [...new Set([...a.names, ...b.names])].toSorted(),
+})
+
+/** Port ranges that the old or the new intent grants and that nothing listens on. */
+function silentDoors(intent: Intent, live: LiveHost, doors: readonly Door[]): Door[] {
+  const silent = new Map<string, Door>()
+  for (const grant of [...intent.management, ...intent.grants, ...(live.intent?.management ?? []), ...(live.intent?.grants ?? [])]) {
+    if (isHeard(grant.protocol, grant.ports, doors)) continue
+    const door = { protocol: grant.protocol, ports: grant.ports, families: new Set<Family>([4, 6]), names: [] }
+    silent.set(`${grant.protocol}/${formatPortRange(grant.ports)}`, door)
+  }
+  return [...silent.values()]
+}
+
+const isHeard = (protocol: TransportProtocol, ports: PortRange, doors: readonly Door[]): boolean =>
+  doors.some((door) => door.protocol === protocol && door.ports.first <= ports.last && ports.first <= door.ports.last)
+
+function needReports(intent: Intent, live: LiveHost): NeedReport[] {
+  const doors = doorsOf(live.observations)
+  const portsOfNeed = new Map<string, Map<string, boolean>>()
+  for (const grant of intent.grants) {
+    const ports = `${grant.protocol}/${formatPortRange(grant.ports)}`
+    for (const need of grant.needs) {
+      const known = portsOfNeed.get(need) ?? new Map<string, boolean>()
+      portsOfNeed.set(need, known.set(ports, isHeard(grant.protocol, grant.ports, doors)))
+    }
+  }
+  return [...portsOfNeed].toSorted(([a], [b]) => compareText(a, b)).map(([need, ports]) => needReport(need, ports))
+}
+
+function needReport(need: string, ports: ReadonlyMap<string, boolean>): NeedReport {
+  const silentPorts = [...ports].filter(([, heard]) => !heard).map(([name]) => name)
+  const state = silentPorts.length === 0 ? 'served' : silentPorts.length === ports.size ? 'unserved' : 'partly'
+  return { need, state, silentPorts }
+}
+
+function affectedFlows(intent: Intent, live: LiveHost): AffectedFlow[] {
+  const flows = new Map<string, AffectedFlow>()
+  for (const flow of live.observations) {
+    if (flow.kind !== 'flow' || !loses(flow, intent, live)) continue
+    const key = `${flow.protocol}/${flow.port}/${formatAddress(flow.source)}`
+    flows.set(key, joinFlows(flows.get(key), affected(flow, live)))
+  }
+  return [...flows.values()].toSorted(
+    (a, b) => Number(b.isLive) - Number(a.isLive) || b.lastSeen - a.lastSeen || a.port - b.port || compareText(a.source, b.source),
+  )
+}
+
+/** Let in until now and no longer: a flow that was refused before loses nothing. */
+const loses = (flow: FlowObservation, intent: Intent, live: LiveHost): boolean =>
+  hasSource(reachOf(live.intent, flow.protocol, flow.port), flow.source) &&
+  !hasSource(grantedTo(intent, flow.protocol, flow.port), flow.source)
+
+const affected = (flow: FlowObservation, live: LiveHost): AffectedFlow => ({
+  isLive: flow.tally === 'snapshot' && flow.at >= live.factsAt,
+  source: formatAddress(flow.source),
+  protocol: flow.protocol,
+  port: flow.port,
+  connections: flow.connections,
+  ...(flow.firstSeen === undefined ? {} : { since: flow.firstSeen }),
+  lastSeen: flow.lastSeen,
+})
+
+/** Two sensors see the same connections, so the larger count is the better one and adding them would invent some. */
+function joinFlows(a: AffectedFlow | undefined, b: AffectedFlow): AffectedFlow {
+  if (!a) return b
+  const since = Math.min(a.since ?? Number.POSITIVE_INFINITY, b.since ?? Number.POSITIVE_INFINITY)
+  return {
+    ...b,
+    isLive: a.isLive || b.isLive,
+    connections: Math.max(a.connections, b.connections),
+    ...(Number.isFinite(since) ? { since } : {}),
+    lastSeen: Math.max(a.lastSeen, b.lastSeen),
+  }
+}
+
+function evidenceOf(live: LiveHost): Evidence {
+  const lost = live.observations.filter((seen) => seen.kind === 'evidence')
+  return {
+    factsAt: live.factsAt,
+    lost: lost.reduce((sum, seen) => sum + seen.lost, 0),
+    because: [...new Set(lost.map((seen) => `${seen.sensor}: ${seen.because}`))].toSorted(),
+  }
+}
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
