@@ -68,15 +68,22 @@ export interface HostLink {
 }
 
 export interface Hosts {
-  connect(host: Host, signal?: Cancellation): Promise<Result<HostLink>>
+  connect(host: Host, signal?: Cancellation, options?: ConnectOptions): Promise<Result<HostLink>>
   /** Puts `portcullis-host` of this version on the host, and its boot unit where there is systemd. */
   install(host: Host, signal?: Cancellation): Promise<Result<{ readonly path: string; readonly version: string }>>
   close(): Promise<void>
 }
 
+export interface ConnectOptions {
+  /** A handshake of its own, never over a connection that is already up: shows that the way back still lets new ones in. */
+  readonly isFresh?: boolean
+}
+
 /** One probe of one endpoint from where the controller (or a named vantage) stands. */
 export interface Probe {
   connect(target: ProbeTarget, signal?: Cancellation): Promise<ProbeOutcome>
+  /** The own address that packets to the target leave with; undefined where there is no route. */
+  sourceTowards?(address: string): Promise<string | undefined>
 }
 
 export interface ProbeTarget {

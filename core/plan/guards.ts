@@ -32,7 +32,7 @@ export const guardHost = (situation: Situation): Finding[] => GUARDS.flatMap((gu
 
 /** Over all hosts: a policy that grants nothing anywhere was hardly meant. */
 export function guardFleet(intents: readonly Intent[]): Finding[] {
-  if (intents.length > 0 && intents.some((intent) => intent.grants.length > 0)) return []
+  if (intents.some((intent) => intent.grants.length > 0)) return []
   return [
     {
       guard: 'POLICY_SELECTS_NOTHING',

@@ -73,31 +73,25 @@ function vetoed(finding: Finding): Fault {
 }
 
 function unequal(host: string, comparison: Comparison): Fault[] {
-  switch (comparison.kind) {
-    case 'equal':
-      return []
-    case 'counterexample':
-      return [
-        {
-          code: 'PLAN_NOT_EQUAL',
-          what: {
-            en: `${host}: the rendered ruleset is not the intent: ${comparison.packet} (${comparison.because})`,
-            zh: `${host}：生成的规则集与意图不一致：${comparison.packet}（${comparison.because}）`,
-          },
-        },
-      ]
-    case 'undecided':
-      return [
-        {
-          code: 'PLAN_UNDECIDED',
-          what: {
-            en: `${host}: whether the rendered ruleset is the intent could not be decided: ${comparison.because}`,
-            zh: `${host}：无法判定生成的规则集是否与意图一致：${comparison.because}`,
-          },
-        },
-      ]
-  }
+  if (comparison.kind === 'equal') return []
+  return [comparison.kind === 'undecided' ? undecided(host, comparison.because) : differs(host, comparison.packet, comparison.because)]
 }
+
+const differs = (host: string, packet: string, because: string): Fault => ({
+  code: 'PLAN_NOT_EQUAL',
+  what: {
+    en: `${host}: the rendered ruleset is not the intent: ${packet} (${because})`,
+    zh: `${host}：生成的规则集与意图不一致：${packet}（${because}）`,
+  },
+})
+
+const undecided = (host: string, because: string): Fault => ({
+  code: 'PLAN_UNDECIDED',
+  what: {
+    en: `${host}: whether the rendered ruleset is the intent could not be decided: ${because}`,
+    zh: `${host}：无法判定生成的规则集是否与意图一致：${because}`,
+  },
+})
 
 function sealHost({ draft, findings, text, comparison }: DraftedHost, digest: Digest): HostPlan {
   const by = comparison.kind === 'equal' ? comparison.by : ''
