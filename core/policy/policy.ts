@@ -1,3 +1,4 @@
+import type { Text } from '../fault/fault.ts'
 import type { Address } from '../net/address.ts'
 import type { PortRange } from '../net/port.ts'
 import type { Prefix } from '../net/prefix.ts'
@@ -48,6 +49,9 @@ export interface Zone {
 export interface Service {
   readonly name: string
   readonly title: string
+  /** The title in both languages, where both are known; else `title` serves for either. */
+  readonly titles?: Text
+  /** By protocol, then port; no overlaps within a protocol. Never empty. */
   readonly ports: readonly ServicePort[]
 }
 
@@ -56,6 +60,12 @@ export interface ServicePort {
   readonly ports: PortRange
 }
 
+/** Which hosts a need is about. All label conditions must hold; one holds when the host's value is among those listed. */
+export type Selector =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'names'; readonly names: readonly string[] }
+  | { readonly kind: 'labels'; readonly labels: Readonly<Record<string, readonly string[]>> }
+
 /** A service's owned claim on an endpoint. */
 export interface Need {
   /** Unique in the policy; written, or derived from selector, service and source. */
@@ -63,6 +73,8 @@ export interface Need {
   /** Names of the selected hosts, sorted; never empty. */
   readonly hosts: readonly string[]
   readonly service: Service
+  /** How the hosts were chosen. */
+  readonly selector?: Selector
   /** Aggregated. 0.0.0.0/0 and ::/0 where the need says `any`. */
   readonly from: readonly Prefix[]
   /** How the sources were written: zone names, or prefixes in text. */
@@ -71,6 +83,7 @@ export interface Need {
   readonly because: string
   /** ISO date; the day on which someone must look again. */
   readonly review: string
+  /** As written; `parseSchedule` reads it. Recorded, not enforced: the need is open at all times. */
   readonly schedule?: string
   /** Its interruption for longer than the outage limit puts a rollout back. */
   readonly critical: boolean
