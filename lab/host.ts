@@ -1,0 +1,47 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { mustRun, runCommand, startCommand, type CommandOptions } from './command.ts'
+import { spawned, type Namespace } from './netns.ts'
+import type { WorldHost } from './world.ts'
+
+/** One running host: a namespace of its own for network, mounts, processes and host name, with its own /etc, /var, /run, /root, /home, /srv and /usr/local. */
+export interface LabHost extends Namespace {
+  readonly spec: WorldHost
+  /** The host's folder as this process sees it; the host sees it under the same path. */
+  readonly folder: string
+  /** Pid of the host's first process as this process sees it: `nsenter --target PID --mount --net --pid --uts`. */
+  readonly initPid: number
+  /** The argv that runs another argv inside the host. */
+  inside(argv: readonly string[]): string[]
+  /** Writes a file under one of the host's own folders, missing folders included: `writeFile('/etc/nginx/nginx.conf', …)`. */
+  writeFile(path: string, content: string | Uint8Array, mode?: number): void
+}
+
+export function labHost({ spec, netns, folder, initPid }: Pick<LabHost, 'spec' | 'netns' | 'folder' | 'initPid'>): LabHost {
+  const enter = ['nsenter', '--target', String(initPid), '--mount', '--net', '--pid', '--uts', '--']
+  const inside = (argv: readonly string[]) => [...enter, ...argv]
+  return {
+    name: spec.name,
+    netns,
+    spec,
+    folder,
+    initPid,
+    inside,
+    run: (argv, options) => runCommand(inside(argv), hostOptions(options)),
+    must: (argv, options) => mustRun(inside(argv), hostOptions(options)),
+    spawn: (argv, options) => spawned(startCommand(inside(argv), hostOptions(options), 'pipe')),
+    writeFile(path, content, mode = 0o644) {
+      const there = join(folder, onDisk(path))
+      mkdirSync(dirname(there), { recursive: true })
+      writeFileSync(there, content, { mode })
+    },
+  }
+}
+
+const hostOptions = (options: CommandOptions = {}): CommandOptions => ({ ...options, env: { HOME: '/root', ...options.env } })
+
+function onDisk(path: string): string {
+  if (/^\/(etc|var|usr\/local)\//.test(path)) return `upper${path}`
+  if (/^\/(run|root|home|srv)\//.test(path)) return path.slice(1)
+  throw new Error(`${path} is not in a folder that a lab host has of its own`)
+}

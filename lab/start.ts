@@ -1,0 +1,160 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { LAB_PATH, mustRun } from './command.ts'
+import { addNamespaces, addressLine, batch } from './netns.ts'
+import { labHost, type LabHost } from './host.ts'
+import { machineFolder, prepareMachines, type SshAccess } from './machine.ts'
+import { claim, keep, release } from './registry.ts'
+import { flawsOf, gatewayOf, lengthIn, networkNamed, type Interface, type World, type WorldHost } from './world.ts'
+
+/** A running world. */
+export interface Lab extends AsyncDisposable {
+  readonly world: World
+  readonly prefix: string
+  /** Folder of this lab, gone after `stop`. */
+  readonly directory: string
+  readonly ssh: SshAccess
+  /** The namespace that bridges and routes all networks, and reaches every host. */
+  readonly switchNamespace: string
+  /** Throws for a name that the world does not have. */
+  host(name: string): LabHost
+  readonly hosts: readonly LabHost[]
+  /** Ends every process in it and removes all traces. */
+  stop(): Promise<void>
+}
+
+export interface StartOptions {
+  /** Namespaces are named PREFIX-HOST. Default `lab-PID`, so that labs can stand side by side. */
+  readonly prefix?: string
+  /** Leaves the lab standing when this process ends; `lab down` removes it. */
+  readonly keep?: boolean
+}
+
+/** Starts every host of a world in network namespaces. If anything fails, what had started is taken down again. */
+export async function startWorld(world: World, options: StartOptions = {}): Promise<Lab> {
+  const flaws = flawsOf(world)
+  if (flaws.length > 0) throw new Error(`this world cannot start: ${flaws.join('; ')}`)
+  const prefix = options.prefix ?? `lab-${process.pid}`
+  const directory = claim(prefix)
+  try {
+    const ssh = prepareMachines(directory, world)
+    await wire(world, prefix)
+    const life = options.keep ? await foreverOpen(directory) : 'pipe'
+    const hosts = await Promise.all(world.hosts.map((host) => startHost(world, host, { prefix, directory, life })))
+    if (options.keep) keep(prefix)
+    return running(world, { prefix, directory, ssh, hosts })
+  } catch (error) {
+    release(prefix)
+    throw error
+  }
+}
+
+function running(world: World, { prefix, directory, ssh, hosts }: Pick<Lab, 'prefix' | 'directory' | 'ssh' | 'hosts'>): Lab {
+  const byName = new Map(hosts.map((host) => [host.name, host]))
+  const stop = async () => release(prefix)
+  return {
+    world,
+    prefix,
+    directory,
+    ssh,
+    hosts,
+    switchNamespace: `${prefix}-switch`,
+    host(name) {
+      const host = byName.get(name)
+      if (host === undefined) throw new Error(`the lab has no host ${name}`)
+      return host
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+/** All namespaces, the switch with a bridge for each network, and a cable from every interface to its bridge. */
+async function wire(world: World, prefix: string): Promise<void> {
+  await addNamespaces(prefix, ['switch', ...world.hosts.map((host) => host.name)].map((name) => `${prefix}-${name}`))
+  const bridges = world.networks.flatMap((network) => [
+    `link add ${network.name} type bridge`,
+    addressLine(network.name, `${gatewayOf(network, 4)}/${lengthIn(network.ipv4)}`),
+    addressLine(network.name, `${gatewayOf(network, 6)}/${lengthIn(network.ipv6)}`),
+    `link set ${network.name} up`,
+  ])
+  const cables = world.hosts.flatMap((host) =>
+    host.interfaces.flatMap((face, index) => [
+      `link add ${host.name}.${index} type veth peer name eth${index} netns ${prefix}-${host.name}`,
+      `link set ${host.name}.${index} master ${face.network} up`,
+    ]),
+  )
+  await Promise.all([batch(['link set lo up', ...bridges, ...cables], `${prefix}-switch`), forward(`${prefix}-switch`)])
+}
+
+const forward = (netns: string): Promise<string> =>
+  mustRun(['ip', 'netns', 'exec', netns, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'])
+
+interface HostPlace {
+  readonly prefix: string
+  readonly directory: string
+  /** Standard input of the host's first process, whose end ends the host. */
+  readonly life: 'pipe' | number
+}
+
+async function startHost(world: World, host: WorldHost, { prefix, directory, life }: HostPlace): Promise<LabHost> {
+  const folder = machineFolder(directory, host.name)
+  writeFileSync(join(folder, 'network'), networkLines(world, host).join('\n'))
+  if (host.services.some((service) => service.daemon === 'openssh')) writeFileSync(join(folder, 'sshd'), '')
+  const netns = `${prefix}-${host.name}`
+  const init = spawn('nsenter', [`--net=/run/netns/${netns}`, ...UNSHARE, '/bin/sh', INIT, folder, host.name], {
+    stdio: [life, 'pipe', 'pipe'],
+    detached: true,
+    cwd: '/',
+    env: { PATH: `/usr/local/sbin:/usr/local/bin:${LAB_PATH}`, LC_ALL: 'C.UTF-8' },
+  })
+  const initPid = await ready(init, host.name)
+  writeFileSync(join(folder, 'init.pid'), String(initPid))
+  return labHost({ spec: host, netns, folder, initPid })
+}
+
+const INIT = join(import.meta.dirname, 'init.sh')
+const UNSHARE = ['unshare', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--propagation', 'slave', '--']
+
+function networkLines(world: World, host: WorldHost): string[] {
+  const addresses = (face: Interface, index: number) => {
+    const network = networkNamed(world, face.network)
+    return [
+      addressLine(`eth${index}`, `${face.ipv4}/${lengthIn(network.ipv4)}`),
+      addressLine(`eth${index}`, `${face.ipv6}/${lengthIn(network.ipv6)}`),
+      `link set eth${index} up`,
+    ]
+  }
+  const [first] = host.interfaces
+  const gateways = first === undefined ? [] : ([4, 6] as const).map((family) => gatewayOf(networkNamed(world, first.network), family))
+  return ['link set lo up', ...host.interfaces.flatMap(addresses), ...gateways.map((via) => `route add default via ${via}`), '']
+}
+
+/** Waits for `ready PID`, the pid by which this process knows the host's first one. */
+function ready(init: ChildProcess, name: string): Promise<number> {
+  let complaint = ''
+  init.stderr?.on('data', (chunk: Buffer) => (complaint += chunk.toString()))
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`${name} did not start within 30 s: ${complaint}`)), 30_000)
+    init.once('error', reject)
+    init.once('close', (code) => reject(new Error(`${name} did not start (${code}): ${complaint}`)))
+    if (init.stdout === null) return
+    createInterface(init.stdout).once('line', (line) => {
+      clearTimeout(late)
+      for (const stream of [init.stdin, init.stdout, init.stderr]) (stream as { unref?: () => void } | null)?.unref?.()
+      init.unref()
+      resolve(Number(line.replace('ready ', '')))
+    })
+  })
+}
+
+/** A pipe that is its own writer: reading from it never ends, whoever dies. */
+async function foreverOpen(directory: string): Promise<number> {
+  const path = join(directory, 'life')
+  await mustRun(['mkfifo', path])
+  const descriptor = openSync(path, 'r+')
+  process.once('exit', () => closeSync(descriptor))
+  return descriptor
+}
