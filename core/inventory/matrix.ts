@@ -1,0 +1,351 @@
+import type { Address, Family } from '../net/address.ts'
+import { containsPort, type PortRange } from '../net/port.ts'
+import { containsAddress, type Prefix } from '../net/prefix.ts'
+import { TRANSPORT_PROTOCOLS, type TransportProtocol } from '../net/protocol.ts'
+import { contradictionsOf, type Contradiction } from './contradiction.ts'
+import { foldListeners, type Listening } from './listening.ts'
+import { isLoopback } from './loopback.ts'
+import type {
+  FlowObservation,
+  Instant,
+  ListenerObservation,
+  Observation,
+  PublishedObservation,
+  ScanObservation,
+} from './observation.ts'
+import { foldReach, type Reachable } from './reachable.ts'
+import { foldSources, summariseSources, type SourceUsage, type Usage } from './usage.ts'
+import { watchOf, type Watch } from './watch.ts'
+import { coverZones, ITSELF, mapZones, zoneOf, type Coverage, type SourceZone, type ZoneMap } from './zone.ts'
+
+/** One endpoint seen from one zone. What no observation tells stays `unknown`. */
+export interface MatrixRow {
+  readonly host: string
+  readonly protocol: TransportProtocol
+  readonly port: number
+  readonly addressClass: AddressClass
+  /** A zone's name, `elsewhere`, `itself` for loopback, or the vantage of a probe that stands in no zone. */
+  readonly zone: string
+  readonly listening: Listening
+  readonly reachable: Reachable
+  readonly used: Used
+  /** Connections that the gate denied, or in observe mode would have denied. */
+  readonly denied?: Usage
+  /** Needs that let this zone in, by id; absent where there is no policy yet. */
+  readonly needs?: readonly RowNeed[]
+  readonly published: readonly Publication[]
+  /** What answers there, in a probe's words. */
+  readonly fingerprint?: string
+  readonly contradictions: readonly Contradiction[]
+}
+
+/** A host's addresses that share a fate: reached over IPv4, over IPv6, or by the host alone. */
+export const ADDRESS_CLASSES = ['ipv4', 'ipv6', 'loopback'] as const
+export type AddressClass = (typeof ADDRESS_CLASSES)[number]
+
+/** `unused` is said only of a time that was watched without a loss. */
+export type Used =
+  | ({ readonly kind: 'used' } & Usage)
+  | { readonly kind: 'unused'; readonly since: Instant; readonly until: Instant }
+  | { readonly kind: 'unknown'; readonly because: 'not watched' | 'evidence lost' }
+
+export interface RowNeed {
+  readonly id: string
+  /** Whether the need lets in all of the zone's addresses or a part. */
+  readonly covers: 'all' | 'part'
+}
+
+export interface Publication {
+  readonly ports: PortRange
+  readonly target: string
+  readonly sensor: string
+  readonly lastSeen: Instant
+}
+
+/** What the fold reads of a need; a policy's Need has this shape. */
+export interface NeedClaim {
+  readonly id: string
+  readonly hosts: readonly string[]
+  readonly service: { readonly ports: readonly { readonly protocol: TransportProtocol; readonly ports: PortRange }[] }
+  readonly from: readonly Prefix[]
+}
+
+export interface MatrixInput {
+  readonly observations: Iterable<Observation>
+  readonly zones: readonly SourceZone[]
+  /** Absent while there is no policy. */
+  readonly needs?: readonly NeedClaim[]
+}
+
+/** A need of a wider port range makes no rows of its own: it only marks the endpoints that something else shows. */
+export const NEED_RANGE_ROWS_MAX = 64
+
+/**
+ * Folds observations per endpoint and zone, in any order, to rows sorted by host, protocol, port, address class and
+ * zone. An endpoint that listens, is published or was found open has a row for every zone; one that was only tried or
+ * is only wanted has rows for those zones alone. Ports that a probe found closed and nobody else speaks of have none.
+ */
+export function* foldMatrix(input: MatrixInput): Generator<MatrixRow, void, undefined> {
+  const zones = mapZones(input.zones)
+  const byHost = groupByHost(input)
+  const coverage = new CoverageMemo(zones)
+  for (const host of [...byHost.keys()].toSorted(compareText)) {
+    const { observations, needs } = byHost.get(host) ?? { observations: [], needs: [] }
+    yield* foldHost({ host, zones, coverage, observations, needs: input.needs === undefined ? undefined : needs })
+  }
+}
+
+interface HostInput {
+  readonly host: string
+  readonly zones: ZoneMap
+  readonly coverage: CoverageMemo
+  readonly observations: readonly Observation[]
+  readonly needs: readonly NeedClaim[] | undefined
+}
+
+/** All that was said of one endpoint. */
+interface EndpointClaims {
+  readonly protocol: TransportProtocol
+  readonly port: number
+  readonly addressClass: AddressClass
+  readonly listeners: ListenerObservation[]
+  readonly published: PublishedObservation[]
+  readonly scans: ScanObservation[]
+  readonly flows: FlowObservation[]
+  readonly needs: NeedClaim[]
+}
+
+function* foldHost(input: HostInput): Generator<MatrixRow, void, undefined> {
+  const watch = watchOf(input.observations)
+  const endpoints = new EndpointMap()
+  for (const observation of input.observations) endpoints.add(observation)
+  for (const need of input.needs ?? []) endpoints.claim(need)
+  for (const claims of endpoints.sorted()) yield* foldEndpoint(input, watch, claims)
+}
+
+class EndpointMap {
+  readonly #byKey = new Map<number, EndpointClaims>()
+
+  add(observation: Observation): void {
+    switch (observation.kind) {
+      case 'listener':
+        return void this.#at(observation, observation.isLoopback ? 'loopback' : classOf(observation.address)).listeners.push(observation)
+      case 'flow':
+        return void this.#at(observation, classOf(observation.source)).flows.push(observation)
+      case 'scan':
+        return void this.#at(observation, classOf(observation.address)).scans.push(observation)
+      case 'published':
+        return this.#publish(observation)
+      case 'reading':
+      case 'evidence':
+    }
+  }
+
+  /** Marks the endpoints that a need names, and makes those that nothing has shown, where the range is narrow. */
+  claim(need: NeedClaim): void {
+    const families = new Set(need.from.map((prefix) => prefix.family))
+    for (const { protocol, ports } of need.service.ports) {
+      const isNarrow = ports.last - ports.first < NEED_RANGE_ROWS_MAX
+      for (const family of families) {
+        const addressClass = family === 4 ? 'ipv4' : 'ipv6'
+        for (const claims of isNarrow ? this.#range(protocol, ports, addressClass) : this.#shown(protocol, ports, addressClass)) {
+          if (!claims.needs.includes(need)) claims.needs.push(need)
+        }
+      }
+    }
+  }
+
+  sorted(): EndpointClaims[] {
+    return [...this.#byKey.keys()].toSorted((a, b) => a - b).flatMap((key) => this.#byKey.get(key) ?? [])
+  }
+
+  #publish(observation: PublishedObservation): void {
+    const classes: readonly AddressClass[] = observation.address ? [classOf(observation.address)] : ['ipv4', 'ipv6']
+    const isNarrow = observation.ports.last - observation.ports.first < NEED_RANGE_ROWS_MAX
+    for (const addressClass of classes) {
+      const ports = isNarrow ? observation.ports : { first: observation.ports.first, last: observation.ports.first }
+      for (const claims of this.#range(observation.protocol, ports, addressClass)) claims.published.push(observation)
+    }
+  }
+
+  *#range(protocol: TransportProtocol, ports: PortRange, addressClass: AddressClass): Generator<EndpointClaims> {
+    for (let port = ports.first; port <= ports.last; port += 1) yield this.#at({ protocol, port }, addressClass)
+  }
+
+  #shown(protocol: TransportProtocol, ports: PortRange, addressClass: AddressClass): EndpointClaims[] {
+    return this.sorted().filter(
+      (claims) => claims.protocol === protocol && claims.addressClass === addressClass && containsPort(ports, claims.port),
+    )
+  }
+
+  #at({ protocol, port }: { protocol: TransportProtocol; port: number }, addressClass: AddressClass): EndpointClaims {
+    // Sorting the keys sorts by protocol, port, class.
+    const key = (TRANSPORT_PROTOCOLS.indexOf(protocol) * 65_536 + port) * 4 + ADDRESS_CLASSES.indexOf(addressClass)
+    let claims = this.#byKey.get(key)
+    if (!claims) {
+      claims = { protocol, port, addressClass, listeners: [], published: [], scans: [], flows: [], needs: [] }
+      this.#byKey.set(key, claims)
+    }
+    return claims
+  }
+}
+
+function* foldEndpoint(input: HostInput, watch: Watch, claims: EndpointClaims): Generator<MatrixRow, void, undefined> {
+  const listening = foldListeners(claims.listeners, watch.listeners)
+  const published = foldPublished(claims.published, watch)
+  const isExposed = listening.kind === 'seen' || listening.kind === 'gone' || published.length > 0
+  const isFoundOpen = claims.scans.some((scan) => scan.state === 'open' || scan.state === 'open|filtered')
+  const flows = groupFlows(input.zones, claims)
+  const needs = input.needs && foldNeeds(input.coverage, claims)
+  if (!isExposed && !isFoundOpen && flows.size === 0 && claims.needs.length === 0) return
+  const zones = isExposed || isFoundOpen ? everyZone(input.zones, claims) : triedZones(input.zones, claims, flows, needs)
+  const fingerprint = newestService(claims.scans)
+  for (const zone of zones) {
+    const { accepted, denied } = flows.get(zone) ?? NO_FLOWS
+    const scans = claims.scans.length === 0 ? claims.scans : claims.scans.filter((scan) => scan.from === zone)
+    const sources = foldSources(accepted)
+    const deniedSources = foldSources(denied)
+    const deniedUsage = summariseSources(deniedSources)
+    const rowNeeds = needs && (needs.get(zone) ?? [])
+    const row = {
+      host: input.host,
+      protocol: claims.protocol,
+      port: claims.port,
+      addressClass: claims.addressClass,
+      zone,
+      listening,
+      reachable: foldReach(scans, sources),
+      used: usedOf(summariseSources(sources), watch),
+      ...(deniedUsage ? { denied: deniedUsage } : {}),
+      ...(rowNeeds ? { needs: rowNeeds } : {}),
+      published,
+      ...(fingerprint === undefined ? {} : { fingerprint }),
+    }
+    yield {
+      ...row,
+      contradictions: contradictionsOf(row, { scans, unneeded: uncovered(claims, needs, sources), denied: covered(claims, deniedSources) }),
+    }
+  }
+}
+
+const NO_FLOWS: ZoneFlows = { accepted: [], denied: [] }
+
+interface ZoneFlows {
+  readonly accepted: FlowObservation[]
+  readonly denied: FlowObservation[]
+}
+
+function groupFlows(zones: ZoneMap, claims: EndpointClaims): Map<string, ZoneFlows> {
+  const groups = new Map<string, ZoneFlows>()
+  for (const flow of claims.flows) {
+    const zone = claims.addressClass === 'loopback' ? ITSELF : zoneOf(zones, flow.source)
+    let group = groups.get(zone)
+    if (!group) groups.set(zone, (group = { accepted: [], denied: [] }))
+    group[flow.verdict].push(flow)
+  }
+  return groups
+}
+
+function foldNeeds(coverage: CoverageMemo, claims: EndpointClaims): Map<string, RowNeed[]> {
+  const byZone = new Map<string, RowNeed[]>()
+  if (claims.addressClass === 'loopback') return byZone
+  for (const need of claims.needs.toSorted((a, b) => compareText(a.id, b.id))) {
+    for (const [zone, covers] of coverage.of(need, claims.addressClass === 'ipv4' ? 4 : 6)) {
+      if (covers === 'none') continue
+      const list = byZone.get(zone)
+      if (list) list.push({ id: need.id, covers })
+      else byZone.set(zone, [{ id: need.id, covers }])
+    }
+  }
+  return byZone
+}
+
+/** A need often stands on thousands of hosts: how it covers the zones is computed once. */
+class CoverageMemo {
+  readonly #zones: ZoneMap
+  readonly #memo = new Map<NeedClaim, Partial<Record<Family, Map<string, Coverage>>>>()
+
+  constructor(zones: ZoneMap) {
+    this.#zones = zones
+  }
+
+  of(need: NeedClaim, family: Family): Map<string, Coverage> {
+    let families = this.#memo.get(need)
+    if (!families) this.#memo.set(need, (families = {}))
+    return (families[family] ??= coverZones(this.#zones, family, need.from))
+  }
+}
+
+const everyZone = (zones: ZoneMap, claims: EndpointClaims): readonly string[] => {
+  const base = claims.addressClass === 'loopback' ? [ITSELF] : zones.names
+  const vantages = claims.scans.map((scan) => scan.from).filter((from) => !base.includes(from))
+  return vantages.length === 0 ? base : [...base, ...[...new Set(vantages)].toSorted()]
+}
+
+function triedZones(
+  zones: ZoneMap,
+  claims: EndpointClaims,
+  flows: ReadonlyMap<string, ZoneFlows>,
+  needs: ReadonlyMap<string, readonly RowNeed[]> | undefined,
+): readonly string[] {
+  const tried = new Set([...flows.keys(), ...(needs?.keys() ?? []), ...claims.scans.map((scan) => scan.from)])
+  return everyZone(zones, claims).filter((zone) => tried.has(zone))
+}
+
+function usedOf(usage: Usage | undefined, watch: Watch): Used {
+  if (usage) return { kind: 'used', ...usage }
+  if (watch.flows === undefined) return { kind: 'unknown', because: 'not watched' }
+  if (watch.lost > 0) return { kind: 'unknown', because: 'evidence lost' }
+  return { kind: 'unused', since: watch.flows.since, until: watch.flows.until }
+}
+
+const uncovered = (
+  claims: EndpointClaims,
+  needs: ReadonlyMap<string, readonly RowNeed[]> | undefined,
+  sources: readonly SourceUsage[],
+): readonly Address[] =>
+  needs === undefined || claims.addressClass === 'loopback'
+    ? []
+    : sources.filter(({ source }) => !isLetIn(claims, source)).map(({ source }) => source)
+
+const covered = (claims: EndpointClaims, sources: readonly SourceUsage[]): readonly Address[] =>
+  claims.needs.length === 0 ? [] : sources.filter(({ source }) => isLetIn(claims, source)).map(({ source }) => source)
+
+const isLetIn = (claims: EndpointClaims, source: Address): boolean =>
+  claims.needs.some((need) => need.from.some((prefix) => containsAddress(prefix, source)))
+
+function foldPublished(published: readonly PublishedObservation[], watch: Watch): readonly Publication[] {
+  if (published.length === 0) return NOTHING_PUBLISHED
+  const newest = new Map<string, Publication>()
+  for (const { ports, target, sensor, at } of published) {
+    const key = `${ports.first}-${ports.last} ${target} ${sensor}`
+    const before = newest.get(key)
+    const isCurrent = at >= (watch.published.get(sensor) ?? at)
+    if (isCurrent && (before === undefined || before.lastSeen < at)) newest.set(key, { ports, target, sensor, lastSeen: at })
+  }
+  return [...newest.keys()].toSorted(compareText).flatMap((key) => newest.get(key) ?? [])
+}
+
+const NOTHING_PUBLISHED: readonly Publication[] = []
+
+const newestService = (scans: readonly ScanObservation[]): string | undefined =>
+  scans
+    .filter((scan) => scan.service !== undefined)
+    .toSorted((a, b) => b.at - a.at || compareText(a.service ?? '', b.service ?? ''))[0]?.service
+
+const classOf = (address: Address): AddressClass => (isLoopback(address) ? 'loopback' : address.family === 4 ? 'ipv4' : 'ipv6')
+
+function groupByHost(input: MatrixInput): Map<string, { observations: Observation[]; needs: NeedClaim[] }> {
+  const byHost = new Map<string, { observations: Observation[]; needs: NeedClaim[] }>()
+  const at = (host: string): { observations: Observation[]; needs: NeedClaim[] } => {
+    let group = byHost.get(host)
+    if (!group) byHost.set(host, (group = { observations: [], needs: [] }))
+    return group
+  }
+  for (const observation of input.observations) at(observation.host).observations.push(observation)
+  for (const need of input.needs ?? []) for (const host of need.hosts) at(host).needs.push(need)
+  return byHost
+}
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
