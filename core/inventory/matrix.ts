@@ -77,8 +77,11 @@ export interface MatrixInput {
   readonly needs?: readonly NeedClaim[]
 }
 
-/** A need of a wider port range makes no rows of its own: it only marks the endpoints that something else shows. */
-export const NEED_RANGE_ROWS_MAX = 64
+/**
+ * A need of a wider port range makes no rows of its own: it only marks the endpoints that something else shows.
+ * A publication of a wider range stands on the row of its first port.
+ */
+export const RANGE_ROWS_MAX = 64
 
 /**
  * Folds observations per endpoint and zone, in any order, to rows sorted by host, protocol, port, address class and
@@ -145,7 +148,7 @@ class EndpointMap {
   claim(need: NeedClaim): void {
     const families = new Set(need.from.map((prefix) => prefix.family))
     for (const { protocol, ports } of need.service.ports) {
-      const isNarrow = ports.last - ports.first < NEED_RANGE_ROWS_MAX
+      const isNarrow = ports.last - ports.first < RANGE_ROWS_MAX
       for (const family of families) {
         const addressClass = family === 4 ? 'ipv4' : 'ipv6'
         for (const claims of isNarrow ? this.#range(protocol, ports, addressClass) : this.#shown(protocol, ports, addressClass)) {
@@ -161,7 +164,7 @@ class EndpointMap {
 
   #publish(observation: PublishedObservation): void {
     const classes: readonly AddressClass[] = observation.address ? [classOf(observation.address)] : ['ipv4', 'ipv6']
-    const isNarrow = observation.ports.last - observation.ports.first < NEED_RANGE_ROWS_MAX
+    const isNarrow = observation.ports.last - observation.ports.first < RANGE_ROWS_MAX
     for (const addressClass of classes) {
       const ports = isNarrow ? observation.ports : { first: observation.ports.first, last: observation.ports.first }
       for (const claims of this.#range(observation.protocol, ports, addressClass)) claims.published.push(observation)
