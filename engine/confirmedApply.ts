@@ -1,0 +1,287 @@
+import { fail, FaultError, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
+import { readIntent } from '@portcullis/core/plan/intentText.ts'
+import type { ChangePlan, HostPlan } from '@portcullis/core/plan/plan.ts'
+import type { Intent } from '@portcullis/core/policy/intent.ts'
+import type { Host } from '@portcullis/core/policy/policy.ts'
+import { lateConfirm, moved, otherApply, otherRuleset, rendersOtherwise, stopped, unequalLive, unknownOutcome, unreverted, writtenFault } from './applyFault.ts'
+import { hostSession, type HeldGeneration, type HostSession } from './hostSession.ts'
+import type { Journal } from './journal.ts'
+import type { Cancellation, HostLink } from './ports.ts'
+import { disappointments, expectationsOf, type Expectation } from './reachability.ts'
+import type { ApplyStep } from './store.ts'
+import type { World } from './world.ts'
+
+/**
+ * What became of one host. `refused`: it was left as it was. `reverted`: it has its old ruleset again. `reverting`: it
+ * does not answer, and puts its old ruleset back by itself. `unknown`: whether the confirmation arrived is not known; the
+ * host is in the new ruleset or goes back to the old one by itself.
+ */
+export interface HostOutcome {
+  readonly host: string
+  readonly kind: 'confirmed' | 'refused' | 'reverted' | 'reverting' | 'unknown'
+  readonly generation: number
+  /** The step at which it ended. */
+  readonly step: ApplyStep
+  readonly faults: readonly Fault[]
+  readonly swapUs?: number
+}
+
+export interface ApplyOptions {
+  /** The host reverts by itself unless confirmed within this time of arming. */
+  readonly confirmWithinSeconds: number
+  readonly signal?: Cancellation
+}
+
+/** Confirmed apply of one host: nothing it does can leave the host between the old ruleset and the new one. Never throws. */
+export async function confirmedApply(
+  world: World,
+  journal: Journal,
+  host: Host,
+  plan: ChangePlan,
+  options: ApplyOptions,
+): Promise<HostOutcome> {
+  const hostPlan = plan.hosts.find((candidate) => candidate.host === host.name)
+  if (!hostPlan) throw new RangeError(`plan ${plan.id} does not change ${host.name}`)
+  const attempt = newAttempt(world, journal.about({ host: host.name, plan: plan.id, generation: hostPlan.generation }), host, plan, hostPlan, options)
+  try {
+    return await runAttempt(attempt)
+  } finally {
+    await attempt.link?.close().catch(ignoreDeadLink)
+  }
+}
+
+/** All that one attempt has learnt so far; only this file changes it. */
+interface Attempt {
+  readonly world: World
+  readonly journal: Journal
+  readonly host: Host
+  readonly plan: ChangePlan
+  readonly hostPlan: HostPlan
+  readonly options: ApplyOptions
+  link?: HostLink
+  intent?: Intent
+  text?: string
+  /** On our own clock; from before the call, so that it is never later than the host's own. */
+  armedUntilMs?: number
+  expectations: readonly Expectation[]
+  swapUs?: number
+}
+
+const newAttempt = (world: World, journal: Journal, host: Host, plan: ChangePlan, hostPlan: HostPlan, options: ApplyOptions): Attempt => ({
+  world,
+  journal,
+  host,
+  plan,
+  hostPlan,
+  options,
+  expectations: [],
+})
+
+type Step = (attempt: Attempt) => Promise<Result<unknown>>
+
+const STEPS: readonly (readonly [ApplyStep, Step])[] = [
+  ['connect', connect],
+  ['version', checkBase],
+  ['stage', stage],
+  ['check', check],
+  ['arm', arm],
+  ['swap', swap],
+  ['verify', verify],
+  ['probe', probe],
+]
+
+async function runAttempt(attempt: Attempt): Promise<HostOutcome> {
+  for (const [name, step] of STEPS) {
+    const done = await take(attempt, name, step)
+    if (!done.ok) return putBack(attempt, name, done.faults)
+  }
+  const confirmed = await take(attempt, 'confirm', confirm)
+  return confirmed.ok ? recordConfirmed(attempt) : settleConfirm(attempt, confirmed.faults)
+}
+
+/** Journals the action, does it, journals what came of it. Whatever throws on the way is a fault like any other. */
+async function take(attempt: Attempt, name: ApplyStep, step: Step): Promise<Result<unknown>> {
+  try {
+    if (attempt.options.signal?.aborted) return fail(stopped(attempt.host.name, name))
+    await attempt.journal.action(name)
+    const done = await step(attempt)
+    const fault = done.ok ? undefined : done.faults[0]
+    await attempt.journal.signal(name, fault ? { fault } : {})
+    return done
+  } catch (error) {
+    if (attempt.options.signal?.aborted) return fail(stopped(attempt.host.name, name))
+    return fail(error instanceof FaultError ? error.fault : writtenFault(attempt.host.name, name, error))
+  }
+}
+
+async function connect(attempt: Attempt): Promise<Result<unknown>> {
+  const { world, host, hostPlan, options } = attempt
+  const intent = readIntent(hostPlan.intent)
+  if (!intent.ok) return intent
+  attempt.intent = intent.value
+  attempt.text = world.rules.render(intent.value)
+  if (world.digest(attempt.text) !== hostPlan.rulesetDigest) return fail(rendersOtherwise(host.name))
+  const link = await world.hosts.connect(host, options.signal)
+  if (link.ok) attempt.link = link.value
+  return link
+}
+
+/** The host's own generation decides between two controllers. */
+async function checkBase(attempt: Attempt): Promise<Result<unknown>> {
+  const { hostPlan, host, options } = attempt
+  const version = await sessionOf(attempt).version(options.signal)
+  if (!version.ok) return version
+  if (version.value.armedSeconds !== undefined) return fail(otherApply(host.name, version.value.armedSeconds))
+  const confirmed = version.value.confirmed?.generation ?? 0
+  return confirmed === hostPlan.baseGeneration ? version : fail(moved(host.name, hostPlan.baseGeneration, confirmed))
+}
+
+function stage(attempt: Attempt): Promise<Result<unknown>> {
+  return sessionOf(attempt).stage(heldBy(attempt), attempt.text ?? '', attempt.options.signal)
+}
+
+/** That what is staged is ours, and what answers us now, so that the probe has something to compare with. */
+async function check(attempt: Attempt): Promise<Result<unknown>> {
+  const { world, host, hostPlan, intent, options } = attempt
+  const version = await sessionOf(attempt).version(options.signal)
+  if (!version.ok) return version
+  if (version.value.armedSeconds !== undefined) return fail(otherApply(host.name, version.value.armedSeconds))
+  if (version.value.staged?.digest !== hostPlan.rulesetDigest) return fail(otherRuleset(host.name))
+  if (intent) attempt.expectations = await expectationsOf(world, host, intent, hostPlan.changes, options.signal)
+  return version
+}
+
+async function arm(attempt: Attempt): Promise<Result<unknown>> {
+  const { world, options } = attempt
+  attempt.armedUntilMs = world.clock.now() + options.confirmWithinSeconds * 1000
+  return sessionOf(attempt).arm(options.confirmWithinSeconds)
+}
+
+async function swap(attempt: Attempt): Promise<Result<unknown>> {
+  const swapped = await sessionOf(attempt).swap()
+  if (!swapped.ok) return swapped
+  attempt.swapUs = swapped.value.durationUs
+  return swapped.value.digest === attempt.hostPlan.rulesetDigest ? swapped : fail(otherRuleset(attempt.host.name))
+}
+
+/** What the kernel enforces now, read back and compared; undecided is not equal. */
+async function verify(attempt: Attempt): Promise<Result<unknown>> {
+  const { world, host, intent, options } = attempt
+  const startedMs = world.clock.now()
+  const facts = await sessionOf(attempt).facts(options.signal)
+  if (!facts.ok) return facts
+  const at = world.clock.now()
+  const snapshot = { host: host.name, at, durationMs: at - startedMs, text: facts.value }
+  const comparison = intent ? world.rules.compareLive(intent, snapshot) : { kind: 'undecided' as const, because: 'no intent' }
+  return comparison.kind === 'equal' ? facts : fail(unequalLive(host.name, comparison))
+}
+
+/** The management path by a handshake of its own, and every endpoint that answered us before. */
+async function probe(attempt: Attempt): Promise<Result<unknown>> {
+  const { world, host, expectations, options } = attempt
+  const way = await world.hosts.connect(host, options.signal, { isFresh: true })
+  if (!way.ok) return way
+  const answered = await hostSession(way.value).version(options.signal)
+  await way.value.close().catch(ignoreDeadLink)
+  if (!answered.ok) return answered
+  const faults = await disappointments(world, host.name, expectations, options.signal)
+  return faults.length === 0 ? answered : fail(...faults)
+}
+
+/** The host answers a confirmation that comes too late with a refusal; one that would come in the last moment is not sent. */
+const CONFIRM_MARGIN_MS = 500
+
+async function confirm(attempt: Attempt): Promise<Result<unknown>> {
+  const leftMs = (attempt.armedUntilMs ?? 0) - attempt.world.clock.now()
+  if (leftMs < CONFIRM_MARGIN_MS) return fail(lateConfirm(attempt.host.name, attempt.options.confirmWithinSeconds))
+  return sessionOf(attempt).confirm(attempt.hostPlan.generation)
+}
+
+async function recordConfirmed(attempt: Attempt): Promise<HostOutcome> {
+  const { world, host, hostPlan, plan } = attempt
+  const confirmedAt = world.clock.now()
+  const record = { host: host.name, generation: hostPlan.generation, rulesetDigest: hostPlan.rulesetDigest, plan: plan.id, intent: hostPlan.intent, confirmedAt }
+  try {
+    await world.store.addGeneration(record)
+    return outcome(attempt, 'confirmed', 'confirm', [])
+  } catch (error) {
+    // The host has it all the same; the next observation finds the generation in the stored plan.
+    return outcome(attempt, 'confirmed', 'confirm', [writtenFault(host.name, 'confirm', error)])
+  }
+}
+
+/** A confirmation without an answer may have arrived: only the host knows, so it is asked before anything else is done. */
+async function settleConfirm(attempt: Attempt, faults: readonly Fault[]): Promise<HostOutcome> {
+  const asked = await askUntil(attempt, async (session) => session.version())
+  if (!asked.ok) return outcome(attempt, 'unknown', 'confirm', [...faults, unknownOutcome(attempt.host.name, secondsLeft(attempt))])
+  const confirmed = asked.value.confirmed
+  if (confirmed?.generation === attempt.hostPlan.generation && confirmed.digest === attempt.hostPlan.rulesetDigest) {
+    await attempt.journal.signal('confirm', { detail: { found: true } }).catch(ignoreLostStore)
+    return recordConfirmed(attempt)
+  }
+  return putBack(attempt, 'confirm', faults)
+}
+
+/** The way out of every step: from `arm` on the host is told to revert; where it cannot be told, it does so by itself. */
+async function putBack(attempt: Attempt, step: ApplyStep, faults: readonly Fault[]): Promise<HostOutcome> {
+  const isForeign = faults.some((fault) => fault.code === 'HOST_OTHER_RULESET' || fault.code === 'HOST_OTHER_APPLY')
+  if (attempt.armedUntilMs === undefined) return outcome(attempt, 'refused', step, faults)
+  // What is live is the other controller's: it confirms it, or the armed revert takes it away.
+  if (isForeign) return outcome(attempt, 'reverting', step, faults)
+  await attempt.journal.action('revert').catch(ignoreLostStore)
+  const reverted = await askUntil(attempt, async (session) => session.revert())
+  const fault = reverted.ok ? undefined : unreverted(attempt.host.name, secondsLeft(attempt))
+  await attempt.journal.signal('revert', fault ? { fault } : {}).catch(ignoreLostStore)
+  return fault ? outcome(attempt, 'reverting', step, [...faults, fault]) : outcome(attempt, 'reverted', step, faults)
+}
+
+const RETRY_MS = 500
+
+/** Asks over a new connection, again and again until the armed revert has fired by itself anyway. */
+async function askUntil<T>(attempt: Attempt, question: (session: HostSession) => Promise<Result<T>>): Promise<Result<T>> {
+  const { world, host } = attempt
+  const untilMs = attempt.armedUntilMs ?? 0
+  for (;;) {
+    const answered = await askOnce(world, host, question)
+    if (answered.ok || world.clock.now() + RETRY_MS > untilMs) return answered
+    await world.clock.sleep(RETRY_MS)
+  }
+}
+
+async function askOnce<T>(world: World, host: Host, question: (session: HostSession) => Promise<Result<T>>): Promise<Result<T>> {
+  try {
+    const link = await world.hosts.connect(host)
+    if (!link.ok) return link
+    const answered = await question(hostSession(link.value))
+    await link.value.close().catch(ignoreDeadLink)
+    return answered
+  } catch (error) {
+    return fail(writtenFault(host.name, 'revert', error))
+  }
+}
+
+function sessionOf(attempt: Attempt): HostSession {
+  if (!attempt.link) throw new RangeError('a step before the connection')
+  return hostSession(attempt.link)
+}
+
+const heldBy = ({ hostPlan }: Attempt): HeldGeneration => ({ generation: hostPlan.generation, digest: hostPlan.rulesetDigest })
+
+const secondsLeft = ({ armedUntilMs, world }: Attempt): number =>
+  Math.max(0, Math.ceil(((armedUntilMs ?? 0) - world.clock.now()) / 1000))
+
+const outcome = (attempt: Attempt, kind: HostOutcome['kind'], step: ApplyStep, faults: readonly Fault[]): HostOutcome => ({
+  host: attempt.host.name,
+  kind,
+  generation: attempt.hostPlan.generation,
+  step,
+  faults,
+  ...(attempt.swapUs === undefined ? {} : { swapUs: attempt.swapUs }),
+})
+
+/** Closing a link that is gone already fails, and there is nothing left to close. */
+const ignoreDeadLink = (): void => undefined
+
+/** On the way back the host comes first: a store that is gone must not keep it from its old ruleset. */
+const ignoreLostStore = (): void => undefined
+
