@@ -1,0 +1,386 @@
+import type { Family } from '../../net/address.ts'
+import { formatPortRange, type PortRange } from '../../net/port.ts'
+import { formatPrefix, type Prefix } from '../../net/prefix.ts'
+import type { Intent } from '../../policy/intent.ts'
+import type { Mode, Refusal } from '../../policy/policy.ts'
+import { FIXED_ALLOWANCES, PING_ALLOWANCES, type FixedAllowance } from './fixed.ts'
+import { arrange, isSinglePort, layOut, POLICY_SETS, reachablePorts, type Opening, type PolicySet } from './layout.ts'
+
+export interface NftRuleset {
+  /**
+   * One `nft -f` transaction, for the first load and for every replace. Each line is blank, a `#` comment, inside a
+   * `table inet portcullis {` … `}` block (indented by tabs), or `add|flush|delete … inet portcullis …`.
+   */
+  readonly text: string
+  /** Of the text. It cannot stand in the text: the host keeps it beside the file. */
+  readonly digest: string
+  /** Of the rules without their generation: equal for two generations that do the same. It stands in the chain `about`. */
+  readonly rulesDigest: string
+}
+
+export interface RenderOptions {
+  /** SHA-256 of a text's UTF-8 bytes, in lower-case hexadecimal digits. */
+  readonly digestOf: (text: string) => string
+}
+
+/**
+ * Counts the types of the sets that outlive a replace. A set cannot change its type in place, so a version that needs
+ * another type raises this number, and a host whose chain `about` says a lower one is given a text that deletes the
+ * table first and adds its leases again in the same transaction (which leaks nothing: the last rule denies).
+ */
+export const SET_SCHEMA = 1
+
+/**
+ * Ports from which this host's own connections start (the kernel's default net.ipv4.ip_local_port_range). A SYN to one
+ * of them can belong to a flow: FTP's active mode through a connection tracking helper, or a simultaneous open
+ * (RFC 9293 section 3.5). So only connection tracking may judge it.
+ */
+export const EPHEMERAL_PORTS: PortRange = { first: 32_768, last: 60_999 }
+
+/**
+ * An intent as nftables text. The same packets give the same bytes, in whatever order and pieces they are granted.
+ * Needs nft ≥ 1.0.6. The kernel's part in it is told line by line in the chains below.
+ */
+export function renderNft(intent: Intent, { digestOf }: RenderOptions): NftRuleset {
+  const openings = arrange(intent.grants)
+  const management = arrange(intent.management)
+  const body = [
+    ...declare(),
+    '',
+    // Rules of an older version in chains that this one does not know go too. Sets keep their elements.
+    'flush table inet portcullis',
+    ...[...Object.keys(POLICY_SETS), 'reachable', 'reachable_ranges'].map((set) => `flush set inet portcullis ${set}`),
+    ...(dropsEarly(intent) ? [] : withoutEarly()),
+    '',
+    ...fill(openings, reachablePorts([...management, ...openings], 'tcp')),
+    '',
+    ...block(chains(intent, openings, management)),
+  ]
+  const rulesDigest = digestOf(lines(body))
+  const text = lines([...heading(intent), ...body, '', ...about(intent, rulesDigest)])
+  return { text, digest: digestOf(text), rulesDigest }
+}
+
+const lines = (text: readonly string[]): string => `${text.join('\n')}\n`
+
+const block = (content: readonly string[]): string[] => ['table inet portcullis {', ...content, '}']
+
+/** A SYN that is answered, counted only or let pass needs the whole gate; one that is dropped does not even need connection tracking. */
+const dropsEarly = (intent: Intent): boolean => intent.mode === 'enforce' && intent.refusal === 'drop'
+
+function heading(intent: Intent): string[] {
+  // A name cannot end the comment, whatever it holds.
+  const host = intent.host.replaceAll(/[^A-Za-z0-9._:-]/g, '?')
+  return [`# portcullis: ${host}, generation ${intent.generation}, ${intent.mode}, refusal by ${intent.refusal}`, '']
+}
+
+/** A table's own comment cannot be changed once it is loaded, so the generation stands in a rule that no packet meets. */
+function about(intent: Intent, rulesDigest: string): string[] {
+  const comment = `schema ${SET_SCHEMA} generation ${intent.generation} ${intent.mode} rules ${rulesDigest}`
+  return block(chain('about', [`return comment "${comment}"`]))
+}
+
+const chain = (name: string, rules: readonly string[]): string[] => [
+  `\tchain ${name} {`,
+  ...rules.map((rule) => `\t\t${rule}`),
+  '\t}',
+]
+
+/** Added first, because only a chain that is there can be deleted. */
+const withoutEarly = (): string[] => [
+  `add chain inet portcullis early { ${HOOKS.early} }`,
+  'add chain inet portcullis early_syn',
+  'delete chain inet portcullis early',
+  'delete chain inet portcullis early_syn',
+]
+
+/** Base chains are declared with the same hook at every load, so that a replace never unhooks them. */
+const HOOKS = {
+  early: 'type filter hook prerouting priority -300; policy accept;',
+  // After connection tracking (-200), before destination NAT (-100): published ports and NodePorts are still what the client asked for.
+  gate: 'type filter hook prerouting priority -150; policy accept;',
+  closing_out: 'type filter hook output priority -150; policy accept;',
+  closing_forward: 'type filter hook forward priority -150; policy accept;',
+} as const
+
+const FLOW4 = 'ipv4_addr . inet_proto . inet_service'
+const FLOW6 = 'ipv6_addr . inet_proto . inet_service'
+const ENDPOINT = 'inet_proto . inet_service'
+
+/** How many sources times endpoints are counted each by itself; what does not fit is still counted by port, and as lost. */
+const FLOWS_COUNTED_MAX = 65_536
+/** Room for every port of TCP and of UDP. */
+const ENDPOINTS_COUNTED_MAX = 131_072
+
+/** Sets that a replace leaves alone: what was opened, blocked, cut or counted since. `SET_SCHEMA` counts their types. */
+const KEPT_SETS: Readonly<Record<string, readonly string[]>> = {
+  lease4: [`type ${FLOW4}`, 'flags interval,timeout'],
+  lease6: [`type ${FLOW6}`, 'flags interval,timeout'],
+  lease_any: [`type ${ENDPOINT}`, 'flags timeout'],
+  block4: ['type ipv4_addr', 'flags interval,timeout'],
+  block6: ['type ipv6_addr', 'flags interval,timeout'],
+  closing: [`type ${ENDPOINT}`, 'flags timeout'],
+  seen4: [`type ${FLOW4}`, `size ${FLOWS_COUNTED_MAX}`, 'flags dynamic'],
+  seen6: [`type ${FLOW6}`, `size ${FLOWS_COUNTED_MAX}`, 'flags dynamic'],
+  denied4: [`type ${FLOW4}`, `size ${FLOWS_COUNTED_MAX}`, 'flags dynamic'],
+  denied6: [`type ${FLOW6}`, `size ${FLOWS_COUNTED_MAX}`, 'flags dynamic'],
+  accepted_ports: [`type ${ENDPOINT}`, `size ${ENDPOINTS_COUNTED_MAX}`, 'flags dynamic'],
+  denied_ports: [`type ${ENDPOINT}`, `size ${ENDPOINTS_COUNTED_MAX}`, 'flags dynamic'],
+}
+
+const COUNTERS = ['seen_lost', 'denied_lost', 'denied_stray', 'blocked'] as const
+
+function declare(): string[] {
+  const policySets = Object.entries<{ type: string; flags?: string }>(POLICY_SETS).map(
+    ([name, { type, flags }]) => [name, flags ? [`type ${type}`, `flags ${flags}`] : [`type ${type}`]] as const,
+  )
+  const sets = [
+    ...policySets,
+    // One field of 16 bits: the kernel keeps it as a bitmap (nft_set_bitmap.c), the cheapest lookup there is.
+    ['reachable', ['type inet_service']] as const,
+    ['reachable_ranges', ['type inet_service', 'flags interval']] as const,
+    ...Object.entries(KEPT_SETS),
+  ]
+  return block([
+    ...COUNTERS.map((name) => `\tcounter ${name} { }`),
+    ...sets.map(([name, properties]) => `\tset ${name} { ${properties.join('; ')}; }`),
+  ])
+}
+
+/** Lines of a bounded length, for whoever reads or compares the file with line-wise tools. */
+const ELEMENTS_PER_LINE_MAX = 50
+
+function fill(openings: readonly Opening[], reachable: readonly PortRange[]): string[] {
+  const elements = layOut(openings)
+  const single = reachable.filter(isSinglePort)
+  const ranges = reachable.filter((ports) => !isSinglePort(ports))
+  return [
+    ...(Object.keys(POLICY_SETS) as PolicySet[]).flatMap((set) => addElements(set, elements.get(set) ?? [])),
+    ...addElements('reachable', single.map(formatPortRange)),
+    ...addElements('reachable_ranges', ranges.map(formatPortRange)),
+  ]
+}
+
+function addElements(set: string, elements: readonly string[]): string[] {
+  const text: string[] = []
+  for (let at = 0; at < elements.length; at += ELEMENTS_PER_LINE_MAX) {
+    text.push(`add element inet portcullis ${set} { ${elements.slice(at, at + ELEMENTS_PER_LINE_MAX).join(', ')} }`)
+  }
+  return text
+}
+
+function chains(intent: Intent, openings: readonly Opening[], management: readonly Opening[]): string[] {
+  return [
+    ...(dropsEarly(intent) ? early(reachablePorts([...management, ...openings], 'tcp')) : []),
+    ...chain('gate', gate(intent.mode)),
+    ...chain('blocked', blocked(management)),
+    ...closing(),
+    ...chain('fixed', fixed(intent.ping, management)),
+    ...chain('lease', lease()),
+    ...chain('open', open(new Set(layOut(openings).keys()))),
+    ...chain('accepted', accepted()),
+    ...chain('deny', deny()),
+    ...chain('stray', [`counter name denied_stray ${LAST_VERDICT[intent.mode]}`]),
+    ...chain('denied', denied(ENDPOINT_KEY)),
+    ...chain('denied_portless', denied(PORTLESS_KEY)),
+    ...chain('refuse', intent.mode === 'observe' ? ['accept'] : refuse(intent.refusal)),
+  ]
+}
+
+/** The first packet of a TCP connection, and nothing else (RFC 9293 section 3.5). */
+const IS_SYN = 'tcp flags & (fin | syn | rst | ack) == syn'
+const FAMILIES = [4, 6] as const
+const ENDPOINT_KEY = 'meta l4proto . th dport'
+/** What ICMP, GRE or VRRP hold where others hold a port would fill the counters with noise. */
+const PORTLESS_KEY = 'meta l4proto . 0'
+/** Without fragments to think of: connection tracking puts them together before any chain of ours (priority -400). */
+const FLOW_KEY = { 4: `ip saddr . ${ENDPOINT_KEY}`, 6: `ip6 saddr . ${ENDPOINT_KEY}` } as const
+
+/** A SYN to a port that nobody at all may reach is dropped before it costs a connection tracking entry. */
+function early(reachable: readonly PortRange[]): string[] {
+  const hasRanges = reachable.some((ports) => !isSinglePort(ports))
+  const isClosed = `tcp dport != ${formatPortRange(EPHEMERAL_PORTS)} tcp dport != @reachable${hasRanges ? ' tcp dport != @reachable_ranges' : ''}`
+  return [
+    ...chain('early', [HOOKS.early, `${IS_SYN} ${isClosed} jump early_syn`]),
+    ...chain('early_syn', [
+      'iif "lo" return',
+      'fib daddr type unicast return',
+      `${ENDPOINT_KEY} @lease_any return`,
+      `${FLOW_KEY[4]} @lease4 return`,
+      `${FLOW_KEY[6]} @lease6 return`,
+      'goto denied',
+    ]),
+  ]
+}
+
+function gate(mode: Mode): string[] {
+  return [
+    HOOKS.gate,
+    'iif "lo" accept',
+    'ip saddr @block4 jump blocked',
+    'ip6 saddr @block6 jump blocked',
+    `${ENDPOINT_KEY} @closing jump closing_in`,
+    'ct state established,related accept',
+    // To be forwarded, not for this host. Every other type (local, broadcast, multicast, anycast, and IPv6 multicast, which fib calls unspec) is judged.
+    'fib daddr type unicast accept',
+    'jump fixed',
+    'jump lease',
+    'jump open',
+    'jump deny',
+    // `deny` has the last word already; this rule stands here so that nobody has to read it to know that. Never a chain
+    // policy: a replace that relies on one lets packets through for some microseconds.
+    LAST_VERDICT[mode],
+  ]
+}
+
+const LAST_VERDICT: Readonly<Record<Mode, string>> = { enforce: 'drop', observe: 'accept' }
+
+/** A block ends established flows too, but never the way back to the host: an automatic block of one's own controller is the classic lock-out. */
+const blocked = (management: readonly Opening[]): string[] => [
+  ...managementRules(management),
+  'counter name blocked drop',
+]
+
+/**
+ * While a port is in `closing`, nobody's flow to it lives: both ends get a reset. Replies need a chain of their own where
+ * they leave the host, or where it forwards them (a published port, whose replies still carry the container's port).
+ */
+function closing(): string[] {
+  const isForwardedReply = (protocol: string): string =>
+    `ct status dnat ct direction reply meta l4proto ${protocol} meta l4proto . ct original proto-dst @closing`
+  return [
+    ...chain('closing_in', [
+      'ct direction reply return',
+      'fib daddr type unicast return',
+      'meta l4proto tcp reject with tcp reset',
+      'reject with icmpx port-unreachable',
+    ]),
+    ...chain('closing_out', [
+      HOOKS.closing_out,
+      'ct direction reply meta l4proto . th sport @closing oif != "lo" jump closing_reply',
+    ]),
+    ...chain('closing_forward', [
+      HOOKS.closing_forward,
+      `${isForwardedReply('tcp')} jump closing_reply`,
+      `${isForwardedReply('udp')} jump closing_reply`,
+    ]),
+    ...chain('closing_reply', ['meta l4proto tcp reject with tcp reset', 'reject with icmpx port-unreachable']),
+  ]
+}
+
+/** No policy edits this chain. Ordered so that TCP and UDP, nearly all there is, leave it soonest. */
+function fixed(ping: boolean, management: readonly Opening[]): string[] {
+  const allowances = ping ? [...FIXED_ALLOWANCES, ...PING_ALLOWANCES] : FIXED_ALLOWANCES
+  const rulesOf = (isUdp: boolean): string[] =>
+    allowances.filter(({ protocol }) => (protocol === 'udp') === isUdp).map(allowanceRule)
+  return [
+    ...managementRules(management),
+    'meta l4proto tcp return',
+    ...rulesOf(true),
+    'meta l4proto udp return',
+    ...rulesOf(false),
+  ]
+}
+
+function managementRules(management: readonly Opening[]): string[] {
+  const sources = new Map<string, (Prefix | 'any')[]>()
+  for (const { protocol, ports, from } of management) {
+    const match = `${protocol} dport ${formatPortRange(ports)}`
+    sources.set(match, [...(sources.get(match) ?? []), from])
+  }
+  return [...sources].flatMap(([match, from]) =>
+    sourceMatches(from).map((source) => `${source}${match} goto accepted comment "management"`),
+  )
+}
+
+function sourceMatches(sources: readonly (Prefix | 'any')[]): string[] {
+  if (sources.includes('any')) return ['']
+  return FAMILIES.flatMap((family) => {
+    const prefixes = sources.filter((source) => source !== 'any' && source.family === family) as Prefix[]
+    if (prefixes.length === 0) return []
+    if (prefixes[0]?.length === 0) return [`meta nfproto ipv${family} `]
+    return [`${family === 4 ? 'ip' : 'ip6'} saddr ${oneOf(prefixes.map(formatPrefix))} `]
+  })
+}
+
+const oneOf = (values: readonly string[]): string => (values.length === 1 ? `${values[0]}` : `{ ${values.join(', ')} }`)
+
+function allowanceRule(allowance: FixedAllowance): string {
+  const { family, protocol, from, hopLimit, icmpTypes, sourcePort, destinationPort } = allowance
+  return [
+    ...(from ? [`${family === 4 ? 'ip' : 'ip6'} saddr ${formatPrefix(from)}`] : []),
+    ...(from === undefined && sourcePort !== undefined ? [`meta nfproto ipv${family}`] : []),
+    ...(sourcePort === undefined ? [] : [`${protocol} sport ${sourcePort}`]),
+    ...(destinationPort === undefined ? [] : [`${protocol} dport ${destinationPort}`]),
+    ...(hopLimit === undefined ? [] : [`ip6 hoplimit ${hopLimit}`]),
+    // `icmp type` and `icmpv6 type` ask for their own family and protocol (nft(8), ICMP HEADER EXPRESSION).
+    ...(icmpTypes ? [`${protocol} type ${oneOf(icmpTypes.map(String))}`] : []),
+    ...(icmpTypes || sourcePort !== undefined ? [] : [`ip protocol ${protocol}`]),
+    `accept comment "${allowance.name}"`,
+  ].join(' ')
+}
+
+const lease = (): string[] => [
+  `${ENDPOINT_KEY} @lease_any goto accepted`,
+  `${FLOW_KEY[4]} @lease4 goto accepted`,
+  `${FLOW_KEY[6]} @lease6 goto accepted`,
+]
+
+/** One lookup for each set that holds anything, whatever it holds: cost does not grow with the number of open ports. */
+function open(filled: ReadonlySet<PolicySet>): string[] {
+  return (Object.keys(POLICY_SETS) as PolicySet[])
+    .filter((set) => filled.has(set))
+    .map((set) => `${POLICY_SET_KEYS[set]} @${set} goto accepted`)
+}
+
+const POLICY_SET_KEYS: Readonly<Record<PolicySet, string>> = {
+  open: ENDPOINT_KEY,
+  open_ranges: ENDPOINT_KEY,
+  open4: `meta nfproto ipv4 ${ENDPOINT_KEY}`,
+  open4_ranges: `meta nfproto ipv4 ${ENDPOINT_KEY}`,
+  open6: `meta nfproto ipv6 ${ENDPOINT_KEY}`,
+  open6_ranges: `meta nfproto ipv6 ${ENDPOINT_KEY}`,
+  hosts4: FLOW_KEY[4],
+  hosts6: FLOW_KEY[6],
+  prefixes4: FLOW_KEY[4],
+  prefixes6: FLOW_KEY[6],
+}
+
+/**
+ * Counts what is new, by port and by source and port. A set that is full breaks off the rule (nft_dynset.c), so that
+ * the next line counts the loss: what the sets hold and what was lost always add up to what came.
+ * A one-way UDP flow stays new, and so counts packets; were it counted once, a flow older than its counter would never show.
+ */
+const accepted = (): string[] => [
+  'ct state != new accept',
+  ...FAMILIES.map((family) => `${countFlow(family, ENDPOINT_KEY, 'accepted')} accept`),
+  'counter name seen_lost accept',
+]
+
+const FLOWS_COUNTED = { accepted: 'seen', denied: 'denied' } as const
+
+function countFlow(family: Family, endpointKey: string, verdict: 'accepted' | 'denied'): string {
+  const source = family === 4 ? 'ip saddr' : 'ip6 saddr'
+  const byPort = `update @${verdict}_ports { ${endpointKey} counter }`
+  return `meta nfproto ipv${family} ${byPort} update @${FLOWS_COUNTED[verdict]}${family} { ${source} . ${endpointKey} counter }`
+}
+
+/**
+ * What asks for no connection (the late segment of an ended flow, a reply that took a way that connection tracking did
+ * not see) is denied as well but never answered: a reset would end a flow that only tracking has lost.
+ */
+const deny = (): string[] => [
+  'ct state != new goto stray',
+  'meta l4proto != { tcp, udp, dccp, sctp, udplite } goto denied_portless',
+  'goto denied',
+]
+
+const denied = (endpointKey: string): string[] => [
+  ...FAMILIES.map((family) => `${countFlow(family, endpointKey, 'denied')} goto refuse`),
+  'counter name denied_lost goto refuse',
+]
+
+function refuse(refusal: Refusal): string[] {
+  if (refusal === 'drop') return ['drop']
+  return [`${IS_SYN} reject with tcp reset`, 'meta l4proto tcp drop', 'reject with icmpx port-unreachable']
+}
