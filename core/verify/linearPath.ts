@@ -1,0 +1,89 @@
+import type { Address } from '../net/address.ts'
+import type { HostFacts } from '../ruleset/hostfacts.ts'
+import type { Packet } from '../ruleset/packet.ts'
+import type { CtState, Hook, Interval } from '../ruleset/ruleset.ts'
+
+/**
+ * One way that a packet may take, with all that rules can change on it. A question that cannot be answered splits a path in two.
+ * Values that may be any of several are closed intervals; absent means not known at all.
+ */
+export interface Path {
+  readonly destination: { readonly first: bigint; readonly last: bigint } | undefined
+  readonly destinationPort: Interval | undefined
+  readonly mark: bigint | undefined
+  readonly ctMark: bigint | undefined
+  /** Set by a notrack statement before connection tracking looked at the packet. */
+  readonly isUntracked: boolean
+  /** A NAT chain of this hook has set a mapping. */
+  readonly isMapped: boolean
+  readonly isDnat: boolean
+  /** A redirect without host facts: the address is unknown, but it is one of the host's. */
+  readonly isRedirected: boolean
+  /** Answers already assumed on this way for questions that have one answer per packet. */
+  readonly assumed: ReadonlyMap<string, boolean>
+}
+
+/** Where on its way through the stack the packet is. */
+export interface Station {
+  readonly hook: Hook
+  readonly priority: number
+  readonly oif: string | undefined
+}
+
+/** What stays the same on every way of one packet. */
+export interface Scene {
+  readonly packet: Packet
+  readonly facts: HostFacts | undefined
+}
+
+// NF_IP_PRI_CONNTRACK (linux/netfilter_ipv4.h).
+const CONNTRACK_PRIORITY = -200
+
+export function startPath(packet: Packet): Path {
+  return {
+    destination: { first: packet.destination.value, last: packet.destination.value },
+    destinationPort: single(packet.destinationPort),
+    mark: BigInt(packet.mark ?? 0),
+    ctMark: packet.ctMark === undefined ? undefined : BigInt(packet.ctMark),
+    isUntracked: false,
+    isMapped: false,
+    isDnat: false,
+    isRedirected: false,
+    assumed: new Map(),
+  }
+}
+
+/** Equal keys: nothing that follows can tell the two ways apart. */
+export function pathKey(path: Path): string {
+  const assumed = [...path.assumed].map(([what, answer]) => `${answer ? '+' : '-'}${what}`).toSorted()
+  const parts = [range(path.destination), range(path.destinationPort), path.mark, path.ctMark, path.isUntracked, path.isMapped, path.isDnat, path.isRedirected]
+  return [...parts.map(String), ...assumed].join('|')
+}
+
+export function mergePaths(paths: readonly Path[]): readonly Path[] {
+  if (paths.length < 2) return paths
+  return [...new Map(paths.map((path) => [pathKey(path), path])).values()]
+}
+
+/** Before connection tracking has seen it, a packet has no entry and reads invalid, or untracked once so marked. */
+export function ctStateAt(scene: Scene, path: Path, station: Station): CtState {
+  if (path.isUntracked) return 'untracked'
+  return hasPassedConntrack(station) ? scene.packet.ct : 'invalid'
+}
+
+export const hasPassedConntrack = (station: Station): boolean =>
+  (station.hook !== 'prerouting' && station.hook !== 'output') || station.priority > CONNTRACK_PRIORITY
+
+export const hasEntry = (state: CtState): boolean => state !== 'invalid' && state !== 'untracked'
+
+/** The destination as one address, when it is known to be one. */
+export function destinationOf(scene: Scene, path: Path): Address | undefined {
+  const interval = path.destination
+  if (!interval || interval.first !== interval.last) return undefined
+  return { family: scene.packet.destination.family, value: interval.first }
+}
+
+export const single = (value: number | bigint | undefined): Interval | undefined =>
+  value === undefined ? undefined : { first: BigInt(value), last: BigInt(value) }
+
+const range = (interval: Interval | undefined): string => (interval ? `${interval.first}-${interval.last}` : '?')
