@@ -4,7 +4,7 @@ import { containsAddress, type Prefix } from '../net/prefix.ts'
 import { TRANSPORT_PROTOCOLS, type TransportProtocol } from '../net/protocol.ts'
 import { isLoopback } from './loopback.ts'
 import type { FlowObservation, Instant } from './observation.ts'
-import { foldSources } from './usage.ts'
+import { foldSources, isUse } from './usage.ts'
 
 /** What is read of an intent: everything that it lets in. */
 export interface Admission {
@@ -33,13 +33,13 @@ export interface CutFlows {
 }
 
 /**
- * Groups the accepted flows of the intent's host that it would cut, by protocol and port, sorted. Loopback is never
+ * Groups what came through to the intent's host and would be cut, by protocol and port, sorted. Loopback is never
  * cut and never counted. `flows` may hold several readings, in any order.
  */
 export function flowsCutBy(intent: Admission, flows: readonly FlowObservation[]): CutFlows[] {
   const byEndpoint = new Map<string, FlowObservation[]>()
   for (const flow of flows) {
-    if (flow.host !== intent.host || flow.verdict !== 'accepted' || isLoopback(flow.source)) continue
+    if (flow.host !== intent.host || !isUse(flow) || isLoopback(flow.source)) continue
     const key = `${flow.protocol} ${flow.port}`
     const group = byEndpoint.get(key)
     if (group) group.push(flow)

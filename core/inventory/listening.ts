@@ -37,7 +37,7 @@ const UNKNOWN: Listening = { kind: 'unknown' }
 function mergeListeners(observations: readonly ListenerObservation[]): Listener[] {
   const newest = new Map<string, Listener>()
   for (const observation of observations) {
-    const key = [observation.address.family, observation.address.value, observation.process, observation.unit, observation.user, observation.interface, observation.sensor].join('\0')
+    const key = [observation.address.family, observation.address.value, observation.process, observation.unit, observation.user, observation.interface, observation.activatedBy, observation.isEphemeral, observation.sensor].join('\0')
     const before = newest.get(key)
     if (before === undefined || before.lastSeen < observation.at) newest.set(key, listenerOf(observation))
   }

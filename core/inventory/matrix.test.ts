@@ -81,6 +81,8 @@ describe('unknown stays unknown', () => {
     ['another sensor’s later reading says nothing of it', [listener('0.0.0.0', 22), reading('listeners'), reading('listeners', AT + 1, 'other')], 'seen', 'unknown', 'unknown: not watched'],
     ['watched and silent', [listener('0.0.0.0', 22), reading('flows', AT), reading('flows', AT + 9)], 'seen', 'unknown', 'unused'],
     ['watched with losses', [listener('0.0.0.0', 22), reading('flows'), { kind: 'evidence', host: 'db-1', sensor: 'x', at: AT, lost: 3, because: 'full' }], 'seen', 'unknown', 'unknown: evidence lost'],
+    ['watched with losses on this port', [listener('0.0.0.0', 22), reading('flows'), { kind: 'evidence', host: 'db-1', sensor: 'x', at: AT, lost: 3, because: 'full', endpoint: { protocol: 'tcp', port: 22 } }], 'seen', 'unknown', 'unknown: evidence lost'],
+    ['watched with losses on another port', [listener('0.0.0.0', 22), reading('flows'), { kind: 'evidence', host: 'db-1', sensor: 'x', at: AT, lost: 3, because: 'full', endpoint: { protocol: 'tcp', port: 23 } }], 'seen', 'unknown', 'unused'],
     ['used from another zone', [listener('0.0.0.0', 22), reading('flows'), flow('10.1.0.1', 22, 4)], 'seen', 'unknown', 'unused'],
     ['used', [listener('0.0.0.0', 22), reading('flows'), flow('10.2.0.1', 22, 4)], 'seen', 'unknown', 'used'],
     ['used and answered', [flow('10.2.0.1', 22, 4, { isAnswered: true })], 'unknown', 'open', 'used'],
@@ -110,6 +112,8 @@ describe('how connections add up', () => {
     ['snapshots: the most at once', [flow('10.2.0.1', 22, 3, { tally: 'snapshot' }), flow('10.2.0.1', 22, 2, { tally: 'snapshot', at: AT + 1 })], 3, AT + 1],
     ['events add', [flow('10.2.0.1', 22, 3, { tally: 'events' }), flow('10.2.0.1', 22, 2, { tally: 'events', at: AT + 1 })], 5, AT + 1],
     ['sources add', [flow('10.2.0.1', 22, 3), flow('10.2.0.2', 22, 2)], 5, AT],
+    ['what an observing gate would deny is use', [flow('10.2.0.1', 22, 3, { verdict: 'denied', isLetThrough: true })], 3, AT],
+    ['use before and after a need was written adds', [flow('10.2.0.1', 22, 3, { verdict: 'denied', isLetThrough: true }), flow('10.2.0.1', 22, 2)], 5, AT],
     ['two sensors see the same connections', [flow('10.2.0.1', 22, 3), flow('10.2.0.1', 22, 2, { sensor: 'conntrack', tally: 'snapshot' })], 3, AT],
   ])('%s', (_, flows, connections, lastSeen) => {
     expect(rowAt(fold(flows), 'ipv4 22 lan').used).toMatchObject({ kind: 'used', connections, lastSeen })

@@ -14,7 +14,7 @@ import type {
   ScanObservation,
 } from './observation.ts'
 import { foldReach, type Reachable } from './reachable.ts'
-import { foldSources, summariseSources, type SourceUsage, type Usage } from './usage.ts'
+import { foldSources, isUse, summariseSources, type SourceUsage, type Usage } from './usage.ts'
 import { watchOf, type Watch } from './watch.ts'
 import { coverZones, ITSELF, mapZones, zoneOf, type Coverage, type SourceZone, type ZoneMap } from './zone.ts'
 
@@ -218,7 +218,7 @@ function* foldEndpoint(input: HostInput, watch: Watch, claims: EndpointClaims): 
       zone,
       listening,
       reachable: foldReach(scans, sources),
-      used: usedOf(summariseSources(sources), watch),
+      used: usedOf(summariseSources(sources), watch, claims),
       ...(deniedUsage ? { denied: deniedUsage } : {}),
       ...(rowNeeds ? { needs: rowNeeds } : {}),
       published,
@@ -244,7 +244,8 @@ function groupFlows(zones: ZoneMap, claims: EndpointClaims): Map<string, ZoneFlo
     const zone = claims.addressClass === 'loopback' ? ITSELF : zoneOf(zones, flow.source)
     let group = groups.get(zone)
     if (!group) groups.set(zone, (group = { accepted: [], denied: [] }))
-    group[flow.verdict].push(flow)
+    if (isUse(flow)) group.accepted.push(flow)
+    if (flow.verdict === 'denied') group.denied.push(flow)
   }
   return groups
 }
@@ -295,10 +296,10 @@ function triedZones(
   return everyZone(zones, claims).filter((zone) => tried.has(zone))
 }
 
-function usedOf(usage: Usage | undefined, watch: Watch): Used {
+function usedOf(usage: Usage | undefined, watch: Watch, { protocol, port }: EndpointClaims): Used {
   if (usage) return { kind: 'used', ...usage }
   if (watch.flows === undefined) return { kind: 'unknown', because: 'not watched' }
-  if (watch.lost > 0) return { kind: 'unknown', because: 'evidence lost' }
+  if (watch.lost > 0 || watch.lostAt.has(`${protocol} ${port}`)) return { kind: 'unknown', because: 'evidence lost' }
   return { kind: 'unused', since: watch.flows.since, until: watch.flows.until }
 }
 

@@ -76,6 +76,8 @@ export interface FlowObservation extends Claim {
   readonly lastSeen: Instant
   /** What the gate did, or in observe mode would have done. */
   readonly verdict: 'accepted' | 'denied'
+  /** Denied by the rules and let through all the same, because the gate only observes: it is use. */
+  readonly isLetThrough?: boolean
 }
 
 /**
@@ -108,4 +110,6 @@ export interface EvidenceObservation extends Claim {
   /** Connections, lines or rules that are missing; a running total of the sensor. */
   readonly lost: number
   readonly because: string
+  /** The only endpoint that it concerns; the whole host where it is absent. */
+  readonly endpoint?: { readonly protocol: TransportProtocol; readonly port: number }
 }

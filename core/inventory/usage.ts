@@ -25,20 +25,25 @@ export interface SourceUsage {
 /** A row names this many sources and counts the rest; `foldSources` gives all. */
 export const USAGE_SOURCES_MAX = 8
 
+/** Whether a connection came through: accepted, or denied by a gate that only observes. */
+export const isUse = (flow: FlowObservation): boolean => flow.verdict === 'accepted' || flow.isLetThrough === true
+
 /**
- * Folds repeated readings per source. One sensor's readings add up as their tally says; two sensors see the same
- * connections, so of their totals the largest counts. Sorted by address.
+ * Folds repeated readings per source. One sensor's readings add up as their tally says, each verdict by itself; two
+ * sensors see the same connections, so of their totals the largest counts. Sorted by address.
  */
 export function foldSources(flows: readonly FlowObservation[]): SourceUsage[] {
-  const bySource = new Map<bigint, Map<string, Running>>()
-  for (const flow of flows.toSorted(compareFlows)) {
+  const bySource = new Map<bigint, Map<string, Counted>>()
+  for (const flow of flows.length > 1 ? flows.toSorted(compareFlows) : flows) {
     const key = (BigInt(flow.source.family) << 128n) | flow.source.value
     let sensors = bySource.get(key)
     if (!sensors) bySource.set(key, (sensors = new Map()))
-    sensors.set(flow.sensor, advance(sensors.get(flow.sensor), flow))
+    let counted = sensors.get(flow.sensor)
+    if (!counted) sensors.set(flow.sensor, (counted = {}))
+    counted[flow.verdict] = advance(counted[flow.verdict], flow)
   }
   return [...bySource.values()]
-    .map((sensors) => largestOf([...sensors.values()]))
+    .map((sensors) => [...sensors.values()].map(sumOf).reduce((a, b) => combine(a, b, Math.max)))
     .toSorted((a, b) => compareAddresses(a.source, b.source))
 }
 
@@ -54,6 +59,11 @@ export function summariseSources(sources: readonly SourceUsage[]): Usage | undef
   }
   const busiest = sources.length <= 1 ? sources : sources.toSorted((a, b) => b.connections - a.connections || compareAddresses(a.source, b.source))
   return { connections, ...(bytes === undefined ? {} : { bytes }), firstSeen, lastSeen, sourceCount: sources.length, sources: busiest.slice(0, USAGE_SOURCES_MAX) }
+}
+
+interface Counted {
+  accepted?: Running
+  denied?: Running
 }
 
 interface Running extends SourceUsage {
@@ -83,18 +93,30 @@ function advance(before: Running | undefined, flow: FlowObservation): Running {
   }
 }
 
-function largestOf(sensors: readonly Running[]): SourceUsage {
-  const [first, ...rest] = sensors as [Running, ...Running[]]
-  let { source, connections, bytes, firstSeen, lastSeen, isAnswered } = { bytes: undefined, ...first }
-  for (const next of rest) {
-    connections = Math.max(connections, next.connections)
-    if (next.bytes !== undefined) bytes = Math.max(bytes ?? 0, next.bytes)
-    firstSeen = Math.min(firstSeen, next.firstSeen)
-    lastSeen = Math.max(lastSeen, next.lastSeen)
-    isAnswered ||= next.isAnswered
-  }
-  return { source, connections, ...(bytes === undefined ? {} : { bytes }), firstSeen, lastSeen, isAnswered }
+const sumOf = ({ accepted, denied }: Counted): SourceUsage => {
+  if (accepted && denied) return combine(accepted, denied, (a, b) => a + b)
+  return sourceUsage((accepted ?? denied) as Running)
 }
+
+function combine(a: SourceUsage, b: SourceUsage, join: (a: number, b: number) => number): SourceUsage {
+  return sourceUsage({
+    source: a.source,
+    connections: join(a.connections, b.connections),
+    ...(a.bytes === undefined && b.bytes === undefined ? {} : { bytes: join(a.bytes ?? 0, b.bytes ?? 0) }),
+    firstSeen: Math.min(a.firstSeen, b.firstSeen),
+    lastSeen: Math.max(a.lastSeen, b.lastSeen),
+    isAnswered: a.isAnswered || b.isAnswered,
+  })
+}
+
+const sourceUsage = ({ source, connections, bytes, firstSeen, lastSeen, isAnswered }: SourceUsage): SourceUsage => ({
+  source,
+  connections,
+  ...(bytes === undefined ? {} : { bytes }),
+  firstSeen,
+  lastSeen,
+  isAnswered,
+})
 
 const addBytes = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined && b === undefined ? undefined : (a ?? 0) + (b ?? 0)
