@@ -33,7 +33,8 @@ export async function apply(world: World, plan: ChangePlan, fleet: readonly Host
   const known = hosts.filter((host) => typeof host !== 'string')
   const outcomes = await fanOut(known, options.concurrency, (host) => confirmedApply(world, journal, host, plan, options))
   const confirmed = outcomes.filter((outcome) => outcome.kind === 'confirmed').length
-  await about.signal('end', { detail: { hosts: hosts.length, confirmed } })
+  // The hosts have what they have: a store that is lost by now must not hide it.
+  await about.signal('end', { detail: { hosts: hosts.length, confirmed } }).catch(() => undefined)
   return succeed({ run: journal.run, plan: plan.id, hosts: outcomes })
 }
 

@@ -76,7 +76,7 @@ const readSwapped: Reader<Swapped> = (stdout) => {
 }
 
 const readReverted: Reader<HeldGeneration | undefined> = (stdout) => {
-  if (/^reverted (0|-) -\n?$/.test(stdout)) return { read: undefined }
+  if (/^reverted (0|-)( -)?\n?$/.test(stdout)) return { read: undefined }
   return readHeld('reverted', stdout)
 }
 

@@ -93,7 +93,8 @@ function splitAt(door: Door, edges: readonly number[]): Door[] {
 
 function changeOf(door: Door, intent: Intent, live: LiveHost): EndpointChange {
   const reached = (sources: Sources): Sources => sources.filter((prefix) => door.families.has(prefix.family))
-  const before = reached(door.names.length === 0 && !live.intent ? [] : reachOf(live.intent, door.protocol, door.ports.first))
+  const isSilent = door.names.length === 0
+  const before = reached((isSilent ? grantedTo : reachOf)(live.intent, door.protocol, door.ports.first))
   const after = reached(grantedTo(intent, door.protocol, door.ports.first))
   const listener = door.names.join(', ')
   return {
@@ -147,10 +148,11 @@ const joinDoors = (a: Door, b: Door): Door => ({
   names: [...new Set([...a.names, ...b.names])].toSorted(),
 })
 
-/** Port ranges that the old or the new intent grants and that nothing listens on. */
+/** Port ranges that the old or the new intent grants and that nothing listens on. Before the first intent nothing about them changes. */
 function silentDoors(intent: Intent, live: LiveHost, doors: readonly Door[]): Door[] {
+  if (!live.intent) return []
   const silent = new Map<string, Door>()
-  for (const grant of [...intent.management, ...intent.grants, ...(live.intent?.management ?? []), ...(live.intent?.grants ?? [])]) {
+  for (const grant of [...intent.management, ...intent.grants, ...live.intent.management, ...live.intent.grants]) {
     if (isHeard(grant.protocol, grant.ports, doors)) continue
     const door = { protocol: grant.protocol, ports: grant.ports, families: new Set<Family>([4, 6]), names: [] }
     silent.set(`${grant.protocol}/${formatPortRange(grant.ports)}`, door)

@@ -16,9 +16,9 @@ export function reachOf(intent: Intent | undefined, protocol: TransportProtocol,
   return grantedTo(intent, protocol, port)
 }
 
-/** Who the intent grants a port to, whatever its mode. */
-export const grantedTo = (intent: Intent, protocol: TransportProtocol, port: number): Sources =>
-  aggregatePrefixes(grantsOn(intent, protocol, port).map((grant) => grant.from))
+/** Who the intent grants a port to, whatever its mode; nobody where there is none. */
+export const grantedTo = (intent: Intent | undefined, protocol: TransportProtocol, port: number): Sources =>
+  intent ? aggregatePrefixes(grantsOn(intent, protocol, port).map((grant) => grant.from)) : []
 
 export const grantsOn = (intent: Intent, protocol: TransportProtocol, port: number): readonly Grant[] =>
   [...intent.management, ...intent.grants].filter((grant) => grant.protocol === protocol && containsPort(grant.ports, port))
