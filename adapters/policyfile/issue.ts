@@ -108,6 +108,12 @@ function valueAt(value: unknown, path: Path): unknown {
   return at
 }
 
+/** Whether a file is complete without what stands at the path; what is not known at all is one such thing. */
+export function isOptional(path: Path): boolean {
+  const schema = schemaAt(path)
+  return schema === undefined || schema instanceof z.ZodOptional
+}
+
 /** The schema of what may stand at a path; the object form where several are allowed and a key is asked for. */
 function schemaAt(path: Path): z.ZodType | undefined {
   let schema: z.ZodType | undefined = POLICY_FILE

@@ -105,7 +105,7 @@ function pathOf(item: PolicyItem, indexOf: ReadonlyMap<Need, number>): Path {
 /** A finding that may only be there because something faulty was left out. */
 function isAftermath(fault: Fault, read: ReadPolicy, reading: Reading): boolean {
   if (fault.code === 'POLICY_SELECTS_NOTHING') return reading.hasBroken('fleet')
-  return !read.isManagementKnown && (fault.code === 'POLICY_NO_MANAGEMENT' || fault.code.startsWith('POLICY_MANAGEMENT_'))
+  return (!read.isManagementKnown || reading.hasBroken('fleet')) && (fault.code === 'POLICY_NO_MANAGEMENT' || fault.code.startsWith('POLICY_MANAGEMENT_'))
 }
 
 function inOrder(faults: readonly Fault[]): Fault[] {

@@ -94,7 +94,7 @@ const labelValue = hinted(
   '应写成一个词或数字，最长 63 个字符',
 )
 
-const HOST = z.strictObject({
+const HOST = hinted(z.strictObject({
   addresses: list(
     address,
     'Addresses that clients use, IPv4 and IPv6; the outside is probed on them.',
@@ -114,7 +114,7 @@ const HOST = z.strictObject({
     '应写成 core 或 standard',
   ).optional(),
   transport: TRANSPORT.optional(),
-})
+}), 'A managed host.', 'write at least {addresses: 192.0.2.7}', '至少应写 {addresses: 192.0.2.7}')
 
 const FLEET = z.strictObject({
   ssh: hinted(

@@ -1,5 +1,5 @@
 import type { Fault } from '@portcullis/core/fault/fault.ts'
-import { describeIssue } from './issue.ts'
+import { describeIssue, isOptional } from './issue.ts'
 import { valueOf, type Path } from './located.ts'
 import { POLICY_FILE, type PolicyFile } from './schema.ts'
 import type { LocatedText } from './yamlReader.ts'
@@ -22,16 +22,42 @@ export function readShape(text: LocatedText): Shape {
   const shapeFaults = whole.error.issues.flatMap((issue) => describeIssue(issue, value, text))
   const faults = shapeFaults.map(({ fault }) => fault)
   const broken = new Set<string>()
-  const needIndexes = prune(value, shapeFaults.map(({ path }) => path), broken)
+  // First only what can be missing is taken out, so that the rest of its entry is still checked; then whole entries.
+  for (const { path } of shapeFaults) if (!fillIn(value, path)) cutOptional(value, path, broken)
+  const left = POLICY_FILE.safeParse(value)
+  const needIndexes = cutEntries(value, (left.error?.issues ?? []).flatMap((issue) => describeIssue(issue, value, text)).map(({ path }) => path), broken)
   const rest = POLICY_FILE.safeParse(value)
   return { ...(rest.success && { file: rest.data }), faults, needIndexes, broken }
+}
+
+/** What stands in for words of a need that are missing or wrong, so that its names are checked all the same. The file is refused anyway. */
+const FILLERS: Readonly<Record<string, string>> = { owner: '-', because: '-', review: '9999-12-31' }
+
+function fillIn(value: unknown, [section, index, key, ...more]: Path): boolean {
+  const filler = FILLERS[String(key)]
+  const needs = section === 'needs' && isRecord(value) && Array.isArray(value.needs) ? value.needs : []
+  const need: unknown = typeof index === 'number' ? needs[index] : undefined
+  if (filler === undefined || more.length > 0 || !isRecord(need)) return false
+  need[String(key)] = filler
+  return true
+}
+
+/** Takes out the innermost value around a fault that a file can do without. `broken` gets its path, words joined by blanks. */
+function cutOptional(value: unknown, path: Path, broken: Set<string>): void {
+  for (let length = path.length; length > 1 || length === path.length; length -= 1) {
+    const part = path.slice(0, length)
+    if (typeof part.at(-1) === 'number' || !isOptional(part)) continue
+    broken.add(part.join(' '))
+    remove(value, part)
+    return
+  }
 }
 
 /** How deep in the file the entry is that stands or falls as one with what the path names. */
 const entryDepth = ([section, second]: Path): number => (section === 'fleet' && second === 'hosts' ? 3 : 2)
 
-/** Takes the faulty entries out of the value; `broken` gets `zones office` and the like. Gives the indexes of the needs that stay. */
-function prune(value: unknown, paths: readonly Path[], broken: Set<string>): number[] {
+/** Takes out whole entries; `broken` gets `zones office` and the like. Gives the indexes of the needs that stay. */
+function cutEntries(value: unknown, paths: readonly Path[], broken: Set<string>): number[] {
   if (!isRecord(value)) return []
   const badNeeds = new Set<number>()
   for (const path of paths) {
@@ -49,9 +75,9 @@ function prune(value: unknown, paths: readonly Path[], broken: Set<string>): num
   return kept
 }
 
-function remove(value: Record<string, unknown>, path: Path): void {
+function remove(value: unknown, path: Path): void {
   let around: unknown = value
-  for (const step of path.slice(0, -1)) around = isRecord(around) ? around[step] : undefined
+  for (const step of path.slice(0, -1)) around = isRecord(around) || Array.isArray(around) ? (around as Record<string | number, unknown>)[step] : undefined
   if (isRecord(around)) delete around[String(path.at(-1))]
 }
 

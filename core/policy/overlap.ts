@@ -21,14 +21,16 @@ export interface Overlap {
  */
 export function findOverlaps(policy: Policy, limit: number): Overlap[] {
   const order = new Map(policy.needs.map((need, index) => [need, index]))
-  const seen = new Set<number>()
+  const compared = new Set<number>()
+  const isFirstTime = (a: Need, b: Need): boolean => {
+    const pair = (order.get(a) ?? 0) * policy.needs.length + (order.get(b) ?? 0)
+    return !compared.has(pair) && compared.add(pair) !== undefined
+  }
   const overlaps: Overlap[] = []
   for (const group of groupHosts(policy)) {
     const needs = group.needs.toSorted((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0))
-    for (const [a, b] of meetingPairs(needs)) {
-      const pair = (order.get(a) ?? 0) * policy.needs.length + (order.get(b) ?? 0)
-      if (seen.has(pair)) continue
-      seen.add(pair)
+    for (const [a, b] of portSharers(needs)) {
+      if (!isFirstTime(a, b) || !sourcesMeet(a.from, b.from)) continue
       overlaps.push(compareNeeds(a, b, group.hosts[0] ?? ''))
       if (overlaps.length >= limit) return overlaps
     }
@@ -37,16 +39,16 @@ export function findOverlaps(policy: Policy, limit: number): Overlap[] {
 }
 
 // Sorted by first port, only those still open at a start can meet it; in real policies that leaves the needs of one service.
-function* meetingPairs(needs: readonly Need[]): Generator<readonly [Need, Need]> {
+function* portSharers(needs: readonly Need[]): Generator<readonly [Need, Need]> {
   const spans = needs
     .flatMap((need, index) => need.service.ports.map((port) => ({ need, index, port })))
     .toSorted((a, b) => a.port.ports.first - b.port.ports.first || a.index - b.index)
   let open: typeof spans = []
   for (const span of spans) {
-    open = open.filter((earlier) => earlier.port.ports.last >= span.port.ports.first)
+    const isOver = (earlier: typeof span): boolean => earlier.port.ports.last < span.port.ports.first
+    if (open.some(isOver)) open = open.filter((earlier) => !isOver(earlier))
     for (const earlier of open) {
       if (earlier.need === span.need || earlier.port.protocol !== span.port.protocol) continue
-      if (!sourcesMeet(earlier.need.from, span.need.from)) continue
       yield earlier.index < span.index ? [earlier.need, span.need] : [span.need, earlier.need]
     }
     open.push(span)
