@@ -164,6 +164,23 @@ describe('two controllers at once', () => {
   })
 })
 
+test('the other one staged after our check: the host does not swap, and is left to it', async () => {
+  const { world, next } = await plannedWorld(true)
+  const sim = world.sims[0]
+  const report: World['report'] = ({ kind, name }) => {
+    if (kind === 'action' && name === 'swap' && sim?.staged) sim.staged = { ...sim.staged, digest: '0'.repeat(64) }
+  }
+  const outcome = await applyOne({ ...world, report }, next)
+  expect([outcome.kind, outcome.step, outcome.faults[0]?.code]).toEqual(['reverting', 'swap', 'HOST_OTHER_RULESET'])
+  expect(sim?.armedUntilMs).toBeDefined()
+})
+
+test('a script that is not ours is not used', async () => {
+  const { world, next } = await plannedWorld(true)
+  const outcome = await applyOne({ ...world, scriptDigest: 'f'.repeat(64) }, next)
+  expect([outcome.kind, outcome.step, outcome.faults[0]?.code]).toEqual(['refused', 'version', 'HOST_SCRIPT_CHANGED'])
+})
+
 describe('stopping', () => {
   test.each(APPLY_STEPS.filter((step) => step !== 'revert'))('when asked at %s, every host is safe at once', async (step) => {
     const { world, old, next } = await plannedWorld(true)

@@ -4,6 +4,7 @@ import type { ChangePlan, HostPlan } from '@portcullis/core/plan/plan.ts'
 import type { Intent } from '@portcullis/core/policy/intent.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import { lateConfirm, moved, otherApply, otherRuleset, rendersOtherwise, stopped, unequalLive, unknownOutcome, unreverted, writtenFault } from './applyFault.ts'
+import { changedScript } from './hostFault.ts'
 import { hostSession, type HeldGeneration, type HostSession } from './hostSession.ts'
 import type { Journal } from './journal.ts'
 import type { Cancellation, HostLink } from './ports.ts'
@@ -131,6 +132,8 @@ async function checkBase(attempt: Attempt): Promise<Result<unknown>> {
   const { hostPlan, host, options } = attempt
   const version = await sessionOf(attempt).version(options.signal)
   if (!version.ok) return version
+  const changed = changedScript(host.name, version.value, attempt.world.scriptDigest)
+  if (changed) return fail(changed)
   if (version.value.armedSeconds !== undefined) return fail(otherApply(host.name, version.value.armedSeconds))
   const confirmed = version.value.confirmed?.generation ?? 0
   return confirmed === hostPlan.baseGeneration ? version : fail(moved(host.name, hostPlan.baseGeneration, confirmed))
@@ -158,10 +161,10 @@ async function arm(attempt: Attempt): Promise<Result<unknown>> {
 }
 
 async function swap(attempt: Attempt): Promise<Result<unknown>> {
-  const swapped = await sessionOf(attempt).swap()
-  if (!swapped.ok) return swapped
-  attempt.swapUs = swapped.value.durationUs
-  return swapped.value.digest === attempt.hostPlan.rulesetDigest ? swapped : fail(otherRuleset(attempt.host.name))
+  const swapped = await sessionOf(attempt).swap(heldBy(attempt))
+  if (swapped.ok) attempt.swapUs = swapped.value.durationUs
+  const isForeign = !swapped.ok && swapped.faults.some((fault) => fault.code === 'HOST_NOT_SWAPPED')
+  return isForeign ? fail(otherRuleset(attempt.host.name)) : swapped
 }
 
 /** What the kernel enforces now, read back and compared; undecided is not equal. */

@@ -1,4 +1,5 @@
 import type { Fault, Text } from '@portcullis/core/fault/fault.ts'
+import type { HostVersion } from './hostSession.ts'
 import type { HostReply, HostVerb } from './ports.ts'
 
 /** What a host's refusal means, from the exit codes of `docs/host-verbs.md`. */
@@ -22,6 +23,19 @@ export const unreadableReply = (host: string, verb: HostVerb, text: string): Fau
   },
   next: INSTALL_AGAIN,
 })
+
+/** A script that is not ours word for word may do anything: it was changed, or belongs to another version. */
+export function changedScript(host: string, version: Pick<HostVersion, 'script' | 'scriptDigest'>, ours: string | undefined): Fault | undefined {
+  if (ours === undefined || version.scriptDigest === ours) return undefined
+  return {
+    code: 'HOST_SCRIPT_CHANGED',
+    what: {
+      en: `${host}: portcullis-host there (${version.script}) is not the one of this version`,
+      zh: `${host}：主机上的 portcullis-host（${version.script}）与当前版本不一致`,
+    },
+    next: INSTALL_AGAIN,
+  }
+}
 
 interface ExitFault {
   readonly code: string
@@ -86,6 +100,11 @@ const EXIT_FAULTS: Readonly<Record<number, ExitFault>> = {
     code: 'HOST_TABLE_CHANGED',
     what: { en: 'the live table is not the one that portcullis-host wrote last: someone edited it', zh: '当前表并非 portcullis-host 上次写入的内容：有人手动修改' },
     next: { en: 'see portcullis drift', zh: '请查看 portcullis drift' },
+  },
+  23: {
+    code: 'HOST_OVERLAP',
+    what: { en: 'a lease or block overlaps one that is there', zh: '租约或封禁与已有条目重叠' },
+    next: { en: 'end the other one first, or name the same source', zh: '请先结束原有条目，或使用相同的来源' },
   },
   126: { code: 'HOST_SCRIPT_UNRUNNABLE', what: { en: 'portcullis-host is there but cannot be run', zh: 'portcullis-host 存在但无法执行' }, next: INSTALL_AGAIN },
   127: {

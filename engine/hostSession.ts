@@ -10,9 +10,13 @@ export interface HeldGeneration {
 
 export interface HostVersion {
   readonly script: string
+  /** SHA-256 in hex of the script's own bytes, as it reads them. */
+  readonly scriptDigest?: string
   readonly nft: string
   readonly confirmed?: HeldGeneration
   readonly staged?: HeldGeneration
+  /** What the kernel enforces, by the table's own word. */
+  readonly live?: HeldGeneration
   /** Seconds until the armed revert fires. */
   readonly armedSeconds?: number
 }
@@ -28,7 +32,8 @@ export interface HostSession {
   counters(signal?: Cancellation): Promise<Result<string>>
   stage(staged: HeldGeneration, text: string, signal?: Cancellation): Promise<Result<HeldGeneration>>
   arm(seconds: number): Promise<Result<void>>
-  swap(): Promise<Result<Swapped>>
+  /** Refused when another ruleset than this one is staged. */
+  swap(staged: HeldGeneration): Promise<Result<Swapped>>
   confirm(generation: number): Promise<Result<HeldGeneration>>
   revert(): Promise<Result<HeldGeneration | undefined>>
 }
@@ -54,7 +59,7 @@ export function hostSession(link: HostLink): HostSession {
     stage: (held, input, signal) =>
       ask({ ...plain('stage', [String(held.generation), held.digest], signal), input }, LARGE_CALL_MS_MAX, (text) => readHeld('staged', text)),
     arm: (seconds) => ask(plain('arm', [String(seconds)]), CALL_MS_MAX, (text) => (text.startsWith('armed ') ? { read: undefined } : undefined)),
-    swap: () => ask(plain('swap'), LARGE_CALL_MS_MAX, readSwapped),
+    swap: (held) => ask(plain('swap', [String(held.generation), held.digest]), LARGE_CALL_MS_MAX, readSwapped),
     confirm: (generation) => ask(plain('confirm', [String(generation)]), CALL_MS_MAX, (text) => readHeld('confirmed', text)),
     revert: () => ask(plain('revert'), LARGE_CALL_MS_MAX, readReverted),
   }
@@ -87,13 +92,17 @@ const readVersion: Reader<HostVersion> = (stdout) => {
   if (script === undefined || nft === undefined || !lines.has('confirmed') || !lines.has('armed')) return undefined
   const confirmed = heldOf(lines.get('confirmed'))
   const staged = heldOf(lines.get('staged'))
+  const live = heldOf(lines.get('live'))
+  const scriptDigest = lines.get('script')?.[0]
   const armed = lines.get('armed')?.[0] ?? '-'
   return {
     read: {
       script,
+      ...(scriptDigest === undefined ? {} : { scriptDigest }),
       nft,
       ...(confirmed ? { confirmed } : {}),
       ...(staged ? { staged } : {}),
+      ...(live ? { live } : {}),
       ...(/^[0-9]+$/.test(armed) ? { armedSeconds: Number(armed) } : {}),
     },
   }

@@ -75,8 +75,9 @@ const VERBS: Readonly<Record<HostVerb, Verb>> = {
   counters: () => section('sim', '[]'),
   stage: (host, { args, input = '' }) => {
     const [generation = '0', digest = ''] = args
-    if (sha256(input) !== digest) return 14
     if (Number(generation) <= (host.confirmed?.generation ?? 0)) return 11
+    if (host.staged && host.armedUntilMs !== undefined && host.staged.digest !== digest) return 19
+    if (sha256(input) !== digest) return 14
     host.staged = { generation: Number(generation), digest, text: input }
     return `staged ${held(host.staged)}\n`
   },
@@ -84,9 +85,10 @@ const VERBS: Readonly<Record<HostVerb, Verb>> = {
     host.armedUntilMs = clock.now() + Number(args[0]) * 1000
     return `armed ${args[0]}\n`
   },
-  swap: (host) => {
+  swap: (host, { args }) => {
     if (host.armedUntilMs === undefined) return 16
     if (!host.staged) return 17
+    if (args.length === 2 && args.join(' ') !== held(host.staged)) return 21
     host.live = host.staged
     return `swapped ${held(host.live)} 20000\n`
   },

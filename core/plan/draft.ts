@@ -1,5 +1,7 @@
 import type { FlowObservation, Instant, ListenerObservation, Observation, PublishedObservation } from '../inventory/observation.ts'
-import { formatAddress, type Address, type Family } from '../net/address.ts'
+import { isLoopback } from '../inventory/loopback.ts'
+import { foldSources, isUse } from '../inventory/usage.ts'
+import { formatAddress, sameAddress, type Address, type Family } from '../net/address.ts'
 import { formatPortRange, singlePort, type PortRange } from '../net/port.ts'
 import { formatPrefix } from '../net/prefix.ts'
 import type { TransportProtocol } from '../net/protocol.ts'
@@ -183,43 +185,34 @@ function needReport(need: string, ports: ReadonlyMap<string, boolean>): NeedRepo
 }
 
 function affectedFlows(intent: Intent, live: LiveHost): AffectedFlow[] {
-  const flows = new Map<string, AffectedFlow>()
-  for (const flow of live.observations) {
-    if (flow.kind !== 'flow' || !loses(flow, intent, live)) continue
-    const key = `${flow.protocol}/${flow.port}/${formatAddress(flow.source)}`
-    flows.set(key, joinFlows(flows.get(key), affected(flow, live)))
-  }
-  return [...flows.values()].toSorted(
-    (a, b) => Number(b.isLive) - Number(a.isLive) || b.lastSeen - a.lastSeen || a.port - b.port || compareText(a.source, b.source),
-  )
+  const lost = live.observations.filter((seen): seen is FlowObservation => seen.kind === 'flow' && loses(seen, intent, live))
+  return [...Map.groupBy(lost, (flow) => `${flow.protocol}/${flow.port}`).values()]
+    .flatMap((flows) => clientsOf(flows, live.factsAt))
+    .toSorted(
+      (a, b) => Number(b.isLive) - Number(a.isLive) || b.lastSeen - a.lastSeen || a.port - b.port || compareText(a.source, b.source),
+    )
 }
 
 /** Let in until now and no longer: a flow that was refused before loses nothing. */
 const loses = (flow: FlowObservation, intent: Intent, live: LiveHost): boolean =>
+  isUse(flow) &&
+  !isLoopback(flow.source) &&
   hasSource(reachOf(live.intent, flow.protocol, flow.port), flow.source) &&
   !hasSource(grantedTo(intent, flow.protocol, flow.port), flow.source)
 
-const affected = (flow: FlowObservation, live: LiveHost): AffectedFlow => ({
-  isLive: flow.tally === 'snapshot' && flow.at >= live.factsAt,
-  source: formatAddress(flow.source),
-  protocol: flow.protocol,
-  port: flow.port,
-  connections: flow.connections,
-  ...(flow.firstSeen === undefined ? {} : { since: flow.firstSeen }),
-  lastSeen: flow.lastSeen,
-})
-
-/** Two sensors see the same connections, so the larger count is the better one and adding them would invent some. */
-function joinFlows(a: AffectedFlow | undefined, b: AffectedFlow): AffectedFlow {
-  if (!a) return b
-  const since = Math.min(a.since ?? Number.POSITIVE_INFINITY, b.since ?? Number.POSITIVE_INFINITY)
-  return {
-    ...b,
-    isLive: a.isLive || b.isLive,
-    connections: Math.max(a.connections, b.connections),
-    ...(Number.isFinite(since) ? { since } : {}),
-    lastSeen: Math.max(a.lastSeen, b.lastSeen),
-  }
+/** One line a client; `flows` are all of one protocol and port. */
+function clientsOf(flows: readonly FlowObservation[], factsAt: Instant): AffectedFlow[] {
+  const [{ protocol, port } = { protocol: 'tcp' as const, port: 0 }] = flows
+  const live = flows.filter((flow) => flow.tally === 'snapshot' && flow.at >= factsAt)
+  return foldSources(flows).map(({ source, connections, firstSeen, lastSeen }) => ({
+    isLive: live.some((flow) => sameAddress(flow.source, source)),
+    source: formatAddress(source),
+    protocol,
+    port,
+    connections,
+    since: firstSeen,
+    lastSeen,
+  }))
 }
 
 function evidenceOf(live: LiveHost): Evidence {

@@ -68,7 +68,7 @@ describe('clients that lose an endpoint', () => {
   })
 
   test('two sensors of the same connections do not add up', () => {
-    const flows = [{ ...FLOW, tally: 'snapshot' as const, connections: 2, firstSeen: 5 }, { ...FLOW, at: NOW - 9, connections: 3, firstSeen: 7 }]
+    const flows = [{ ...FLOW, tally: 'snapshot' as const, connections: 2, firstSeen: 5 }, { ...FLOW, sensor: 'nft-counters', at: NOW - 9, connections: 3, firstSeen: 7 }]
     expect(draftHost(intentOf(''), liveHost({ observations: flows })).flows).toMatchObject([{ connections: 3, since: 5, isLive: true }])
   })
 })

@@ -86,7 +86,7 @@ export interface AffectedFlow {
   readonly protocol: TransportProtocol
   readonly port: number
   readonly connections: number
-  readonly since?: Instant
+  readonly since: Instant
   readonly lastSeen: Instant
 }
 
