@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 
 /** What a finished command said. `exitCode` is 128 + the signal's number where a signal ended it, as shells have it. */
 export interface CommandResult {
@@ -45,11 +45,11 @@ export async function mustRun(argv: readonly string[], options: CommandOptions =
 }
 
 /** Starts an argv in a process group of its own, so that `killGroup` reaches whatever it starts in turn. */
-export function startCommand(argv: readonly string[], options: CommandOptions, stdio: 'pipe' | 'ignore'): ChildProcess {
+export function startCommand(argv: readonly string[], options: CommandOptions, stdio: StdioOptions): ChildProcess {
   const [program, ...args] = argv
   if (program === undefined) throw new Error('an empty argv names no program')
   return spawn(program, args, {
-    stdio: stdio === 'pipe' ? 'pipe' : 'ignore',
+    stdio,
     detached: true,
     cwd: options.cwd ?? '/',
     env: { ...process.env, PATH: LAB_PATH, LC_ALL: 'C.UTF-8', ...options.env },

@@ -1,7 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { mustRun, runCommand, startCommand, type CommandOptions } from './command.ts'
-import { spawned, type Namespace } from './netns.ts'
+import { spawned, type Namespace, type Spawned } from './netns.ts'
 import type { WorldHost } from './world.ts'
 
 /** One running host: a namespace of its own for network, mounts, processes and host name, with its own /etc, /var, /run, /root, /home, /srv and /usr/local. */
@@ -12,7 +12,15 @@ export interface LabHost extends Namespace {
   /** Pid of the host's first process as this process sees it: `nsenter --target PID --mount --net --pid --uts`. */
   readonly initPid: number
   /** The argv that runs another argv inside the host. */
-  inside(argv: readonly string[]): string[]
+  readonly inside: (argv: readonly string[]) => string[]
+  /** Starts a service whose output goes to the host's log of that name. It ends with the host. */
+  start(name: string, argv: readonly string[], options?: CommandOptions): Spawned
+  /** The last lines of a started service's log. */
+  readLog(name: string): string
+  /** Where this process finds a file of one of the host's own folders. A file that only the machine has is not there. */
+  pathOf(path: string): string
+  readFile(path: string): string
+  exists(path: string): boolean
   /** Writes a file under one of the host's own folders, missing folders included: `writeFile('/etc/nginx/nginx.conf', …)`. */
   writeFile(path: string, content: string | Uint8Array, mode?: number): void
 }
@@ -20,6 +28,8 @@ export interface LabHost extends Namespace {
 export function labHost({ spec, netns, folder, initPid }: Pick<LabHost, 'spec' | 'netns' | 'folder' | 'initPid'>): LabHost {
   const enter = ['nsenter', '--target', String(initPid), '--mount', '--net', '--pid', '--uts', '--']
   const inside = (argv: readonly string[]) => [...enter, ...argv]
+  const pathOf = (path: string) => join(folder, onDisk(path))
+  const logOf = (name: string) => join(folder, 'log', name)
   return {
     name: spec.name,
     netns,
@@ -30,8 +40,19 @@ export function labHost({ spec, netns, folder, initPid }: Pick<LabHost, 'spec' |
     run: (argv, options) => runCommand(inside(argv), hostOptions(options)),
     must: (argv, options) => mustRun(inside(argv), hostOptions(options)),
     spawn: (argv, options) => spawned(startCommand(inside(argv), hostOptions(options), 'pipe')),
+    start(name, argv, options) {
+      const log = openSync(logOf(name), 'a')
+      const child = startCommand(inside(argv), hostOptions(options), ['ignore', log, log])
+      closeSync(log)
+      child.unref()
+      return spawned(child)
+    },
+    readLog: (name) => (existsSync(logOf(name)) ? readFileSync(logOf(name), 'utf8').slice(-2_000) : 'it has no log'),
+    pathOf,
+    readFile: (path) => readFileSync(pathOf(path), 'utf8'),
+    exists: (path) => existsSync(pathOf(path)),
     writeFile(path, content, mode = 0o644) {
-      const there = join(folder, onDisk(path))
+      const there = pathOf(path)
       mkdirSync(dirname(there), { recursive: true })
       writeFileSync(there, content, { mode })
     },

@@ -18,7 +18,6 @@ ip -batch "$directory/network"
 [ ! -e "$directory/sshd" ] || /usr/sbin/sshd
 echo "ready $pid"
 
-# Orphans are taken from the process table by the kernel while nobody listens for them.
-trap '' CHLD
-# Ends when the lab closes the other end, by intention or by dying; a kept host reads from a pipe that nobody closes.
-while read -r _; do :; done
+# Waits for the lab to close the other end, by intention or by dying; a kept host reads from a pipe that nobody closes.
+# Meanwhile the shell's wait takes orphans from the process table; its own read would give up at the first one.
+cat >/dev/null

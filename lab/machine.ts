@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { generateOpensshKey } from './openssh-key.ts'
+import { generateOpensshKey } from './opensshKey.ts'
 import { folderOf } from './registry.ts'
 import { addressOf, type World, type WorldHost } from './world.ts'
 
@@ -10,6 +10,8 @@ export const LAB_USERS = [{ name: 'batch', id: 2200, home: '/home/batch' }] as c
 export interface SshAccess {
   /** Key that may log in as root on every lab host. */
   readonly identityFile: string
+  /** Key of the user `batch` on hosts with an SFTP drop. */
+  readonly batchIdentityFile: string
   /** Host keys of all servers, under their names and addresses. */
   readonly knownHostsFile: string
 }
@@ -20,13 +22,21 @@ export interface SshAccess {
  */
 export function prepareMachines(directory: string, world: World): SshAccess {
   writeTemplate(join(directory, 'template'), world)
-  const user = generateOpensshKey('lab')
-  const ssh = { identityFile: join(directory, 'id_ed25519'), knownHostsFile: join(directory, 'known_hosts') }
-  writeFileSync(ssh.identityFile, user.privateFile, { mode: 0o600 })
-  writeFileSync(`${ssh.identityFile}.pub`, `${user.publicLine} lab\n`)
-  const knownHosts = world.hosts.map((host) => prepareMachine(directory, host, user.publicLine))
+  const at = (name: string) => join(directory, name)
+  const ssh = { identityFile: at('id_ed25519'), batchIdentityFile: at('batch_ed25519'), knownHostsFile: at('known_hosts') }
+  const rootKey = writeKeyPair(ssh.identityFile)
+  writeKeyPair(ssh.batchIdentityFile)
+  const knownHosts = world.hosts.map((host) => prepareMachine(directory, host, rootKey))
   writeFileSync(ssh.knownHostsFile, knownHosts.join(''))
   return ssh
+}
+
+/** Returns the public line. */
+function writeKeyPair(file: string): string {
+  const key = generateOpensshKey('lab')
+  writeFileSync(file, key.privateFile, { mode: 0o600 })
+  writeFileSync(`${file}.pub`, `${key.publicLine} lab\n`)
+  return key.publicLine
 }
 
 export const machineFolder = (directory: string, host: string): string => join(directory, 'hosts', host)
@@ -46,7 +56,7 @@ const OWN = ['/run', '/root', '/home', '/srv'] as const
 /** Returns the host's line of known_hosts. */
 function prepareMachine(directory: string, host: WorldHost, userKey: string): string {
   const folder = machineFolder(directory, host.name)
-  for (const path of [...OVERLAID.flatMap((path) => [`upper${path}`, `work${path}`]), ...OWN.map((path) => path.slice(1))]) {
+  for (const path of [...OVERLAID.flatMap((path) => [`upper${path}`, `work${path}`]), ...OWN.map((path) => path.slice(1)), 'log']) {
     mkdirSync(join(folder, path), { recursive: true, mode: 0o755 })
   }
   for (const path of ['run/sshd', 'run/lock', 'upper/etc/ssh']) mkdirSync(join(folder, path), { mode: 0o755 })

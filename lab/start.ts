@@ -2,12 +2,17 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { certificatesNeeded, makeAuthority } from './certificate.ts'
+import { openVantage, type Vantage } from './clients/vantage.ts'
 import { LAB_PATH, mustRun } from './command.ts'
+import { startService } from './daemons/catalogue.ts'
+import type { Site } from './daemons/daemon.ts'
+import { startFirewall } from './firewalls/firewall.ts'
 import { addNamespaces, addressLine, batch } from './netns.ts'
 import { labHost, type LabHost } from './host.ts'
 import { machineFolder, prepareMachines, type SshAccess } from './machine.ts'
 import { claim, keep, release } from './registry.ts'
-import { flawsOf, gatewayOf, lengthIn, networkNamed, type Interface, type World, type WorldHost } from './world.ts'
+import { addressOf, flawsOf, gatewayOf, lengthIn, networkNamed, type Interface, type World, type WorldHost } from './world.ts'
 
 /** A running world. */
 export interface Lab extends AsyncDisposable {
@@ -21,6 +26,8 @@ export interface Lab extends AsyncDisposable {
   /** Throws for a name that the world does not have. */
   host(name: string): LabHost
   readonly hosts: readonly LabHost[]
+  /** A place from which services are used: a host by its name, or the switch. Opened once, closed with the lab. */
+  vantage(name: string): Vantage
   /** Ends every process in it and removes all traces. */
   stop(): Promise<void>
 }
@@ -43,8 +50,10 @@ export async function startWorld(world: World, options: StartOptions = {}): Prom
     await wire(world, prefix)
     const life = options.keep ? await foreverOpen(directory) : 'pipe'
     const hosts = await Promise.all(world.hosts.map((host) => startHost(world, host, { prefix, directory, life })))
+    const lab = running(world, { prefix, directory, ssh, hosts })
+    await startServices(lab)
     if (options.keep) keep(prefix)
-    return running(world, { prefix, directory, ssh, hosts })
+    return lab
   } catch (error) {
     release(prefix)
     throw error
@@ -53,21 +62,61 @@ export async function startWorld(world: World, options: StartOptions = {}): Prom
 
 function running(world: World, { prefix, directory, ssh, hosts }: Pick<Lab, 'prefix' | 'directory' | 'ssh' | 'hosts'>): Lab {
   const byName = new Map(hosts.map((host) => [host.name, host]))
-  const stop = async () => release(prefix)
+  const vantages = new Map<string, Vantage>()
+  const switchNamespace = `${prefix}-switch`
+  const hostNamed = (name: string) => {
+    const host = byName.get(name)
+    if (host === undefined) throw new Error(`the lab has no host ${name}`)
+    return host
+  }
+  const insideOf = (name: string) =>
+    name === 'switch' ? (argv: readonly string[]) => ['ip', 'netns', 'exec', switchNamespace, ...argv] : hostNamed(name).inside
+  const stop = async () => {
+    for (const vantage of vantages.values()) vantage.close()
+    release(prefix)
+  }
   return {
     world,
     prefix,
     directory,
     ssh,
     hosts,
-    switchNamespace: `${prefix}-switch`,
-    host(name) {
-      const host = byName.get(name)
-      if (host === undefined) throw new Error(`the lab has no host ${name}`)
-      return host
+    switchNamespace,
+    host: hostNamed,
+    vantage(name) {
+      const vantage = vantages.get(name) ?? openVantage(insideOf(name))
+      vantages.set(name, vantage)
+      return vantage
     },
     stop,
     [Symbol.asyncDispose]: stop,
+  }
+}
+
+/** Every service of every host, side by side; a host's firewall comes last, as the services it lets through are what it was written for. */
+async function startServices(lab: Lab): Promise<void> {
+  const site = siteOf(lab)
+  if (certificatesNeeded(lab.world)) await makeAuthority(lab.directory)
+  await Promise.all(
+    lab.hosts.map(async (host) => {
+      await Promise.all(host.spec.services.map((service) => startService(host, service, site)))
+      if (host.spec.firewall !== undefined) await startFirewall(host, host.spec.firewall)
+    }),
+  )
+}
+
+function siteOf(lab: Lab): Site {
+  const fromSwitch = () => lab.vantage('switch')
+  return {
+    world: lab.world,
+    directory: lab.directory,
+    ssh: lab.ssh,
+    async connects(host, port) {
+      return (await fromSwitch().perform({ kind: 'connect', address: addressOf(host.spec, 4), port })).ok
+    },
+    async answers(host, port, text) {
+      return (await fromSwitch().perform({ kind: 'datagram', address: addressOf(host.spec, 4), port, text, reply: `ACK ${text}` })).ok
+    },
   }
 }
 

@@ -2,7 +2,7 @@ import { formatAddress, parseAddress, type Family } from '@portcullis/core/net/a
 import { containsAddress, parsePrefix, type Prefix } from '@portcullis/core/net/prefix.ts'
 import type { Result } from '@portcullis/core/fault/fault.ts'
 import type { Tier } from '@portcullis/core/policy/policy.ts'
-import type { ServiceSpec } from './daemons/spec.ts'
+import type { FirewallSpec, ServiceSpec } from './daemons/spec.ts'
 
 /** A lab as a value: what stands where and what runs on it. `startWorld` makes it real. */
 export interface World {
@@ -28,6 +28,7 @@ export interface WorldHost {
   /** eth0, eth1, …; the first one's network holds the default gateway. */
   readonly interfaces: readonly Interface[]
   readonly services: readonly ServiceSpec[]
+  readonly firewall?: FirewallSpec
 }
 
 /** Addresses without prefix length; both families always. */
