@@ -3,9 +3,10 @@ import { parseArgs } from 'node:util'
 import { readInits } from './machine.ts'
 import { registered, release } from './registry.ts'
 import { startWorld } from './start.ts'
+import { DEMO_WORLD } from './demo/world.ts'
 import { flatWorld, type World } from './world.ts'
 
-const USAGE = `usage: lab up [--world flat:N] [--prefix P] [--keep]
+const USAGE = `usage: lab up [--world demo|flat:N] [--prefix P] [--keep]
        lab shell HOST [--prefix P] [-- COMMAND …]
        lab list
        lab down [--prefix P]
@@ -13,7 +14,7 @@ const USAGE = `usage: lab up [--world flat:N] [--prefix P] [--keep]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { world: { type: 'string', default: 'flat:3' }, prefix: { type: 'string' }, keep: { type: 'boolean', default: false } },
+  options: { world: { type: 'string', default: 'demo' }, prefix: { type: 'string' }, keep: { type: 'boolean', default: false } },
 })
 
 const COMMANDS: Readonly<Record<string, () => Promise<number> | number>> = { up, shell, list, down }
@@ -65,6 +66,7 @@ function down(): number {
 }
 
 function worldNamed(name: string): World | undefined {
+  if (name === 'demo') return DEMO_WORLD
   const count = /^flat:([1-9][0-9]{0,3})$/.exec(name)?.[1]
   return count === undefined ? undefined : flatWorld(Number(count))
 }

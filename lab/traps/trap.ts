@@ -44,7 +44,7 @@ export async function addContainer({ spaces, host }: Trap): Promise<Namespace> {
 export const DOCKER_RULES = `
 table ip docker {
 	chain prerouting { type nat hook prerouting priority dstnat; policy accept; fib daddr type local tcp dport 8080 dnat to ${CONTAINER.ipv4}:80; }
-	chain output { type nat hook output priority dstnat; policy accept; fib daddr type local tcp dport 8080 dnat to ${CONTAINER.ipv4}:80; }
+	chain output { type nat hook output priority -100; policy accept; fib daddr type local tcp dport 8080 dnat to ${CONTAINER.ipv4}:80; }
 	chain postrouting { type nat hook postrouting priority srcnat; policy accept; ip saddr 172.31.0.0/24 oifname != "docker0" masquerade; }
 	chain forward { type filter hook forward priority filter; policy accept; iifname "eth0" oifname "docker0" ct state new tcp dport != 80 drop; }
 }
