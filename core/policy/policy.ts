@@ -25,7 +25,9 @@ export interface Host {
 }
 
 /** How the controller reaches a host to run `portcullis-host` there. */
-export type Transport =
+export type Transport = Way & Placement
+
+type Way =
   | { readonly kind: 'local' }
   | { readonly kind: 'netns'; readonly namespace: string }
   | {
@@ -39,6 +41,12 @@ export type Transport =
       readonly jump?: string
       readonly sudo: boolean
     }
+
+/** Where `portcullis-host` is and works on the host; absent, its standard places. Absolute paths. */
+interface Placement {
+  readonly scriptPath?: string
+  readonly stateDirectory?: string
+}
 
 export interface Zone {
   readonly name: string

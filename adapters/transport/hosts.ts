@@ -1,0 +1,81 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { succeed, type Result } from '@portcullis/core/fault/fault.ts'
+import type { Host } from '@portcullis/core/policy/policy.ts'
+import type { HostLink, Hosts } from '@portcullis/engine/ports.ts'
+import { localWay } from '../local/local.ts'
+import { netnsWay } from '../netns/netns.ts'
+import { sshWay } from '../ssh/ssh.ts'
+import { install } from './install.ts'
+import { openLink, type LinkOptions } from './link.ts'
+import { readPackagedScript, type PackagedScript } from './packagedScript.ts'
+import { Turns } from './turns.ts'
+import type { Way } from './way.ts'
+
+export interface HostsOptions {
+  /** Default `session`. */
+  readonly mode?: LinkOptions['mode']
+  /** From start to greeting, default 20 s. */
+  readonly connectMs?: number
+  /** Opened at the same time, default 16: more connects at once only make each slower (key exchange is CPU time of both ends). */
+  readonly connectsMax?: number
+}
+
+/** Hosts by whatever way each one's transport names. */
+export function makeHosts(options: HostsOptions = {}): Hosts {
+  return new EveryHost(options)
+}
+
+class EveryHost implements Hosts {
+  readonly #script: PackagedScript = readPackagedScript()
+  readonly #options: HostsOptions
+  readonly #turns: Turns
+  readonly #links = new Set<HostLink>()
+  #controlDirectory: string | undefined
+  #ways = 0
+
+  constructor(options: HostsOptions) {
+    this.#options = options
+    this.#turns = new Turns(options.connectsMax ?? 16)
+  }
+
+  async connect(host: Host, signal?: LinkOptions['signal']): Promise<Result<HostLink>> {
+    const way = this.#wayTo(host)
+    if (!way.ok) return way
+    const { mode = 'session', connectMs = 20_000 } = this.#options
+    const onClose = (closed: HostLink) => this.#links.delete(closed)
+    const options: LinkOptions = { mode, connectMs, onClose, ...(signal ? { signal } : {}) }
+    const link = await this.#turns.take(() => openLink(way.value, this.#script, options))
+    if (!link.ok) return link
+    this.#links.add(link.value)
+    return succeed(link.value)
+  }
+
+  async install(host: Host, signal?: LinkOptions['signal']) {
+    const way = this.#wayTo(host)
+    return way.ok ? this.#turns.take(() => install(way.value, this.#script, signal)) : way
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#links].map((link) => link.close()))
+    this.#links.clear()
+    if (this.#controlDirectory !== undefined) rmSync(this.#controlDirectory, { recursive: true, force: true })
+    this.#controlDirectory = undefined
+  }
+
+  #wayTo(host: Host): Result<Way> {
+    const { transport } = host
+    switch (transport.kind) {
+      case 'local':
+        return succeed(localWay(host))
+      case 'netns':
+        return succeed(netnsWay(host, transport.namespace, this.#script))
+      case 'ssh':
+        // Short, because the path of a socket is at most 108 bytes (unix(7)) and ssh adds a suffix of its own.
+        this.#controlDirectory ??= mkdtempSync(join(tmpdir(), 'portcullis-'))
+        this.#ways += 1
+        return sshWay(host, transport, this.#controlDirectory, this.#ways)
+    }
+  }
+}
