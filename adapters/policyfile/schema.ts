@@ -88,7 +88,7 @@ const TRANSPORT = hinted(
 )
 
 const labelValue = hinted(
-  z.union([z.string().min(1).max(63).regex(PRINTABLE), z.int(), z.boolean()]),
+  z.union([z.string().min(1).max(63).regex(PRINTABLE), z.number(), z.boolean()]),
   'Value of a label.',
   'write one word or number, at most 63 characters',
   '应写成一个词或数字，最长 63 个字符',
@@ -258,6 +258,6 @@ export type DefaultsEntry = NonNullable<PolicyFile['defaults']>
 
 /** For editors (`# yaml-language-server: $schema=…`). Draft 7 is what they understand best. */
 export function policyJsonSchema(): Record<string, unknown> {
-  const schema = z.toJSONSchema(POLICY_FILE, { target: 'draft-7', io: 'input', reused: 'ref' })
+  const schema = z.toJSONSchema(POLICY_FILE, { target: 'draft-7', io: 'input', reused: 'inline' })
   return { ...schema, title: 'portcullis.yaml', description: 'What a fleet of servers needs open, by whom, and until when.' }
 }
