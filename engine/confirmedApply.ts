@@ -4,7 +4,6 @@ import type { ChangePlan, HostPlan } from '@portcullis/core/plan/plan.ts'
 import type { Intent } from '@portcullis/core/policy/intent.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import { lateConfirm, moved, otherApply, otherRuleset, rendersOtherwise, stopped, unequalLive, unknownOutcome, unreverted, writtenFault } from './applyFault.ts'
-import { changedScript } from './hostFault.ts'
 import { hostSession, type HeldGeneration, type HostSession } from './hostSession.ts'
 import type { Journal } from './journal.ts'
 import type { Cancellation, HostLink } from './ports.ts'
@@ -132,8 +131,6 @@ async function checkBase(attempt: Attempt): Promise<Result<unknown>> {
   const { hostPlan, host, options } = attempt
   const version = await sessionOf(attempt).version(options.signal)
   if (!version.ok) return version
-  const changed = changedScript(host.name, version.value, attempt.world.scriptDigest)
-  if (changed) return fail(changed)
   if (version.value.armedSeconds !== undefined) return fail(otherApply(host.name, version.value.armedSeconds))
   const confirmed = version.value.confirmed?.generation ?? 0
   return confirmed === hostPlan.baseGeneration ? version : fail(moved(host.name, hostPlan.baseGeneration, confirmed))
@@ -182,7 +179,7 @@ async function verify(attempt: Attempt): Promise<Result<unknown>> {
 /** The management path by a handshake of its own, and every endpoint that answered us before. */
 async function probe(attempt: Attempt): Promise<Result<unknown>> {
   const { world, host, expectations, options } = attempt
-  const way = await world.hosts.connect(host, options.signal, { isFresh: true })
+  const way = await world.hosts.connect(host, options.signal)
   if (!way.ok) return way
   const answered = await hostSession(way.value).version(options.signal)
   await way.value.close().catch(ignoreDeadLink)

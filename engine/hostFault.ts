@@ -1,5 +1,4 @@
 import type { Fault, Text } from '@portcullis/core/fault/fault.ts'
-import type { HostVersion } from './hostSession.ts'
 import type { HostReply, HostVerb } from './ports.ts'
 
 /** What a host's refusal means, from the exit codes of `docs/host-verbs.md`. */
@@ -23,19 +22,6 @@ export const unreadableReply = (host: string, verb: HostVerb, text: string): Fau
   },
   next: INSTALL_AGAIN,
 })
-
-/** A script that is not ours word for word may do anything: it was changed, or belongs to another version. */
-export function changedScript(host: string, version: Pick<HostVersion, 'script' | 'scriptDigest'>, ours: string | undefined): Fault | undefined {
-  if (ours === undefined || version.scriptDigest === ours) return undefined
-  return {
-    code: 'HOST_SCRIPT_CHANGED',
-    what: {
-      en: `${host}: portcullis-host there (${version.script}) is not the one of this version`,
-      zh: `${host}：主机上的 portcullis-host（${version.script}）与当前版本不一致`,
-    },
-    next: INSTALL_AGAIN,
-  }
-}
 
 interface ExitFault {
   readonly code: string

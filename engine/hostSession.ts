@@ -10,8 +10,6 @@ export interface HeldGeneration {
 
 export interface HostVersion {
   readonly script: string
-  /** SHA-256 in hex of the script's own bytes, as it reads them. */
-  readonly scriptDigest?: string
   readonly nft: string
   readonly confirmed?: HeldGeneration
   readonly staged?: HeldGeneration
@@ -93,12 +91,10 @@ const readVersion: Reader<HostVersion> = (stdout) => {
   const confirmed = heldOf(lines.get('confirmed'))
   const staged = heldOf(lines.get('staged'))
   const live = heldOf(lines.get('live'))
-  const scriptDigest = lines.get('script')?.[0]
   const armed = lines.get('armed')?.[0] ?? '-'
   return {
     read: {
       script,
-      ...(scriptDigest === undefined ? {} : { scriptDigest }),
       nft,
       ...(confirmed ? { confirmed } : {}),
       ...(staged ? { staged } : {}),

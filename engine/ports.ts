@@ -68,15 +68,11 @@ export interface HostLink {
 }
 
 export interface Hosts {
-  connect(host: Host, signal?: Cancellation, options?: ConnectOptions): Promise<Result<HostLink>>
+  /** A handshake of its own each time, never over a connection that is already up: a new link shows that the way still lets new ones in. */
+  connect(host: Host, signal?: Cancellation): Promise<Result<HostLink>>
   /** Puts `portcullis-host` of this version on the host, and its boot unit where there is systemd. */
   install(host: Host, signal?: Cancellation): Promise<Result<{ readonly path: string; readonly version: string }>>
   close(): Promise<void>
-}
-
-export interface ConnectOptions {
-  /** A handshake of its own, never over a connection that is already up: shows that the way back still lets new ones in. */
-  readonly isFresh?: boolean
 }
 
 /** One probe of one endpoint from where the controller (or a named vantage) stands. */

@@ -2,7 +2,6 @@ import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/f
 import type { Instant, Observation } from '@portcullis/core/inventory/observation.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import { writtenFault } from './applyFault.ts'
-import { changedScript } from './hostFault.ts'
 import { hostSession, type HostSession, type HostVersion } from './hostSession.ts'
 import type { Cancellation } from './ports.ts'
 import type { ConfirmedGeneration, FactsSnapshot } from './store.ts'
@@ -40,8 +39,6 @@ export async function readHost(world: World, host: Host, signal?: Cancellation):
 async function readSession(world: World, host: Host, session: HostSession, signal?: Cancellation): Promise<Result<HostReading>> {
   const version = await session.version(signal)
   if (!version.ok) return version
-  const changed = changedScript(host.name, version.value, world.scriptDigest)
-  if (changed) return fail(changed)
   const startedMs = world.clock.now()
   const text = await session.facts(signal)
   if (!text.ok) return text

@@ -16,8 +16,6 @@ export interface World {
   readonly rules: Rules
   readonly facts: FactsReader
   readonly digest: Digest
-  /** SHA-256 in hex of the `portcullis-host` that belongs to this version; without it any script that answers is believed. */
-  readonly scriptDigest?: string
   /** Called with each journal entry once it is durable and before the action it announces is done. */
   readonly report: (entry: JournalEntry) => void
 }
