@@ -1,0 +1,45 @@
+/** Tokens gather for no longer than this, so that a pause is not followed by a flood. */
+const BURST_MS = 10
+const BURST_MIN = 32
+
+/** How fast packets may leave: a token bucket whose rate doubles while nothing is lost and halves when something is. */
+export class Pace {
+  readonly ratePerSecondMin: number
+  readonly ratePerSecondMax: number
+  #ratePerSecond: number
+  #tokens: number
+  #filledAtMs: number
+
+  constructor(limits: { readonly ratePerSecondMin: number; readonly ratePerSecondStart: number; readonly ratePerSecondMax: number }, nowMs: number) {
+    this.ratePerSecondMax = limits.ratePerSecondMax
+    this.ratePerSecondMin = Math.min(limits.ratePerSecondMin, limits.ratePerSecondMax)
+    this.#ratePerSecond = Math.min(limits.ratePerSecondStart, limits.ratePerSecondMax)
+    this.#tokens = 0
+    this.#filledAtMs = nowMs
+  }
+
+  get ratePerSecond(): number {
+    return this.#ratePerSecond
+  }
+
+  /** Whole packets that may leave now. */
+  allowance(nowMs: number): number {
+    const burst = Math.max(BURST_MIN, (this.#ratePerSecond * BURST_MS) / 1000)
+    const gathered = (Math.max(0, nowMs - this.#filledAtMs) * this.#ratePerSecond) / 1000
+    this.#tokens = Math.min(burst, this.#tokens + gathered)
+    this.#filledAtMs = nowMs
+    return Math.floor(this.#tokens)
+  }
+
+  spend(packets: number): void {
+    this.#tokens -= packets
+  }
+
+  grow(): void {
+    this.#ratePerSecond = Math.min(this.ratePerSecondMax, this.#ratePerSecond * 2)
+  }
+
+  shrink(): void {
+    this.#ratePerSecond = Math.max(this.ratePerSecondMin, this.#ratePerSecond / 2)
+  }
+}

@@ -1,0 +1,195 @@
+import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
+import { formatAddress, type Address } from '@portcullis/core/net/address.ts'
+import { OPEN } from './answer.ts'
+import { packCells, unpackCells } from './cells.ts'
+import { ConnectScan } from './connect-scan.ts'
+import { routesTo, type Route } from './route.ts'
+import { noCounts, type OnProgress, type ScannedEndpoint, type ScanResult } from './scan-result.ts'
+import { readScanSpec, type PortState, type ResumeState, type ScanPlan, type ScanSpec } from './scan-spec.ts'
+import { synScan } from './syn-scan.ts'
+import type { SweepTarget } from './sweep-target.ts'
+
+/** Bytes of answers held at once; a larger scan runs in groups of targets. */
+const CELLS_MAX = 32 * 1024 * 1024
+const PROGRESS_EVERY_MS = 250
+
+export interface ScanOptions {
+  readonly signal?: AbortSignal
+  readonly onProgress?: OnProgress
+}
+
+/**
+ * Scans from where this process stands (its network namespace). An abort ends it early with what is known so far and a state to go on from.
+ * Faults: PROBER_* for a bad spec; those of openPacketSocket when `method` is `syn`.
+ */
+export async function scan(spec: ScanSpec, options: ScanOptions = {}): Promise<Result<ScanResult>> {
+  const plan = readScanSpec(spec)
+  return plan.ok ? new Scan(plan.value, options).run() : plan
+}
+
+interface Subject {
+  readonly address: Address
+  readonly cells: Uint8Array
+}
+
+class Scan {
+  readonly #plan: ScanPlan
+  readonly #options: ScanOptions
+  readonly #startedMs = performance.now()
+  readonly #endpoints: ScannedEndpoint[] = []
+  readonly #counts = { tcp: noCounts(), udp: noCounts() }
+  readonly #unreachable: { address: string; fault: Fault }[] = []
+  readonly #notes: Fault[] = []
+  readonly #methods = new Set<'syn' | 'connect'>()
+  readonly #packed: Record<string, string> = {}
+  #probes = 0
+  #toldBefore = 0
+  #reportedMs = 0
+
+  constructor(plan: ScanPlan, options: ScanOptions) {
+    this.#plan = plan
+    this.#options = options
+  }
+
+  async run(): Promise<Result<ScanResult>> {
+    const { addresses, tcpPorts } = this.#plan
+    const groupSize = Math.max(1, Math.floor(CELLS_MAX / Math.max(1, tcpPorts.length)))
+    for (let start = 0; tcpPorts.length > 0 && start < addresses.length; start += groupSize) {
+      const faults = await this.#scanTcp(addresses.slice(start, start + groupSize))
+      if (faults.length > 0) return fail(...faults)
+    }
+    return succeed(this.#result())
+  }
+
+  get #isAborted(): boolean {
+    return this.#options.signal?.aborted ?? false
+  }
+
+  async #scanTcp(addresses: readonly Address[]): Promise<readonly Fault[]> {
+    const subjects = addresses.map((address) => ({ address, cells: this.#cellsOf(address) }))
+    const routes = this.#isAborted ? new Map<string, Route>() : await routesTo(addresses, this.#options.signal).catch(() => new Map<string, Route>())
+    const { byInterface, byConnect, withoutRoute } = this.#split(subjects, routes)
+    for (const { address } of withoutRoute) this.#unreachable.push({ address: formatAddress(address), fault: noRoute(address) })
+    for (const [interfaceName, members] of byInterface) {
+      const faults = await this.#bySyn(interfaceName, members, routes, byConnect)
+      if (faults.length > 0) return faults
+    }
+    if (byConnect.length > 0 && !this.#isAborted) await this.#byConnect(byConnect)
+    for (const subject of subjects) this.#gather(subject)
+    return []
+  }
+
+  #cellsOf(address: Address): Uint8Array {
+    const size = this.#plan.tcpPorts.length
+    const packed = this.#plan.resume?.cells[formatAddress(address)]
+    return (packed === undefined ? undefined : unpackCells(packed, size)) ?? new Uint8Array(size)
+  }
+
+  #split(subjects: readonly Subject[], routes: ReadonlyMap<string, Route>) {
+    const byInterface = new Map<string, Subject[]>()
+    const byConnect: Subject[] = []
+    const withoutRoute: Subject[] = []
+    for (const subject of subjects) {
+      const route = routes.get(formatAddress(subject.address))
+      if (!route) withoutRoute.push(subject)
+      else if (route.isLocal || this.#plan.method === 'connect') byConnect.push(subject)
+      else byInterface.set(route.interfaceName, [...(byInterface.get(route.interfaceName) ?? []), subject])
+    }
+    return { byInterface, byConnect, withoutRoute }
+  }
+
+  /** Where raw sockets cannot be had and were not insisted on, the subjects join those to connect to. */
+  async #bySyn(interfaceName: string, subjects: readonly Subject[], routes: ReadonlyMap<string, Route>, byConnect: Subject[]): Promise<readonly Fault[]> {
+    const requests = subjects.flatMap((subject) => {
+      const route = routes.get(formatAddress(subject.address))
+      return route ? [{ ...subject, route }] : []
+    })
+    const limits = { ratePerSecondMax: this.#plan.ratePerSecondMax, hostRatePerSecondMax: this.#plan.hostRatePerSecondMax }
+    const { signal } = this.#options
+    const scanned = await synScan(interfaceName, requests, this.#plan.tcpPorts, limits, { signal, onTurn: (targets) => this.#reportSyn(targets) })
+    if (!scanned.ok) {
+      if (this.#plan.method === 'syn') return scanned.faults
+      this.#notes.push(...scanned.faults)
+      byConnect.push(...subjects)
+      return []
+    }
+    this.#methods.add('syn')
+    for (const target of scanned.value.targets) {
+      this.#probes += target.probesSent
+      if (target.isLossy) this.#notes.push(stillLossy(target))
+    }
+    for (const { address, fault } of scanned.value.unreachable) this.#unreachable.push({ address: formatAddress(address), fault })
+    return []
+  }
+
+  async #byConnect(subjects: readonly Subject[]): Promise<void> {
+    this.#methods.add('connect')
+    const connecting = new ConnectScan(subjects, this.#plan.tcpPorts, { ratePerSecondMax: this.#plan.ratePerSecondMax })
+    const total = subjects.length * this.#plan.tcpPorts.length
+    await connecting.run(this.#options.signal, () => this.#report(Math.min(total, connecting.probesSent), total, () => openIn(subjects)))
+    this.#probes += connecting.probesSent
+  }
+
+  #gather({ address, cells }: Subject): void {
+    const text = formatAddress(address)
+    for (const [position, cell] of cells.entries()) {
+      const state = STATE_OF_CELL[cell] ?? 'unknown'
+      this.#counts.tcp[state] += 1
+      if (this.#plan.listed.has(state)) this.#endpoints.push({ address: text, protocol: 'tcp', port: this.#plan.tcpPorts[position] ?? 0, state })
+    }
+    // Every group is packed, not only the last: nobody knows yet whether the scan will be interrupted.
+    if (this.#isAborted || this.#plan.addresses.length * cells.length > CELLS_MAX) this.#packed[text] = packCells(cells)
+  }
+
+  #reportSyn(targets: readonly SweepTarget[]): void {
+    const left = targets.reduce((sum, target) => sum + target.probesLeft, 0)
+    const sent = targets.reduce((sum, target) => sum + target.probesSent, 0)
+    this.#report(sent, sent + left, () => openIn(targets))
+  }
+
+  #report(done: number, total: number, countOpen: () => number): void {
+    const nowMs = performance.now()
+    if (!this.#options.onProgress || nowMs - this.#reportedMs < PROGRESS_EVERY_MS) return
+    this.#reportedMs = nowMs
+    const perSecond = (done - this.#toldBefore) / ((nowMs - this.#startedMs) / 1000)
+    const secondsLeft = perSecond > 0 ? (total - done) / perSecond : undefined
+    this.#options.onProgress({ phase: 'tcp', done, total, open: countOpen(), secondsLeft })
+  }
+
+  #result(): ScanResult {
+    const isComplete = !this.#isAborted
+    const methods = [...this.#methods]
+    const resume: ResumeState = { digest: this.#plan.digest, cells: this.#packed }
+    return {
+      endpoints: this.#endpoints,
+      counts: this.#counts,
+      unreachable: this.#unreachable,
+      method: methods.length > 1 ? 'mixed' : (methods[0] ?? 'none'),
+      notes: this.#notes,
+      probes: this.#probes,
+      seconds: (performance.now() - this.#startedMs) / 1000,
+      isComplete,
+      ...(isComplete ? {} : { resume }),
+    }
+  }
+}
+
+/** Refused by an ICMP error and silent are both filtered; untold is never rounded to either. */
+const STATE_OF_CELL: readonly PortState[] = ['unknown', 'open', 'closed', 'filtered', 'filtered']
+
+const openIn = (subjects: readonly { readonly cells: Uint8Array }[]): number =>
+  subjects.reduce((sum, { cells }) => sum + cells.reduce((open, cell) => open + (cell === OPEN ? 1 : 0), 0), 0)
+
+const noRoute = (address: Address): Fault => ({
+  code: 'PROBER_NO_ROUTE',
+  what: { en: `${formatAddress(address)}: no route from here`, zh: `${formatAddress(address)}：此处没有到达它的路由` },
+})
+
+const stillLossy = (target: SweepTarget): Fault => ({
+  code: 'PROBER_LOSSY',
+  what: {
+    en: `${formatAddress(target.fields.address)}: packets were still lost after ${target.pass + 1} rounds; ${target.silent} silent ports are unknown`,
+    zh: `${formatAddress(target.fields.address)}：${target.pass + 1} 轮之后仍有丢包，${target.silent} 个无应答端口状态未知`,
+  },
+  next: { en: 'scan it again with a lower --rate', zh: '请用更低的 --rate 重新扫描' },
+})
