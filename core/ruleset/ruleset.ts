@@ -369,7 +369,7 @@ export interface NotrackStatement {
  * - `goto`: the chain's rules; at its end, or on `return` there, whatever the end of the chain that holds the goto leads to
  *   (the caller's next rule; the policy when that chain is a base chain).
  * - `return`: as the end of this chain.
- * - `continue`: the next rule (nft; in a verdict map).
+ * - `continue`: nothing; the rule's next step, if there is one, then the next rule (nft).
  * - `queue`: accept or drop, as a program decides; both are possible.
  * - `nat`: DNAT, SNAT, masquerade or redirect, in chains of type nat: sets the mapping and accepts.
  * - `unmodelled`: a target that the model does not have: accept, drop, reject and going on are all possible.

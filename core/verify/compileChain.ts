@@ -1,0 +1,375 @@
+import {
+  CT_STATES,
+  isMatch,
+  type Chain,
+  type Element,
+  type MarkStatement,
+  type NamedSet,
+  type NatAddress,
+  type NatVerdict,
+  type Rule,
+  type Step,
+  type Table,
+  type Verdict,
+  type VerdictMap,
+} from '../ruleset/ruleset.ts'
+import type { Diagram } from '../space/arena.ts'
+import { boxDiagram, boxesDiagram, compareBoxes, type Box } from '../space/box.ts'
+import { isTerminal } from '../space/combine.ts'
+import { ACCEPT, BOTH, DROP, MASK, NEXT, NO, PLAIN_OUTCOMES, REJECT, RETURN, YES, type OutcomeOperations } from '../space/outcome.ts'
+import { mapTerminals, rewriteLevel } from '../space/transform.ts'
+import { CT_CLASSES, type Stage } from './compileField.ts'
+import { Conjunction, elementsDiagram, elementsOf, matchDiagram, type MatchContext } from './compileMatch.ts'
+import type { NatTargets } from './natTargets.ts'
+import type { PacketSpace } from './packetSpace.ts'
+
+/** The kernel refuses deeper nesting at load (nf_tables.h, NFT_JUMP_STACK_SIZE). */
+export const JUMP_DEPTH_MAX = 16
+
+const ANYTHING = ACCEPT | DROP | REJECT | NEXT
+
+/**
+ * Turns the chains of one table into diagrams of outcomes at one stage of the packet's way. Each chain is built once:
+ * rules become diagrams of one rule, merged in a balanced tree.
+ */
+export class ChainCompiler {
+  readonly #space: PacketSpace
+  readonly #context: MatchContext
+  readonly #chains: ReadonlyMap<string, Chain>
+  readonly #sets: ReadonlyMap<string, NamedSet>
+  readonly #targets: NatTargets | undefined
+  readonly #operations: OutcomeOperations
+  readonly #built = new Map<string, Diagram>()
+  #depth = 0
+
+  constructor(space: PacketSpace, table: Table, stage: Stage, targets?: NatTargets) {
+    this.#space = space
+    this.#sets = new Map(table.sets.map((set) => [set.name, set]))
+    this.#context = { space, stage, sets: this.#sets }
+    this.#chains = new Map(table.chains.map((chain) => [chain.name, chain]))
+    this.#targets = targets
+    this.#operations = targets?.operations ?? PLAIN_OUTCOMES
+  }
+
+  /** Outcomes of a chain by itself; `next` at its end. */
+  chain(name: string): Diagram {
+    const known = this.#built.get(name)
+    if (known !== undefined) return known
+    const chain = this.#chains.get(name)
+    if (!chain || this.#depth > JUMP_DEPTH_MAX) return ANYTHING
+    this.#depth += 1
+    const built = this.#rules(chain.rules)
+    this.#depth -= 1
+    this.#built.set(name, built)
+    return built
+  }
+
+  /** What one rule does by itself: `next` where it does not act. */
+  rule(rule: Rule): Diagram {
+    return this.#steps(rule.steps, 0)
+  }
+
+  #rules(rules: readonly Rule[]): Diagram {
+    const { combiner } = this.#space
+    const parts: Diagram[] = []
+    let run = new Run(0)
+    const close = (): void => {
+      if (run.boxes.length > 0) parts.push(this.#runDiagram(run))
+    }
+    for (const rule of rules) {
+      const plain = this.#plainRule(rule)
+      if (plain === 'nothing') continue
+      if (plain && (plain.outcome === run.outcome || run.boxes.length === 0)) {
+        if (run.boxes.length === 0) run = new Run(plain.outcome)
+        run.boxes.push(plain.box)
+        continue
+      }
+      close()
+      run = new Run(plain ? plain.outcome : 0)
+      if (plain) run.boxes.push(plain.box)
+      else parts.push(this.rule(rule))
+    }
+    close()
+    return combiner.combineAll(this.#operations.firstMatch, parts, NEXT)
+  }
+
+  /** Rules of one verdict that follow one another commute: they are one union of boxes. */
+  #runDiagram(run: Run): Diagram {
+    const { combiner, arena } = this.#space
+    const [first] = run.boxes
+    if (run.boxes.length === 1 && first) return boxDiagram(arena, first, run.outcome, NEXT)
+    return boxesDiagram(combiner, run.boxes.toSorted((a, b) => compareBoxes(a, b)), run.outcome, NEXT, this.#operations.firstMatch)
+  }
+
+  /** A rule that is one box and a final verdict; `nothing`: it cannot act. */
+  #plainRule(rule: Rule): PlainRule | 'nothing' | undefined {
+    const matches = new Conjunction(this.#context)
+    for (const step of rule.steps) {
+      if (isMatch(step)) {
+        matches.add(step)
+        if (matches.isNever) return 'nothing'
+        continue
+      }
+      const outcome = PLAIN_VERDICTS[step.kind]
+      if (outcome === undefined) {
+        if (step.kind === 'note' || step.kind === 'set-mark' || step.kind === 'notrack' || step.kind === 'continue') continue
+        return undefined
+      }
+      return matches.isUnknown || matches.diagrams.length > 0 ? undefined : { box: matches.box, outcome }
+    }
+    return 'nothing'
+  }
+
+  /** From one step of a rule on: a run of matches, then what follows them. */
+  #steps(steps: readonly Step[], from: number): Diagram {
+    const matches = new Conjunction(this.#context)
+    let at = from
+    for (let step = steps[at]; step && !isVerdict(step); step = steps[at]) {
+      if (isMatch(step)) matches.add(step)
+      at += 1
+    }
+    const step = steps[at]
+    if (matches.isNever || !step || !isVerdict(step)) return NEXT
+    const then = this.#verdict(step, () => this.#steps(steps, at + 1))
+    return this.#guard(matches, then)
+  }
+
+  #guard(matches: Conjunction, then: Diagram): Diagram {
+    const { combiner, arena } = this.#space
+    const { select, union } = this.#operations
+    const outcome = matches.isUnknown ? combiner.combine(union, then, NEXT) : then
+    if (matches.diagrams.length === 0 && isTerminal(outcome)) return boxDiagram(arena, matches.box, outcome, NEXT)
+    const box = boxDiagram(arena, matches.box, YES, NO)
+    const test = combiner.combineAll(BOTH, [box, ...matches.diagrams], YES)
+    return combiner.combine(select, test, outcome)
+  }
+
+  #verdict(verdict: Verdict | VerdictMap, rest: () => Diagram): Diagram {
+    const plain = PLAIN_VERDICTS[verdict.kind]
+    if (plain !== undefined) return plain
+    if (verdict.kind === 'jump') return this.#called(verdict.chain, NEXT)
+    if (verdict.kind === 'goto') return this.#called(verdict.chain, RETURN)
+    if (verdict.kind === 'vmap') return this.#verdictMap(verdict, rest)
+    if (verdict.kind === 'nat') return this.#nat(verdict)
+    return verdict.kind === 'continue' ? rest() : ANYTHING
+  }
+
+  /** The end of a called chain is the caller's next rule; after a goto it is the end of the chain that went there. */
+  #called(name: string, end: typeof NEXT | typeof RETURN): Diagram {
+    return mapTerminals(this.#space.arena, this.chain(name), (terminal) =>
+      terminal & (NEXT | RETURN) ? (terminal & ~(NEXT | RETURN)) | end : terminal,
+    )
+  }
+
+  #verdictMap(map: VerdictMap, rest: () => Diagram): Diagram {
+    const { combiner } = this.#space
+    const elements = this.#mapElements(map)
+    if (!elements) return ANYTHING
+    const parts = this.#byVerdict(elements).map(([verdict, group]) =>
+      combiner.combine(this.#operations.select, elementsDiagram(this.#context, map.fields, group), this.#verdict(verdict, rest)),
+    )
+    return combiner.combineAll(this.#operations.firstMatch, parts, NEXT)
+  }
+
+  #mapElements(map: VerdictMap): readonly (Element & { verdict?: Verdict })[] | undefined {
+    if (map.among.kind === 'inline') return map.among.elements
+    return elementsOf(this.#context, map.among)
+  }
+
+  #byVerdict(elements: readonly (Element & { readonly verdict?: Verdict })[]): [Verdict, Element[]][] {
+    const groups = new Map<string, [Verdict, Element[]]>()
+    for (const element of elements) {
+      if (!element.verdict) continue
+      const key = JSON.stringify(element.verdict)
+      const group = groups.get(key)
+      if (group) group[1].push(element)
+      else groups.set(key, [element.verdict, [element]])
+    }
+    return [...groups.values()]
+  }
+
+  #nat(verdict: NatVerdict): Diagram {
+    if (!this.#targets || verdict.change === 'snat' || verdict.change === 'masquerade') return ACCEPT
+    const { target } = verdict
+    if (target.kind === 'unknown') return this.#targets.terminalOf({ kind: 'unknown' })
+    if (target.kind === 'map') return this.#natMap(target)
+    const to = target.kind === 'to' ? target.to : {}
+    return this.#targets.terminalOf(verdict.change === 'redirect' ? { kind: 'redirect', to } : { kind: 'to', to })
+  }
+
+  #natMap(target: NatVerdict['target'] & { readonly kind: 'map' }): Diagram {
+    const { combiner } = this.#space
+    const elements: readonly (Element & { readonly target?: NatAddress })[] | undefined =
+      target.among.kind === 'inline' ? target.among.elements : elementsOf(this.#context, target.among)
+    if (!elements) return combiner.combine(this.#operations.union, this.#targets?.terminalOf({ kind: 'unknown' }) ?? ACCEPT, NEXT)
+    const parts = elements.map((element) => {
+      const to = { ...element.target, ...(target.ports ? { ports: target.ports } : {}) }
+      const outcome = this.#targets?.terminalOf({ kind: 'to', to }) ?? ACCEPT
+      return combiner.combine(this.#operations.select, elementsDiagram(this.#context, target.fields, [element]), outcome)
+    })
+    return combiner.combineAll(this.#operations.firstMatch, parts, NEXT)
+  }
+
+  // ───────────────────────────── chains that change what later matches read ─────────────────────────────
+
+  /**
+   * A chain together with all that follows it: `end` at its end, `accept` after an accept. Needed where rules set marks or untrack
+   * packets: what comes later is then read with the change in place.
+   */
+  chainBefore(name: string, end: Diagram, accept: Diagram): Diagram {
+    const chain = this.#chains.get(name)
+    if (!chain || this.#depth > JUMP_DEPTH_MAX) return ANYTHING & ~NEXT
+    if (!this.#changes(chain, new Set())) return this.#bind(this.chain(name), end, accept)
+    this.#depth += 1
+    let following = end
+    for (const rule of chain.rules.toReversed()) following = this.#stepsBefore(rule.steps, 0, { next: following, end, accept })
+    this.#depth -= 1
+    return following
+  }
+
+  #stepsBefore(steps: readonly Step[], from: number, after: Continuations): Diagram {
+    const step = steps[from]
+    if (!step) return after.next
+    const rest = (): Diagram => this.#stepsBefore(steps, from + 1, after)
+    if (isMatch(step)) return this.#ifMatch(matchDiagram(this.#context, step), rest(), after.next)
+    if (step.kind === 'set-mark') return this.#afterMark(step, rest())
+    if (step.kind === 'notrack') return this.#context.stage.isBeforeTracking ? this.#afterNotrack(rest()) : rest()
+    if (!isVerdict(step)) return rest()
+    if (step.kind === 'jump') return this.chainBefore(step.chain, after.next, after.accept)
+    if (step.kind === 'goto') return this.chainBefore(step.chain, after.end, after.accept)
+    if (step.kind === 'vmap') return this.#mapBefore(step, rest, after)
+    const outcome = this.#verdict(step, () => NEXT)
+    return step.kind === 'continue' ? rest() : this.#bind(outcome, outcome === RETURN ? after.end : after.next, after.accept)
+  }
+
+  #mapBefore(map: VerdictMap, rest: () => Diagram, after: Continuations): Diagram {
+    const elements = this.#mapElements(map)
+    if (!elements) return this.#bind(ANYTHING, after.next, after.accept)
+    let otherwise = after.next
+    for (const [verdict, group] of this.#byVerdict(elements)) {
+      const then = verdict.kind === 'continue' ? rest() : this.#stepsBefore([verdict], 0, after)
+      otherwise = this.#ifMatch(elementsDiagram(this.#context, map.fields, group), then, otherwise)
+    }
+    return otherwise
+  }
+
+  #ifMatch(match: Diagram, then: Diagram, otherwise: Diagram): Diagram {
+    const { arena, combiner } = this.#space
+    const may = (bit: number): Diagram => mapTerminals(arena, match, (terminal) => (terminal & bit ? 1 : 0))
+    return combiner.combine(this.#operations.union, combiner.combine(MASK, may(YES), then), combiner.combine(MASK, may(NO), otherwise))
+  }
+
+  /** Puts what follows in the place of `accept` and of the chain's end. */
+  #bind(diagram: Diagram, end: Diagram, accept: Diagram): Diagram {
+    const { arena, combiner } = this.#space
+    const only = (bits: number): Diagram => mapTerminals(arena, diagram, (terminal) => (terminal & bits ? 1 : 0))
+    const rest = mapTerminals(arena, diagram, (terminal) => terminal & (DROP | REJECT))
+    const { union } = this.#operations
+    const parts = [rest, combiner.combine(MASK, only(ACCEPT), accept), combiner.combine(MASK, only(NEXT | RETURN), end)]
+    return combiner.combineAll(union, parts, 0)
+  }
+
+  #afterMark(step: MarkStatement, then: Diagram): Diagram {
+    if (step.isUnknown || step.copyFrom) return forgetMark(this.#space, step.field, then)
+    const { arena } = this.#space
+    const { firstLevel, count, bits } = this.#space.chunks(step.field)
+    let result = then
+    for (let chunk = 0; chunk < count; chunk += 1) {
+      const shift = BigInt((count - 1 - chunk) * bits)
+      const keep = Number((step.keep >> shift) & 0xffn)
+      const flip = Number((step.flip >> shift) & 0xffn)
+      result = rewriteLevel(arena, result, firstLevel + chunk, Uint8Array.from({ length: 256 }, (_, value) => (value & keep) ^ flip))
+    }
+    return result
+  }
+
+  #afterNotrack(then: Diagram): Diagram {
+    const untracked = CT_CLASSES.indexOf(CT_STATES.untracked)
+    return rewriteLevel(this.#space.arena, then, this.#space.chunks('ctState').firstLevel, CT_CLASSES.map(() => untracked))
+  }
+
+  #changes(chain: Chain, seen: Set<string>): boolean {
+    if (seen.has(chain.name)) return false
+    seen.add(chain.name)
+    return chain.rules.some((rule) => rule.steps.some((step) => this.#stepChanges(step, seen)))
+  }
+
+  #stepChanges(step: Step, seen: Set<string>): boolean {
+    if (step.kind === 'set-mark' || step.kind === 'notrack') return true
+    const called = step.kind === 'vmap' ? (this.#mapElements(step) ?? []).map((element) => element.verdict) : [isMatch(step) ? undefined : step]
+    return called.some((verdict) => {
+      if (verdict?.kind !== 'jump' && verdict?.kind !== 'goto') return false
+      const chain = this.#chains.get(verdict.chain)
+      return chain !== undefined && this.#changes(chain, seen)
+    })
+  }
+}
+
+class Run {
+  readonly outcome: number
+  readonly boxes: Box[] = []
+
+  constructor(outcome: number) {
+    this.outcome = outcome
+  }
+}
+
+interface PlainRule {
+  readonly box: Box
+  readonly outcome: number
+}
+
+interface Continuations {
+  /** After this rule. */
+  readonly next: Diagram
+  /** After this chain. */
+  readonly end: Diagram
+  /** After an accept. */
+  readonly accept: Diagram
+}
+
+/** Verdicts that are the same for every packet. A queueing program says accept or drop. */
+const PLAIN_VERDICTS: Partial<Record<Step['kind'], number>> = {
+  accept: ACCEPT,
+  drop: DROP,
+  reject: REJECT,
+  return: RETURN,
+  queue: ACCEPT | DROP,
+  unmodelled: ANYTHING,
+}
+
+const isVerdict = (step: Step): step is Verdict | VerdictMap =>
+  !isMatch(step) && step.kind !== 'note' && step.kind !== 'set-mark' && step.kind !== 'notrack'
+
+/** The outcomes for every value of a mark together: its value cannot be told. */
+function forgetMark(space: PacketSpace, field: 'mark' | 'ctMark', diagram: Diagram): Diagram {
+  const { firstLevel, count } = space.chunks(field)
+  return forgetLevels(space, diagram, new Set(Array.from({ length: count }, (_, chunk) => firstLevel + chunk)))
+}
+
+/** All outcomes over all values of the levels. */
+export function forgetLevels(space: PacketSpace, diagram: Diagram, levels: ReadonlySet<number>, union = PLAIN_OUTCOMES.union): Diagram {
+  const { arena, combiner } = space
+  const done = new Map<Diagram, Diagram>()
+  const walk = (node: Diagram): Diagram => {
+    if (isTerminal(node)) return node
+    const known = done.get(node)
+    if (known !== undefined) return known
+    const level = arena.levelOf(node)
+    const start = arena.startOf(node)
+    const end = arena.endOf(node)
+    let result: Diagram
+    if (levels.has(level)) {
+      const children = new Set(Array.from({ length: end - start }, (_, index) => arena.childOf(start + index)))
+      result = combiner.combineAll(union, [...children].map(walk), 0)
+    } else {
+      const children = Array.from({ length: end - start }, (_, index) => walk(arena.childOf(start + index)))
+      const mark = arena.open()
+      for (const [index, child] of children.entries()) arena.emit(mark, arena.lastOf(start + index), child)
+      result = arena.close(mark, level)
+    }
+    done.set(node, result)
+    return result
+  }
+  return walk(diagram)
+}
