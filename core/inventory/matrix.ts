@@ -298,8 +298,8 @@ function triedZones(
 
 function usedOf(usage: Usage | undefined, watch: Watch, { protocol, port }: EndpointClaims): Used {
   if (usage) return { kind: 'used', ...usage }
+  if (watch.isLossy || watch.lostAt.has(`${protocol} ${port}`)) return { kind: 'unknown', because: 'evidence lost' }
   if (watch.flows === undefined) return { kind: 'unknown', because: 'not watched' }
-  if (watch.lost > 0 || watch.lostAt.has(`${protocol} ${port}`)) return { kind: 'unknown', because: 'evidence lost' }
   return { kind: 'unused', since: watch.flows.since, until: watch.flows.until }
 }
 

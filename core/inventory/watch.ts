@@ -5,37 +5,41 @@ export interface Watch {
   /** When each sensor last read the listeners completely. */
   readonly listeners: ReadonlyMap<string, Instant>
   readonly published: ReadonlyMap<string, Instant>
-  /** From the first to the newest reading of connections. */
+  /** From the first to the newest reading of a sensor that lost nothing. */
   readonly flows?: { readonly since: Instant; readonly until: Instant }
-  /** Of the whole host. */
-  readonly lost: number
-  /** Endpoints of which something was lost, as `tcp 443`. */
+  /** Connections were watched, and every sensor that did lost some of the whole host. */
+  readonly isLossy: boolean
+  /** Endpoints of which a sensor of connections lost some, as `tcp 443`. */
   readonly lostAt: ReadonlySet<string>
 }
 
 export function watchOf(observations: readonly Observation[]): Watch {
   const newest = { listeners: new Map<string, Instant>(), published: new Map<string, Instant>(), flows: new Map<string, Instant>() }
-  const losses = new Map<string, number>()
-  const lostAt = new Set<string>()
-  let since = Number.POSITIVE_INFINITY
+  const oldest = new Map<string, Instant>()
+  const losing = new Set<string>()
+  const lostAt = new Map<string, Set<string>>()
   for (const observation of observations) {
-    if (observation.kind === 'evidence' && observation.endpoint) {
-      if (observation.lost > 0) lostAt.add(`${observation.endpoint.protocol} ${observation.endpoint.port}`)
-    } else if (observation.kind === 'evidence') {
-      const key = `${observation.sensor}\0${observation.because}`
-      losses.set(key, Math.max(losses.get(key) ?? 0, observation.lost))
-    } else if (observation.kind === 'reading') {
-      const map = newest[observation.covers]
-      map.set(observation.sensor, Math.max(map.get(observation.sensor) ?? observation.at, observation.at))
-      if (observation.covers === 'flows') since = Math.min(since, observation.at)
-    }
+    if (observation.kind === 'evidence') noteLoss(observation, losing, lostAt)
+    if (observation.kind !== 'reading') continue
+    const map = newest[observation.covers]
+    map.set(observation.sensor, Math.max(map.get(observation.sensor) ?? observation.at, observation.at))
+    if (observation.covers === 'flows') oldest.set(observation.sensor, Math.min(oldest.get(observation.sensor) ?? observation.at, observation.at))
   }
-  const until = newest.flows.size > 0 ? Math.max(...newest.flows.values()) : undefined
+  const whole = [...newest.flows.keys()].filter((sensor) => !losing.has(sensor))
   return {
     listeners: newest.listeners,
     published: newest.published,
-    ...(until === undefined ? {} : { flows: { since, until } }),
-    lost: [...losses.values()].reduce((sum, lost) => sum + lost, 0),
-    lostAt,
+    ...(whole.length === 0 ? {} : { flows: { since: Math.min(...whole.map((sensor) => oldest.get(sensor) ?? 0)), until: Math.max(...whole.map((sensor) => newest.flows.get(sensor) ?? 0)) } }),
+    isLossy: whole.length === 0 && newest.flows.size > 0,
+    lostAt: new Set(whole.flatMap((sensor) => [...(lostAt.get(sensor) ?? [])])),
   }
+}
+
+function noteLoss(evidence: Extract<Observation, { kind: 'evidence' }>, losing: Set<string>, lostAt: Map<string, Set<string>>): void {
+  const { sensor, lost, endpoint } = evidence
+  if (lost <= 0) return
+  if (endpoint === undefined) return void losing.add(sensor)
+  let endpoints = lostAt.get(sensor)
+  if (!endpoints) lostAt.set(sensor, (endpoints = new Set()))
+  endpoints.add(`${endpoint.protocol} ${endpoint.port}`)
 }
