@@ -16,6 +16,8 @@ export interface ApplyReport {
 
 export interface FleetApplyOptions extends FleetOptions {
   readonly confirmWithinSeconds: number
+  /** Only these of the plan's hosts; all of them without it. */
+  readonly only?: readonly string[]
 }
 
 /**
@@ -24,7 +26,8 @@ export interface FleetApplyOptions extends FleetOptions {
  */
 export async function apply(world: World, plan: ChangePlan, fleet: readonly Host[], options: FleetApplyOptions): Promise<Result<ApplyReport>> {
   if (!isSealed(plan, world.digest)) return fail(brokenSeal(plan.id))
-  const hosts = plan.hosts.map(({ host }) => fleet.find((candidate) => candidate.name === host) ?? host)
+  const names = plan.hosts.map(({ host }) => host).filter((host) => options.only?.includes(host) ?? true)
+  const hosts = names.map((host) => fleet.find((candidate) => candidate.name === host) ?? host)
   const unknown = hosts.filter((host) => typeof host === 'string')
   if (unknown.length > 0) return fail(...unknown.map(hostUnknown))
   const journal = openJournal(world)

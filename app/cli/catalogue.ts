@@ -1,0 +1,85 @@
+import type { Text } from '@portcullis/core/fault/fault.ts'
+import type { CommandModule } from './command.ts'
+
+/** Every command of `portcullis`, in the order in which a user meets them. A new command is one entry here and one file. */
+export interface CommandEntry {
+  /** One word, or two for a command within a group. */
+  readonly name: string
+  readonly summary: Text
+  readonly load: () => Promise<CommandModule>
+}
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'host install',
+    summary: { en: 'put portcullis-host on the hosts of the policy', zh: '在策略中的主机上安装 portcullis-host' },
+    load: () => import('./commands/hostInstall.ts'),
+  },
+  {
+    name: 'import ansible',
+    summary: { en: 'turn an Ansible inventory into the fleet of a policy file', zh: '将 Ansible 清单转换为策略文件中的主机列表' },
+    load: () => import('./commands/importAnsible.ts'),
+  },
+  {
+    name: 'policy check',
+    summary: { en: 'check a policy file', zh: '检查策略文件' },
+    load: () => import('./commands/policyCheck.ts'),
+  },
+  {
+    name: 'policy schema',
+    summary: { en: 'print the JSON Schema of the policy file, for editors', zh: '输出策略文件的 JSON Schema，供编辑器使用' },
+    load: () => import('./commands/policySchema.ts'),
+  },
+  {
+    name: 'observe',
+    summary: { en: 'read every host: who listens, who connects', zh: '读取每台主机：谁在监听、谁在连接' },
+    load: () => import('./commands/observe.ts'),
+  },
+  {
+    name: 'matrix',
+    summary: { en: 'show the port matrix: each endpoint, who can reach it, who used it', zh: '显示端口状态矩阵：端点、可达来源、使用情况' },
+    load: () => import('./commands/matrix.ts'),
+  },
+  {
+    name: 'plan',
+    summary: { en: 'show what would close and open, and seal it as a change plan', zh: '列出将关闭与放行的端口，并封存为变更计划' },
+    load: () => import('./commands/plan.ts'),
+  },
+  {
+    name: 'apply',
+    summary: { en: 'carry out a change plan; every host reverts by itself unless confirmed', zh: '执行变更计划；未确认的主机自动回退' },
+    load: () => import('./commands/apply.ts'),
+  },
+  {
+    name: 'rollback',
+    summary: { en: 'bring back what the hosts had before, as a new generation', zh: '以新代次恢复主机之前的规则' },
+    load: () => import('./commands/rollback.ts'),
+  },
+  {
+    name: 'drift',
+    summary: { en: 'compare what the kernels enforce with what was confirmed', zh: '比较内核生效规则与已确认的意图' },
+    load: () => import('./commands/drift.ts'),
+  },
+  {
+    name: 'status',
+    summary: { en: 'show the generation that each host holds', zh: '显示每台主机的当前代次' },
+    load: () => import('./commands/status.ts'),
+  },
+  {
+    name: 'completion',
+    summary: { en: 'print a completion script for bash, zsh or fish', zh: '输出 bash、zsh 或 fish 的补全脚本' },
+    load: () => import('./commands/completion.ts'),
+  },
+  {
+    name: 'version',
+    summary: { en: 'print the versions of Portcullis and what it runs on', zh: '输出 Portcullis 及运行环境的版本' },
+    load: () => import('./commands/version.ts'),
+  },
+]
+
+/** Groups of commands, with what they are about. */
+export const GROUPS: Readonly<Record<string, Text>> = {
+  host: { en: 'the script on managed hosts', zh: '被管主机上的脚本' },
+  import: { en: 'take over what exists', zh: '导入已有数据' },
+  policy: { en: 'the policy file', zh: '策略文件' },
+}

@@ -1,0 +1,80 @@
+import { describeFault, type Fault, type Result, type Text } from '@portcullis/core/fault/fault.ts'
+import type { Policy } from '@portcullis/core/policy/policy.ts'
+import type { Cancellation } from '@portcullis/engine/ports.ts'
+import type { JournalEntry, SeenPolicy } from '@portcullis/engine/store.ts'
+import type { World } from '@portcullis/engine/world.ts'
+import type { Paint } from './paint.ts'
+
+export type Language = keyof Text
+
+/** What every command gets: its streams, its language, and the doors to the world. `main.ts` makes the real one. */
+export interface Cli {
+  readonly language: Language
+  readonly isJson: boolean
+  /** Writes to stdout, which carries the result and nothing else. */
+  readonly out: (text: string) => void
+  /** Writes to stderr, which carries progress and faults. */
+  readonly err: (text: string) => void
+  /** For stdout and for stderr: one of them may be a file. */
+  readonly paint: Paint
+  readonly errPaint: Paint
+  /** Whether stderr is a terminal, so that a line can be written over. */
+  readonly isTerminal: boolean
+  readonly columns: number
+  /** Asks a person; undefined where nobody sits there. */
+  readonly ask?: (question: string) => Promise<string>
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal & Cancellation
+  readonly now: () => number
+  readonly doors: Doors
+}
+
+/** What commands reach outside through; loaded when first used, so that `--help` stays fast. */
+export interface Doors {
+  openWorld(settings: WorldSettings): Promise<OpenedWorld>
+  readPolicy(file: string): Promise<Result<ReadPolicy>>
+  /** JSON Schema of the policy file, as text. */
+  policySchema(): Promise<string>
+  /** An Ansible inventory as the fleet of a policy file, as text. */
+  importAnsible(file: string): Promise<Result<string>>
+}
+
+export interface WorldSettings {
+  /** Folder of the embedded store. */
+  readonly state: string
+  /** `postgres://…` of a store that several controllers share; the embedded one without it. */
+  readonly database?: string
+  readonly report: (entry: JournalEntry) => void
+}
+
+export interface OpenedWorld {
+  readonly world: World
+  readonly close: () => Promise<void>
+}
+
+export interface ReadPolicy {
+  readonly policy: Policy
+  readonly seen: SeenPolicy
+  /** What is odd about it but no error. */
+  readonly warnings: readonly Fault[]
+}
+
+/** The text in the user's language. */
+export const say = (cli: Pick<Cli, 'language'>, text: Text): string => text[cli.language]
+
+/** One object, and a line end, so that it can be piped. */
+export const outJson = (cli: Cli, value: unknown): void => cli.out(`${JSON.stringify(value, undefined, 2)}\n`)
+
+/** Faults for people on stderr; with `--json` as an object on stdout, where a program looks for the answer. */
+export function reportFaults(cli: Cli, faults: readonly Fault[]): void {
+  if (cli.isJson) return outJson(cli, { format: 'portcullis-faults', version: 1, faults })
+  for (const fault of faults) cli.err(`${cli.errPaint.red(say(cli, ERROR))} ${describeFault(fault, cli.language)}\n`)
+}
+
+export function reportWarnings(cli: Cli, warnings: readonly Fault[]): void {
+  if (cli.isJson) return
+  for (const fault of warnings) cli.err(`${cli.errPaint.yellow(say(cli, WARNING))} ${describeFault(fault, cli.language)}\n`)
+}
+
+const ERROR: Text = { en: 'error:', zh: '错误：' }
+const WARNING: Text = { en: 'warning:', zh: '警告：' }

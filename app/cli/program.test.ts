@@ -1,0 +1,223 @@
+import { succeed } from '@portcullis/core/fault/fault.ts'
+import type { Policy } from '@portcullis/core/policy/policy.ts'
+import type { JournalEntry } from '@portcullis/engine/store.ts'
+import type { ListenerObservation } from '@portcullis/core/inventory/observation.ts'
+import { address, simPolicy, simWorld, type SimWorld } from '@portcullis/sim/world.ts'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { readdirSync, readFileSync } from 'node:fs'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { COMMANDS } from './catalogue.ts'
+import type { Cli, Language, OpenedWorld } from './cli.ts'
+import { EXIT } from './exitCode.ts'
+import { paintFor } from './paint.ts'
+import { runProgram } from './program.ts'
+
+let world: SimWorld
+let policy: Policy
+beforeEach(() => {
+  world = simWorld(['db-1', 'web-1'])
+  policy = simPolicy(['db-1', 'web-1'])
+  for (const sim of world.sims) sim.observations = [22, 23, 443].map((port) => listener(sim.name, port))
+})
+
+describe('help', () => {
+  test('names every command', async () => {
+    const { code, out } = await run('--help')
+    expect(code).toBe(EXIT.ok)
+    for (const { name } of COMMANDS) expect(out).toContain(name.split(' ')[0])
+  })
+
+  test.each(COMMANDS.map(({ name }) => name))('%s --help says how to use it, in both languages', async (name) => {
+    const english = await run(...name.split(' '), '--help')
+    const chinese = await run(...name.split(' '), '--help', '--lang', 'zh')
+    expect([english.code, chinese.code]).toEqual([EXIT.ok, EXIT.ok])
+    expect(english.out).toMatch(/Usage: portcullis/)
+    expect(chinese.out).toMatch(/用法：.*\p{Script=Han}/su)
+  })
+})
+
+describe('exit codes', () => {
+  const cases: readonly [what: string, argv: string, prepare: () => unknown, code: number][] = [
+    ['a command that is none', 'frobnicate', () => undefined, EXIT.usage],
+    ['an option that is none', 'plan --frobnicate', () => undefined, EXIT.usage],
+    ['an option out of range', 'apply --confirm-within 3', () => undefined, EXIT.usage],
+    ['a host that the policy does not name', 'plan --host web-9', () => undefined, EXIT.usage],
+    ['observe', 'observe', () => undefined, EXIT.ok],
+    ['observe, a host is away', 'observe', () => world.hosts.strike('db-1', 'connect', 'lost'), EXIT.incomplete],
+    ['matrix before anything was observed', 'matrix', () => undefined, EXIT.incomplete],
+    ['plan', 'plan', () => undefined, EXIT.ok],
+    ['plan, a host is away', 'plan', () => world.hosts.strike('db-1', 'connect', 'lost'), EXIT.incomplete],
+    ['plan, a guard refuses', 'plan', () => (policy = { ...policy, needs: [] }), EXIT.differs],
+    ['plan, nothing to do', 'plan', applied, EXIT.ok],
+    ['apply without a plan', 'apply --yes', () => undefined, EXIT.usage],
+    ['apply of a plan that is none', 'apply 000000 --yes', () => undefined, EXIT.usage],
+    ['apply with nobody to ask', 'apply', () => run('plan'), EXIT.usage],
+    ['apply', 'apply --yes', () => run('plan'), EXIT.ok],
+    ['apply, one host fails', 'apply --yes', async () => (await run('plan'), world.hosts.strike('db-1', 'swap', 15)), EXIT.hostFailed],
+    ['apply, one outcome is not known', 'apply --yes', async () => (await run('plan'), world.hosts.strike('db-1', 'confirm', 'gone')), EXIT.incomplete],
+    ['apply again: the hosts have moved', 'apply --yes', applied, EXIT.differs],
+    ['rollback of nothing named', 'rollback --yes', applied, EXIT.usage],
+    ['rollback of a host', 'rollback --host web-1 --yes', applied, EXIT.ok],
+    ['rollback before anything was applied', 'rollback --host web-1 --yes', () => undefined, EXIT.usage],
+    ['drift, nothing managed', 'drift', () => undefined, EXIT.ok],
+    ['drift, all the same', 'drift', applied, EXIT.ok],
+    ['drift, one table gone', 'drift', async () => (await applied(), delete world.sims[0]?.live), EXIT.differs],
+    ['drift, one host away', 'drift', async () => (await applied(), world.hosts.strike('db-1', 'connect', 'lost')), EXIT.incomplete],
+    ['status', 'status', applied, EXIT.ok],
+    ['status, one host away', 'status', () => world.hosts.strike('db-1', 'connect', 'lost'), EXIT.incomplete],
+    ['host install', 'host install', () => undefined, EXIT.ok],
+    ['policy check', 'policy check', () => undefined, EXIT.ok],
+    ['version', 'version', () => undefined, EXIT.ok],
+    ['completion', 'completion bash', () => undefined, EXIT.ok],
+    ['completion of no shell', 'completion tcsh', () => undefined, EXIT.usage],
+  ]
+  test.each(cases)('%s: %s', async (_, argv, prepare, code) => {
+    await prepare()
+    expect((await run(...argv.split(' '))).code).toBe(code)
+  })
+
+  test('every code is in the documentation, and no other', () => {
+    const text = readFileSync(new URL('../../docs/exit-codes.md', import.meta.url), 'utf8')
+    const documented = [...text.matchAll(/^\| ([0-9]+) \|/gm)].map((match) => Number(match[1]))
+    expect(documented).toEqual(Object.values(EXIT))
+  })
+})
+
+describe('what a person reads', () => {
+  test('plan', async () => {
+    const { out } = await run('plan')
+    expect(out.replaceAll(/[0-9a-f]{12}/g, 'ID')).toBe(`Change plan ID · 2 hosts · 2 close · 4 narrow
+
+db-1  generation 0 → 1
+  ▾ narrows  tcp/22   sshd   anyone (IPv4) → 10.0.0.0/24
+  ✕ closes   tcp/23   inetd  anyone (IPv4) → nobody
+  ▾ narrows  tcp/443  nginx  anyone (IPv4) → 10.0.0.0/8   web
+
+web-1  generation 0 → 1
+  ▾ narrows  tcp/22   sshd   anyone (IPv4) → 10.0.0.0/24
+  ✕ closes   tcp/23   inetd  anyone (IPv4) → nobody
+  ▾ narrows  tcp/443  nginx  anyone (IPv4) → 10.0.0.0/8   web
+
+Every rendered ruleset was read again and equals its intent (sim).
+Next: portcullis apply ID
+`)
+  })
+
+  test('plan in Chinese', async () => {
+    const { out } = await run('plan', '--lang', 'zh')
+    expect(out).toMatch(/^变更计划 [0-9a-f]{12} · 2 台主机 · 2 关闭 · 4 收窄\n/)
+    expect(out).toContain('下一步： portcullis apply')
+  })
+
+  test('apply', async () => {
+    await run('plan')
+    world.hosts.strike('web-1', 'swap', 15)
+    const { out, err } = await run('apply', '--yes')
+    expect(out.replaceAll(/[0-9a-f]{12}/g, 'ID')).toBe(`✓  db-1   confirmed  generation 1  swapped in 20.0 ms
+↶  web-1  put back   at swap
+  ✗ web-1: nft refuses the ruleset: struck
+      nothing was changed; this is a defect of Portcullis or a kernel without a module it needs: see the text of nft [HOST_NFT_REFUSED]
+
+1 of 2 hosts confirmed · plan ID
+`)
+    expect(err).toContain('web-1: swap ✗ HOST_NFT_REFUSED')
+  })
+
+  test('without a terminal there is no colour and nobody is asked', async () => {
+    const { out, err } = await run('plan')
+    expect(out + err).not.toContain('\u001B')
+  })
+})
+
+describe('what a program reads', () => {
+  test('progress with --json is the journal, line by line, each action before its signal', async () => {
+    await run('plan')
+    const { err } = await run('apply', '--yes', '--json', '--host', 'web-1')
+    const entries = err.trim().split('\n').map((line) => JSON.parse(line) as JournalEntry)
+    const steps = entries.filter((entry) => entry.host === 'web-1').map((entry) => `${entry.kind} ${entry.name}`)
+    expect(steps.slice(0, 4)).toEqual(['action connect', 'signal connect', 'action version', 'signal version'])
+    expect(steps.at(-1)).toBe('signal confirm')
+    for (const entry of entries) expectSchema('event', entry)
+  })
+
+  const cases: readonly [schema: string, argv: string, prepare: () => unknown][] = [
+    ['observe', 'observe', () => world.hosts.strike('db-1', 'connect', 'lost')],
+    ['plan', 'plan', () => undefined],
+    ['plan', 'plan', () => (policy = { ...policy, needs: [] })],
+    ['plan', 'plan', applied],
+    ['apply', 'apply --yes', async () => (await run('plan'), world.hosts.strike('db-1', 'swap', 15))],
+    ['apply', 'rollback --host web-1 --yes', applied],
+    ['drift', 'drift', async () => (await applied(), delete world.sims[0]?.live)],
+    ['status', 'status', applied],
+    ['install', 'host install', () => undefined],
+    ['policy-check', 'policy check', () => undefined],
+    ['version', 'version', () => undefined],
+    ['faults', 'plan --host web-9', () => undefined],
+  ]
+  test.each(cases)('%s of %s', async (schema, argv, prepare) => {
+    await prepare()
+    const { out } = await run(...argv.split(' '), '--json')
+    expectSchema(schema, JSON.parse(out))
+  })
+})
+
+interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+/** One command line on the simulated world, which lives on between the calls of a test. */
+async function run(...argv: readonly string[]): Promise<Ran> {
+  let [out, err] = ['', '']
+  const language: Language = argv.includes('zh') ? 'zh' : 'en'
+  const writeOut = (text: string): void => void (out += text)
+  const writeErr = (text: string): void => void (err += text)
+  const makeCli = (options: Readonly<Record<string, unknown>>): Cli => ({
+    language,
+    isJson: options.json === true,
+    out: writeOut,
+    err: writeErr,
+    paint: paintFor(false),
+    errPaint: paintFor(false),
+    isTerminal: false,
+    columns: 120,
+    signal: new AbortController().signal,
+    now: world.clock.now,
+    doors: {
+      openWorld: async ({ report }): Promise<OpenedWorld> => ({ world: { ...world, report }, close: async () => undefined }),
+      readPolicy: async (file) => succeed({ policy, seen: { digest: 'd'.repeat(64), file, text: '', seenAt: 0 }, warnings: [] }),
+      policySchema: async () => '{}\n',
+      importAnsible: async () => succeed('version: 1\n'),
+    },
+  })
+  const code = await runProgram(argv, { language, isColoured: false, out: writeOut, err: writeErr, makeCli })
+  return { code, out, err }
+}
+
+async function applied(): Promise<void> {
+  await run('plan')
+  await run('apply', '--yes')
+  world.clock.pass(1000)
+}
+
+const PROCESSES: Readonly<Record<number, string>> = { 22: 'sshd', 23: 'inetd', 443: 'nginx' }
+
+function listener(host: string, port: number): ListenerObservation {
+  return {
+    kind: 'listener', host, sensor: 'ss', at: 0, address: address('0.0.0.0'), protocol: 'tcp', port, process: PROCESSES[port] ?? '?', isLoopback: false, isEphemeral: false,
+  }
+}
+
+const SCHEMAS = new URL('../../schemas/', import.meta.url)
+
+function expectSchema(name: string, value: unknown): void {
+  const ajv = new Ajv2020({ strict: true, allErrors: true, allowUnionTypes: true })
+  for (const file of readdirSync(SCHEMAS).filter((one) => one !== `${name}.schema.json` && SHARED.has(one))) ajv.addSchema(JSON.parse(readFileSync(new URL(file, SCHEMAS), 'utf8')))
+  const validate = ajv.compile(JSON.parse(readFileSync(new URL(`${name}.schema.json`, SCHEMAS), 'utf8')))
+  validate(value)
+  expect(validate.errors).toBeNull()
+}
+
+/** Schemas that others refer to. */
+const SHARED: ReadonlySet<string> = new Set(['faults.schema.json', 'plan.schema.json'])
