@@ -53,9 +53,8 @@ function readPolicy(file: PolicyFile, shape: Shape, reading: Reading): ReadPolic
   const zoneReader = new ZoneReader(file.zones ?? {}, hosts, reading)
   const zones = zoneReader.readZones()
   const services = readServices(file.services ?? {}, reading)
-  const before = reading.faults.length
-  const defaults = readDefaults(file.defaults, zoneReader, reading)
-  const isManagementKnown = reading.faults.length === before && !reading.hasBroken('defaults')
+  const management = readManagement(file.defaults?.management, zoneReader, reading)
+  const isManagementKnown = management !== undefined && !reading.hasBroken('defaults')
   const needReader = new NeedReader(zoneReader, services, indexHosts(hosts), reading)
   const indexOf = new Map<Need, number>()
   for (const [position, entry] of (file.needs ?? []).entries()) {
@@ -63,20 +62,25 @@ function readPolicy(file: PolicyFile, shape: Shape, reading: Reading): ReadPolic
     const need = needReader.readNeed(entry, index)
     if (need) indexOf.set(need, index)
   }
-  const policy = { hosts, zones, services: [...services.values()], needs: [...indexOf.keys()], defaults }
+  const policy = { hosts, zones, services: [...services.values()], needs: [...indexOf.keys()], defaults: readDefaults(file.defaults, management ?? NO_MANAGEMENT) }
   return { policy, indexOf, isManagementKnown }
 }
 
-function readDefaults(entry: DefaultsEntry | undefined, zones: ZoneReader, reading: Reading): Defaults {
-  const management = entry?.management
+type Management = Pick<Defaults, 'managementFrom' | 'managementPorts'>
+
+const NO_MANAGEMENT: Management = { managementFrom: [], managementPorts: [] }
+
+/** Nothing where it is written with a fault; empty where it is not written. */
+function readManagement(entry: DefaultsEntry['management'], zones: ZoneReader, reading: Reading): Management | undefined {
+  if (!entry) return NO_MANAGEMENT
   const path: Path = ['defaults', 'management']
-  return {
-    mode: entry?.mode ?? 'observe',
-    refusal: entry?.refusal ?? 'drop',
-    ping: entry?.ping ?? true,
-    managementFrom: management ? (zones.readSources(management.from, [...path, 'from']) ?? []) : [],
-    managementPorts: mergePortRanges(management?.ports === undefined ? [singlePort(22)] : readPorts(management.ports, [...path, 'ports'], reading)),
-  }
+  const managementFrom = zones.readSources(entry.from, [...path, 'from'])
+  const ports = entry.ports === undefined ? [singlePort(22)] : readPorts(entry.ports, [...path, 'ports'], reading)
+  return managementFrom && ports.length > 0 ? { managementFrom, managementPorts: mergePortRanges(ports) } : undefined
+}
+
+function readDefaults(entry: DefaultsEntry | undefined, management: Management): Defaults {
+  return { mode: entry?.mode ?? 'observe', refusal: entry?.refusal ?? 'drop', ping: entry?.ping ?? true, ...management }
 }
 
 type PortsEntry = NonNullable<NonNullable<DefaultsEntry['management']>['ports']>

@@ -3,7 +3,7 @@ import { succeed, type Result } from '@portcullis/core/fault/fault.ts'
 import { deriveNeedId } from '@portcullis/core/policy/needId.ts'
 import type { Selector } from '@portcullis/core/policy/policy.ts'
 import type { PolicyFragment } from './fragment.ts'
-import type { NeedEntry } from './schema.ts'
+import type { HostEntry, NeedEntry } from './schema.ts'
 import { readYaml } from './yamlReader.ts'
 
 /**
@@ -44,9 +44,17 @@ function mergeFleet(document: Document, root: YAMLMap, { fleet }: PolicyFragment
   const names = indexOf(hosts)
   for (const [name, entry] of Object.entries(fleet?.hosts ?? {})) {
     const existing = names.get(name)
-    if (isMap(existing)) mergeKeys(document, existing as YAMLMap, entry)
+    if (isMap(existing)) mergeHost(document, existing as YAMLMap, entry)
     else hosts.add(document.createPair(name, entryNode(document, entry, false)))
   }
+}
+
+/** Labels are merged one by one: those that a person added beside the imported ones stay. */
+function mergeHost(document: Document, host: YAMLMap, { labels, ...rest }: HostEntry): void {
+  mergeKeys(document, host, rest)
+  const written = host.get('labels')
+  if (labels && isMap(written)) mergeKeys(document, written as YAMLMap, labels)
+  else if (labels) mergeKeys(document, host, { labels })
 }
 
 function mergeNeeds(document: Document, root: YAMLMap, needs: readonly NeedEntry[]): void {
@@ -109,11 +117,14 @@ function mergeKeys(document: Document, map: YAMLMap, entry: object): void {
 function setEntry(document: Document, map: YAMLMap, key: string, value: unknown): void {
   const written = map.get(key, true) as Node | undefined
   // What already says the same keeps its comments, quotes and line breaks.
-  if (written && JSON.stringify(written.toJS(document)) === JSON.stringify(value)) return
+  if (written && comparable(written.toJS(document)) === comparable(value)) return
   const node = entryNode(document, value, true)
   if (written?.comment) node.comment = written.comment
   map.set(map.has(key) ? key : document.createNode(key), node)
 }
+
+/** A value and a list of only it mean the same. */
+const comparable = (value: unknown): string => JSON.stringify(Array.isArray(value) && value.length === 1 ? value[0] : value)
 
 /** Blocks for hosts and needs, one line for what stands in them. */
 function entryNode(document: Document, value: unknown, isInline: boolean): Node {

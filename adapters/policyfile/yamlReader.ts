@@ -24,7 +24,12 @@ export function readYaml(text: string, file: string): Result<LocatedText> {
   // No UTF-16 unit takes less than one byte of UTF-8 or more than three.
   if (text.length > YAML_BYTES_MAX || utf8Length(text) > YAML_BYTES_MAX) return fail(tooLarge(file))
   const plain = readPlainYaml(text)
-  if (plain) return succeed({ root: plain, placeAt })
+  return plain ? succeed({ root: plain, placeAt }) : readCompleteYaml(text, file)
+}
+
+/** The same without the short cut for plain texts, and without the limit of size. */
+export function readCompleteYaml(text: string, file: string): Result<LocatedText> {
+  const placeAt = placesIn(text, file)
   const document = compose(text, placeAt)
   return document.ok ? locate(document.value, placeAt) : document
 }

@@ -86,7 +86,7 @@ function checkManagementPort(host: Host, policy: Policy): Finding[] {
 }
 
 function checkManagementFamily(host: Host, families: ReadonlySet<Family>): Finding[] {
-  if (host.transport.kind !== 'ssh' || host.addresses.some((address) => families.has(address.family))) return []
+  if (host.transport.kind !== 'ssh' || host.addresses.length === 0 || host.addresses.some((address) => families.has(address.family))) return []
   const only = host.addresses[0]?.family ?? 4
   return [
     found(
@@ -184,7 +184,8 @@ function reachOf(policy: Policy): Reach {
   const without = new Map<readonly string[], Record<Family, string[]>>()
   for (const { hosts } of policy.needs) {
     if (without.has(hosts)) continue
-    const lacking = (family: Family): string[] => hosts.filter((host) => !families.get(host)?.has(family))
+    // A host without any address has a fault of its own.
+    const lacking = (family: Family): string[] => hosts.filter((host) => families.get(host)?.size === 1 && !families.get(host)?.has(family))
     without.set(hosts, { 4: lacking(4), 6: lacking(6) })
   }
   const owned = policy.hosts.flatMap((host) => host.addresses.map((address) => [`${address.family} ${address.value}`, host.name] as const))
