@@ -83,7 +83,7 @@ function show(value: unknown): Text {
   if (value === null) return { en: 'nothing', zh: '（空）' }
   if (Array.isArray(value)) return value.length === 0 ? { en: 'an empty list', zh: '（空列表）' } : { en: 'a list', zh: '（列表）' }
   if (typeof value === 'object') return { en: 'a block of keys', zh: '（键值块）' }
-  const short = String(value).slice(0, 64)
+  const short = `${value as string | number | boolean}`.slice(0, 64)
   return { en: `"${short}"`, zh: `“${short}”` }
 }
 

@@ -184,7 +184,7 @@ test('every fault speaks both languages, and says nothing it was not told', () =
   const faults = [...(policy.ok ? [] : policy.faults), ...warnings]
   expect(faults.length).toBeGreaterThan(25)
   for (const fault of faults) {
-    expect(fault.what.zh, fault.what.en).toMatch(/\p{Script=Han}/u)
+    expect(fault.what.zh).toMatch(/\p{Script=Han}/u)
     expect(fault.what.en).not.toMatch(/\p{Script=Han}|undefined|\[object/u)
     expect(fault.next?.zh ?? '应').not.toMatch(/undefined|\[object/)
     expect(fault.place?.file).toBe('faulty.yaml')
@@ -203,8 +203,9 @@ test('10,000 hosts and 1,000 needs are read in little time', () => {
   const hosts = Array.from({ length: 10_000 }, (_, at) => `    h${at}: {addresses: [10.${at >> 8}.${at & 255}.1, "fd00::${(at + 1).toString(16)}"], labels: {role: r${at % 50}}}\n`)
   const needs = Array.from({ length: 1_000 }, (_, at) => need({ id: `n${at}`, to: `{role: r${at % 50}}`, from: `10.100.${at & 255}.0/24`, service: at % 2 ? 'https' : 'ssh' }))
   const text = `version: 1\ndefaults: {management: {from: 10.9.0.0/24}}\nfleet:\n  hosts:\n${hosts.join('')}needs:\n${needs.join('')}`
-  const started = performance.now()
+  const started = process.cpuUsage()
   expect(read(text).needs).toHaveLength(1_000)
-  // Far above what it takes (0.4 s to 1 s on two busy cores), far below what a quadratic step would.
-  expect(performance.now() - started).toBeLessThan(5_000)
-})
+  // Far above what it takes (0.4 to 1 s of processor time), far below what a quadratic step would.
+  const { user, system } = process.cpuUsage(started)
+  expect((user + system) / 1e6).toBeLessThan(8)
+}, 60_000)

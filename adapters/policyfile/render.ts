@@ -44,7 +44,7 @@ function mergeFleet(document: Document, root: YAMLMap, { fleet }: PolicyFragment
   const names = indexOf(hosts)
   for (const [name, entry] of Object.entries(fleet?.hosts ?? {})) {
     const existing = names.get(name)
-    if (isMap(existing)) mergeHost(document, existing as YAMLMap, entry)
+    if (isMap(existing)) mergeHost(document, existing, entry)
     else hosts.add(document.createPair(name, entryNode(document, entry, false)))
   }
 }
@@ -53,7 +53,7 @@ function mergeFleet(document: Document, root: YAMLMap, { fleet }: PolicyFragment
 function mergeHost(document: Document, host: YAMLMap, { labels, ...rest }: HostEntry): void {
   mergeKeys(document, host, rest)
   const written = host.get('labels')
-  if (labels && isMap(written)) mergeKeys(document, written as YAMLMap, labels)
+  if (labels && isMap(written)) mergeKeys(document, written, labels)
   else if (labels) mergeKeys(document, host, { labels })
 }
 
@@ -65,7 +65,7 @@ function mergeNeeds(document: Document, root: YAMLMap, needs: readonly NeedEntry
   const known = new Map(list.items.map((item) => [isMap(item) ? idOf(item.toJSON() as NeedEntry) : '', item]))
   for (const need of needs) {
     const existing = known.get(idOf(need))
-    if (isMap(existing)) mergeKeys(document, existing as YAMLMap, need)
+    if (isMap(existing)) mergeKeys(document, existing, need)
     else list.add(needNode(document, need, list.items.length > 0))
   }
 }
@@ -93,7 +93,7 @@ function section(document: Document, around: YAMLMap, key: string): YAMLMap {
   if (isMap(written)) {
     // `hosts: {}` as a placeholder would go on as one endless line.
     if (written.items.length === 0) written.flow = false
-    return written as YAMLMap
+    return written
   }
   const map = new YAMLMap(document.schema)
   addSection(document, around, key, map)
@@ -106,7 +106,7 @@ function addSection(document: Document, around: YAMLMap, key: string, value: YAM
     return
   }
   const pair = document.createPair(key, value)
-  if (around === document.contents) (pair.key as Node).spaceBefore = true
+  if (around === document.contents) pair.key.spaceBefore = true
   around.add(pair)
 }
 

@@ -63,7 +63,12 @@ describe('faults', () => {
   })
 })
 
-describe('limits', () => {
+const secondsSince = (started: NodeJS.CpuUsage): number => {
+  const { user, system } = process.cpuUsage(started)
+  return (user + system) / 1e6
+}
+
+describe('limits', { timeout: 30_000 }, () => {
   test('a text over 8 MiB is refused unread', () => {
     expect(faultsOf('#'.repeat(YAML_BYTES_MAX + 1))).toEqual(['1:1 YAML_TOO_LARGE'])
     expect(faultsOf(`# ${'中'.repeat(YAML_BYTES_MAX / 3 + 1)}`)).toEqual(['1:1 YAML_TOO_LARGE'])
@@ -71,9 +76,9 @@ describe('limits', () => {
 
   test('aliases of aliases do not blow up', () => {
     const bomb = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]', ...Array.from({ length: 12 }, (_, at) => `a${at + 1}: &a${at + 1} [${`*a${at}, `.repeat(10)}]`)]
-    const started = performance.now()
+    const started = process.cpuUsage()
     expect(faultsOf(bomb.join('\n'))).toContain('7:9 YAML_TOO_MANY_ALIASES')
-    expect(performance.now() - started).toBeLessThan(2_000)
+    expect(secondsSince(started)).toBeLessThan(4)
   })
 
   test('a long chain of aliases is too deep', () => {
@@ -88,13 +93,13 @@ describe('limits', () => {
     ['indents', Array.from({ length: 2_000 }, (_, at) => `${' '.repeat(at)}a:`).join('\n')],
     ['question marks', '? '.repeat(500_000)],
   ])('deep nesting by %s ends at once', (_, text) => {
-    const started = performance.now()
+    const started = process.cpuUsage()
     expect(faultsOf(text)).toEqual([expect.stringMatching(/YAML_TOO_DEEP/)])
-    expect(performance.now() - started).toBeLessThan(3_000)
+    expect(secondsSince(started)).toBeLessThan(4)
   })
 })
 
-describe('the fast reader', () => {
+describe('the fast reader', { timeout: 30_000 }, () => {
   const complete = (text: string): LocatedNode | undefined => {
     const read = readCompleteYaml(text, 'x.yaml')
     return read.ok ? read.value.root : undefined
@@ -102,7 +107,7 @@ describe('the fast reader', () => {
   /** What the fast reader answers, the complete one answers too, places included. */
   const agree = (text: string): boolean => {
     const fast = readPlainYaml(text)
-    if (fast) expect(fast, text).toEqual(complete(text))
+    if (fast) expect({ text, root: fast }).toEqual({ text, root: complete(text) })
     return fast !== undefined
   }
 
@@ -125,6 +130,7 @@ describe('the fast reader', () => {
     'a:\n    b: 1\n    c: 2\nd: 3',
     'a: 中文 值\n',
   ])('agrees on %j', (text) => {
+    expect(complete(text)).toBeDefined()
     agree(text)
   })
 

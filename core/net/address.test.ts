@@ -7,7 +7,7 @@ const anyAddress: fc.Arbitrary<Address> = fc.oneof(
   fc.bigInt({ min: 0n, max: 2n ** 128n - 1n }).map((value): Address => ({ family: 6, value })),
   // Few groups are zero in a random number; these have runs of them.
   fc.array(fc.constantFrom(0n, 0n, 0n, 1n, 0xffffn), { minLength: 8, maxLength: 8 }).map(
-    (groups): Address => ({ family: 6, value: groups.reduce((value, group) => (value << 16n) | group, 0n) }),
+    (groups): Address => ({ family: 6, value: groups.reduce<bigint>((value, group) => (value << 16n) | group, 0n) }),
   ),
 )
 

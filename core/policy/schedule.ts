@@ -63,7 +63,7 @@ function parseWeekdays(text: string): ScheduleDays | undefined {
       if (day === last) break
     }
   }
-  return { kind: 'week', weekdays: [...weekdays].sort() }
+  return { kind: 'week', weekdays: [...weekdays].sort((a, b) => a - b) }
 }
 
 const weekdayOf = (name: string): number => (WEEKDAYS as readonly string[]).indexOf(name) + 1
