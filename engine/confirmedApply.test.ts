@@ -122,6 +122,12 @@ test('what the intent closes to us but still answers is put back', async () => {
   expect([outcome.kind, outcome.step, outcome.faults[0]?.code]).toEqual(['reverted', 'probe', 'PROBE_STILL_OPEN'])
 })
 
+test('a proxy on the way that answers for every port proves nothing, and puts nothing back', async () => {
+  const { world, next } = await plannedWorld(true)
+  const probe: World['probe'] = { ...world.probe, connect: async () => ({ kind: 'answered', durationMs: 1 }) }
+  expect((await applyOne({ ...world, probe }, next)).kind).toBe('confirmed')
+})
+
 test('checks that outlast the armed time are never confirmed', async () => {
   const { world, next } = await plannedWorld(true)
   const slow = { ...world.probe, connect: async () => (world.clock.pass(61_000), { kind: 'silent' as const, durationMs: 1 }) }

@@ -1,6 +1,5 @@
 import type { Fault } from '@portcullis/core/fault/fault.ts'
-import { parseAddress, type Address } from '@portcullis/core/net/address.ts'
-import { formatAddress } from '@portcullis/core/net/address.ts'
+import { formatAddress, parseAddress, type Address } from '@portcullis/core/net/address.ts'
 import { grantedTo, hasSource } from '@portcullis/core/plan/sources.ts'
 import type { EndpointChange } from '@portcullis/core/plan/plan.ts'
 import type { Intent } from '@portcullis/core/policy/intent.ts'
@@ -34,7 +33,8 @@ export async function expectationsOf(
   signal?: Cancellation,
 ): Promise<readonly Expectation[]> {
   if (host.transport.kind === 'local') return []
-  const candidates = (await Promise.all(host.addresses.map((address) => candidatesAt(world, address, intent, changes)))).flat()
+  const addresses = await Promise.all(host.addresses.map(async (address) => ((await isOwnWord(world, address, changes, signal)) ? address : undefined)))
+  const candidates = (await Promise.all(addresses.filter((one) => one !== undefined).map((address) => candidatesAt(world, address, intent, changes)))).flat()
   const answering = await fanOut(candidates.slice(0, PROBES_MAX), PROBES_AT_ONCE, (candidate) => answers(world, candidate, signal))
   return candidates.filter((_, index) => answering[index] === true)
 }
@@ -51,6 +51,19 @@ export async function disappointments(
     const isMet = (expectation.must === 'answer') === answering[index]
     return isMet ? [] : [disappointment(host, expectation)]
   })
+}
+
+/** Ports of old services that hardly a host has: echo, discard, daytime, tcpmux (RFC 862, 863, 867, 1078). */
+const CONTROL_PORTS = [1, 7, 9, 13]
+
+/**
+ * A transparent proxy on the way answers for every port in the host's name, and then a probe tells nothing about the
+ * host. A port that nobody listens on gives it away.
+ */
+async function isOwnWord(world: World, address: Address, changes: readonly EndpointChange[], signal?: Cancellation): Promise<boolean> {
+  const port = CONTROL_PORTS.find((control) => !changes.some((change) => change.ports === String(control)))
+  if (port === undefined) return false
+  return !(await answers(world, { address, port, must: 'not-answer' }, signal))
 }
 
 async function candidatesAt(world: World, address: Address, intent: Intent, changes: readonly EndpointChange[]): Promise<Expectation[]> {

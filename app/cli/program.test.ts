@@ -5,12 +5,15 @@ import type { ListenerObservation } from '@portcullis/core/inventory/observation
 import { address, simPolicy, simWorld, type SimWorld } from '@portcullis/sim/world.ts'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { readdirSync, readFileSync } from 'node:fs'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { COMMANDS } from './catalogue.ts'
 import type { Cli, Language, OpenedWorld } from './cli.ts'
 import { EXIT } from './exitCode.ts'
 import { paintFor } from './paint.ts'
 import { runProgram } from './program.ts'
+
+// The first call of a command loads its modules, which a busy machine takes seconds for.
+vi.setConfig({ testTimeout: 30_000 })
 
 let world: SimWorld
 let policy: Policy
@@ -103,6 +106,13 @@ Next: portcullis apply ID
 `)
   })
 
+  test('plan in observe mode', async () => {
+    policy = { ...policy, defaults: { ...policy.defaults, mode: 'observe' } }
+    const { out } = await run('plan', '--host', 'web-1')
+    expect(out).toContain('web-1  generation 0 → 1  observe mode: counts, denies nothing\n')
+    expect(out).toContain('  ✕ would close   tcp/23   inetd  anyone (IPv4) → nobody\n')
+  })
+
   test('plan in Chinese', async () => {
     const { out } = await run('plan', '--lang', 'zh')
     expect(out).toMatch(/^变更计划 [0-9a-f]{12} · 2 台主机 · 2 关闭 · 4 收窄\n/)
@@ -145,6 +155,7 @@ describe('what a program reads', () => {
     ['plan', 'plan', () => undefined],
     ['plan', 'plan', () => (policy = { ...policy, needs: [] })],
     ['plan', 'plan', applied],
+    ['plan', 'plan', () => (policy = { ...policy, defaults: { ...policy.defaults, mode: 'observe' } })],
     ['apply', 'apply --yes', async () => (await run('plan'), world.hosts.strike('db-1', 'swap', 15))],
     ['apply', 'rollback --host web-1 --yes', applied],
     ['drift', 'drift', async () => (await applied(), delete world.sims[0]?.live)],
@@ -183,7 +194,7 @@ async function run(...argv: readonly string[]): Promise<Ran> {
     isTerminal: false,
     columns: 120,
     signal: new AbortController().signal,
-    now: world.clock.now,
+    now: () => world.clock.now(),
     doors: {
       openWorld: async ({ report }): Promise<OpenedWorld> => ({ world: { ...world, report }, close: async () => undefined }),
       readPolicy: async (file) => succeed({ policy, seen: { digest: 'd'.repeat(64), file, text: '', seenAt: 0 }, warnings: [] }),

@@ -97,7 +97,8 @@ function changeOf(door: Door, intent: Intent, live: LiveHost): EndpointChange {
   const reached = (sources: Sources): Sources => sources.filter((prefix) => door.families.has(prefix.family))
   const isSilent = door.names.length === 0
   const before = reached((isSilent ? grantedTo : reachOf)(live.intent, door.protocol, door.ports.first))
-  const after = reached(grantedTo(intent, door.protocol, door.ports.first))
+  const granted = reached(grantedTo(intent, door.protocol, door.ports.first))
+  const after = isSilent ? granted : reached(reachOf(intent, door.protocol, door.ports.first))
   const listener = door.names.join(', ')
   return {
     kind: compareSources(before, after),
@@ -106,6 +107,7 @@ function changeOf(door: Door, intent: Intent, live: LiveHost): EndpointChange {
     ...(listener === '' ? {} : { listener }),
     before: before.map(formatPrefix),
     after: after.map(formatPrefix),
+    ...(intent.mode === 'observe' && !isSilent ? { ifEnforced: { kind: compareSources(before, granted), after: granted.map(formatPrefix) } } : {}),
     needs: [...new Set(grantsOn(intent, door.protocol, door.ports.first).flatMap((grant) => grant.needs))].toSorted(),
   }
 }

@@ -157,9 +157,9 @@ const noNeeds: Guard = ({ intent }) => {
   ]
 }
 
-const liveFlows: Guard = ({ draft }) => {
+const liveFlows: Guard = ({ draft, intent }) => {
   const live = draft.flows.filter((flow) => flow.isLive)
-  if (live.length === 0) return []
+  if (live.length === 0 || intent.mode === 'observe') return []
   const sources = new Set(live.map((flow) => flow.source)).size
   return [
     {

@@ -46,6 +46,19 @@ describe('what a plan does to an endpoint', () => {
     expect(changes.map((change) => `${change.kind} ${change.ports}`)).toEqual(['closes 8000-8002', 'narrows 8003-8004', 'closes 8005-8010'])
   })
 
+  test('observe mode closes nothing, and says what enforcing would', () => {
+    const draft = draftHost({ ...intentOf('tcp 443 10.0.0.0/8'), mode: 'observe' }, liveHost({ observations: listenersOf('0.0.0.0:23 0.0.0.0:443') }))
+    expect(draft.changes.map((one) => [one.ports, one.kind, one.ifEnforced?.kind])).toEqual([
+      ['23', 'stays', 'closes'],
+      ['443', 'stays', 'narrows'],
+    ])
+  })
+
+  test('going back from enforcing to observing opens', () => {
+    const live = liveHost({ observations: listenersOf('0.0.0.0:23'), intent: intentOf(''), confirmedGeneration: 1 })
+    expect(draftHost({ ...intentOf(''), mode: 'observe' }, live).changes.find((one) => one.ports === '23')).toMatchObject({ kind: 'opens', ifEnforced: { kind: 'stays' } })
+  })
+
   test('what a live intent only counts is open', () => {
     const live = liveHost({ observations: listenersOf('0.0.0.0:23'), intent: { ...intentOf(''), mode: 'observe' }, confirmedGeneration: 1 })
     expect(draftHost(intentOf(''), live).changes.find((change) => change.ports === '23')?.kind).toBe('closes')

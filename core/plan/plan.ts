@@ -54,12 +54,11 @@ export interface Verification {
   readonly by: string
 }
 
-/**
- * What the intent does to one endpoint that something listens on, or that a grant opens. In observe mode it is what
- * enforcing it would do: nothing is denied then.
- */
+export type ChangeKind = 'closes' | 'narrows' | 'opens' | 'widens' | 'moves' | 'stays'
+
+/** What the intent does to one endpoint that something listens on, or that a grant opens. */
 export interface EndpointChange {
-  readonly kind: 'closes' | 'narrows' | 'opens' | 'widens' | 'moves' | 'stays'
+  readonly kind: ChangeKind
   readonly protocol: TransportProtocol
   /** `443` or `60000-61000`. */
   readonly ports: string
@@ -68,6 +67,8 @@ export interface EndpointChange {
   /** Sources that reach it before and after, aggregated; both families' `0.0.0.0/0` and `::/0` for anyone. */
   readonly before: readonly string[]
   readonly after: readonly string[]
+  /** In observe mode, which denies nothing: what the same grants would do if they were enforced. */
+  readonly ifEnforced?: { readonly kind: ChangeKind; readonly after: readonly string[] }
   readonly needs: readonly string[]
 }
 
@@ -78,7 +79,7 @@ export interface NeedReport {
   readonly silentPorts: readonly string[]
 }
 
-/** A client that connects today and that the plan would no longer let in. */
+/** A client that connects today and that the intent, once enforced, no longer lets in. */
 export interface AffectedFlow {
   /** Up when the facts were read; else seen by the counters since the evidence begins. */
   readonly isLive: boolean

@@ -3,7 +3,7 @@ import { containsPort } from '../net/port.ts'
 import { aggregatePrefixes, ANY_IPV4, ANY_IPV6, containsAddress, containsPrefix, samePrefix, type Prefix } from '../net/prefix.ts'
 import type { Address } from '../net/address.ts'
 import type { Grant, Intent } from '../policy/intent.ts'
-import type { EndpointChange } from './plan.ts'
+import type { ChangeKind } from './plan.ts'
 
 /** The source addresses that may open a connection to an endpoint: aggregated, so that equal sets are equal lists. */
 export type Sources = readonly Prefix[]
@@ -26,7 +26,7 @@ export const grantsOn = (intent: Intent, protocol: TransportProtocol, port: numb
 export const hasSource = (sources: Sources, address: Address): boolean =>
   sources.some((prefix) => containsAddress(prefix, address))
 
-export function compareSources(before: Sources, after: Sources): EndpointChange['kind'] {
+export function compareSources(before: Sources, after: Sources): ChangeKind {
   if (sameSources(before, after)) return 'stays'
   if (after.length === 0) return 'closes'
   if (before.length === 0) return 'opens'

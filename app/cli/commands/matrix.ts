@@ -1,6 +1,7 @@
 import { matrixCsv } from '@portcullis/core/inventory/csv.ts'
-import { foldMatrix, type MatrixRow } from '@portcullis/core/inventory/matrix.ts'
+import { foldMatrix, type MatrixRow, type NeedClaim } from '@portcullis/core/inventory/matrix.ts'
 import { matrixText } from '@portcullis/core/inventory/matrixText.ts'
+import type { Policy } from '@portcullis/core/policy/policy.ts'
 import { Option } from 'commander'
 import { outJson } from '../cli.ts'
 import { examples, fleetOptions, wholeNumber, type CommandModule, type FleetOptionValues } from '../command.ts'
@@ -37,9 +38,9 @@ export const define: CommandModule['define'] = (command, { text, run }) => {
     return withFleet(cli, values, async ({ world, read, hosts }) => {
       const since = cli.now() - values.days * DAY_MS
       const observations = (await Promise.all(hosts.map((host) => world.store.observations({ host: host.name, since })))).flat()
-      const { zones, needs } = read.policy
       const names = new Set(hosts.map((host) => host.name))
-      const rows = foldMatrix({ observations, zones, needs: needs.filter((need) => need.hosts.some((host) => names.has(host))) })
+      const needs = [...read.policy.needs, ...managementNeed(read.policy)].filter((need) => need.hosts.some((host) => names.has(host)))
+      const rows = foldMatrix({ observations, zones: read.policy.zones, needs })
       const wanted = Array.from(rows).filter((row) => names.has(row.host) && isWanted(row, values))
       if (cli.isJson) outJson(cli, matrixText(wanted))
       else if (values.csv === true) cli.out([...matrixCsv(wanted)].join(''))
@@ -48,6 +49,16 @@ export const define: CommandModule['define'] = (command, { text, run }) => {
     })
   })
 }
+
+/** The way by which the controller comes in is needed on every host, though no service says so. */
+const managementNeed = ({ hosts, defaults }: Policy): NeedClaim[] => [
+  {
+    id: 'management',
+    hosts: hosts.map((host) => host.name),
+    service: { ports: defaults.managementPorts.map((ports) => ({ protocol: 'tcp', ports })) },
+    from: defaults.managementFrom,
+  },
+]
 
 const DAY_MS = 86_400_000
 

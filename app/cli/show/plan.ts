@@ -1,4 +1,5 @@
 import type { EndpointChange, Finding } from '@portcullis/core/plan/plan.ts'
+import type { Mode } from '@portcullis/core/policy/policy.ts'
 import type { DraftedHost } from '@portcullis/core/plan/seal.ts'
 import type { PlanReport } from '@portcullis/engine/planChange.ts'
 import { layTable } from '../table.ts'
@@ -31,7 +32,7 @@ function headline(pen: Pen, { plan, drafted, kind }: PlanReport): string {
 
 function showHost(pen: Pen, { draft, findings }: DraftedHost): string[] {
   const { paint } = pen
-  const changed = draft.changes.filter((change) => change.kind !== 'stays')
+  const changed = draft.changes.filter((change) => change.kind !== 'stays' || (change.ifEnforced?.kind ?? 'stays') !== 'stays')
   const stays = draft.changes.length - changed.length
   const generation = t(pen, { en: 'generation', zh: '代次' })
   const mode = draft.intent.mode === 'observe' ? `  ${paint.yellow(t(pen, { en: 'observe mode: counts, denies nothing', zh: '观察模式：只计数，不拒绝' }))}` : ''
@@ -40,7 +41,7 @@ function showHost(pen: Pen, { draft, findings }: DraftedHost): string[] {
     ...layTable(changed.map((change) => changeRow(pen, change)), '  '),
     ...(stays === 0 ? [] : [paint.dim(`  = ${t(pen, { en: `${stays} ${stays === 1 ? 'endpoint stays as it is' : 'endpoints stay as they are'}`, zh: `${stays} 个端点不变` })}`)]),
     ...findings.map((finding) => findingLine(pen, finding, '  ')),
-    ...flowLines(pen, draft.flows),
+    ...flowLines(pen, draft.flows, draft.intent.mode),
   ]
 }
 
@@ -54,12 +55,14 @@ const MARKS: Readonly<Record<EndpointChange['kind'], readonly [mark: string, pai
 }
 
 function changeRow(pen: Pen, change: EndpointChange): string[] {
-  const [mark, colour, en, zh] = MARKS[change.kind]
+  const isOnly = change.kind === 'stays' && change.ifEnforced !== undefined
+  const [mark, colour, en, zh] = MARKS[isOnly ? change.ifEnforced.kind : change.kind]
+  const words = isOnly ? pen.paint.dim(`${mark} ${t(pen, { en: `would ${infinitive(en)}`, zh: `将会${zh}` })}`) : pen.paint[colour](`${mark} ${t(pen, { en, zh })}`)
   return [
-    pen.paint[colour](`${mark} ${t(pen, { en, zh })}`),
+    words,
     `${change.protocol}/${change.ports}`,
     change.listener ?? pen.paint.dim(t(pen, { en: 'nothing listens', zh: '无监听' })),
-    `${sourceWords(pen, change.before)} → ${sourceWords(pen, change.after)}`,
+    `${sourceWords(pen, change.before)} → ${sourceWords(pen, isOnly ? change.ifEnforced.after : change.after)}`,
     change.needs.length === 0 ? '' : pen.paint.dim(change.needs.join(' ')),
   ]
 }
@@ -73,9 +76,10 @@ function findingLine(pen: Pen, { guard, level, because, until, host }: Finding, 
 
 const FLOWS_SHOWN_MAX = 10
 
-function flowLines(pen: Pen, flows: DraftedHost['draft']['flows']): string[] {
+function flowLines(pen: Pen, flows: DraftedHost['draft']['flows'], mode: Mode): string[] {
+  const cut = mode === 'observe' ? pen.paint.dim(t(pen, { en: 'would cut', zh: '将会中断' })) : pen.paint.yellow(t(pen, { en: 'cut', zh: '中断' }))
   const rows = flows.slice(0, FLOWS_SHOWN_MAX).map((flow) => [
-    flow.isLive ? pen.paint.yellow(t(pen, { en: 'cut', zh: '中断' })) : pen.paint.dim(t(pen, { en: 'used', zh: '曾用' })),
+    flow.isLive ? cut : pen.paint.dim(t(pen, { en: 'used', zh: '曾用' })),
     flow.source,
     `→ ${flow.protocol}/${flow.port}`,
     count(pen, flow.connections, 'connection', '条连接'),
@@ -100,6 +104,8 @@ function closing(pen: Pen, { kind, plan, drafted }: PlanReport): string[] {
   ]
 }
 
+const infinitive = (verb: string): string => verb.replace(/s$/, '')
+
 type Totals = Readonly<Record<EndpointChange['kind'], number>>
 
 function totalsOf(changes: readonly EndpointChange[]): Totals {
@@ -113,5 +119,5 @@ const totalWords = (pen: Pen, totals: Totals): string[] =>
     .filter((kind) => kind !== 'stays' && totals[kind] > 0)
     .map((kind) => {
       const [, colour, en, zh] = MARKS[kind]
-      return pen.paint[colour](`${totals[kind]} ${t(pen, { en: totals[kind] === 1 ? en : en.replace(/s$/, ''), zh })}`)
+      return pen.paint[colour](`${totals[kind]} ${t(pen, { en: totals[kind] === 1 ? en : infinitive(en), zh })}`)
     })
