@@ -102,7 +102,7 @@ function sshOf({ name, variables }: FlatHost, target: string): HostEntry['transp
 /** `-J bastion`, `-o ProxyJump=bastion`, `-oProxyJump=bastion`, and the file of known hosts in the same forms. */
 function argumentsOf(variables: Variables): { readonly jump?: string; readonly knownHostsFile?: string } {
   const text = `${variables.get('ansible_ssh_common_args') ?? ''} ${variables.get('ansible_ssh_extra_args') ?? ''}`
-  const words = (splitWords(text) ?? []).map((word) => word.text)
+  const words = (splitWords(text, 'no comments') ?? []).map((word) => word.text)
   const option = (name: string): string | undefined =>
     words
       .flatMap((word, index) => [word === '-o' ? (words[index + 1] ?? '') : word.startsWith('-o') ? word.slice(2) : ''])

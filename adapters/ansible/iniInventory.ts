@@ -66,7 +66,7 @@ class IniReader {
   }
 
   #readHost(line: string, place: Place): void {
-    const [first, ...rest] = splitWords(line) ?? []
+    const [first, ...rest] = splitWords(line, 'comments') ?? []
     const pattern = first && expandHostPattern(first.text, INVENTORY_HOSTS_MAX - this.draft.hosts.size)
     if (!pattern) {
       const what = { en: `"${line.trim().slice(0, 80)}" is not a host`, zh: `“${line.trim().slice(0, 80)}”不是有效的主机` }

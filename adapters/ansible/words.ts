@@ -1,5 +1,8 @@
-/** Splits as a shell would, without any expansion: quotes, backslashes, and `#` at the start of a word for a comment. Nothing on an open quote. */
-export function splitWords(text: string): Word[] | undefined {
+/**
+ * Splits as Python's shlex does, which Ansible uses: quotes, backslashes, no expansion. With `comments`, an unquoted `#` ends the text, even
+ * in the middle of a word. Nothing on an open quote.
+ */
+export function splitWords(text: string, comments: 'comments' | 'no comments'): Word[] | undefined {
   const words: Word[] = []
   let word: { text: string; at: number } | undefined
   let quote = ''
@@ -10,7 +13,7 @@ export function splitWords(text: string): Word[] | undefined {
       word = undefined
       continue
     }
-    if (quote === '' && !word && char === '#') break
+    if (quote === '' && char === '#' && comments === 'comments') break
     word ??= { text: '', at }
     if (quote !== '' ? char === quote : char === '"' || char === "'") quote = quote === '' ? char : ''
     else if (char === '\\' && quote !== "'" && at + 1 < text.length) word.text += text[(at += 1)] ?? ''

@@ -17,6 +17,7 @@ const HOST_NAME = /^(?!all$)[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/
 const PRINTABLE = /^ *[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$/
 // Values that become arguments of ssh(1) and ip(8) never begin with a dash, so that none can turn into an option.
 const ARGUMENT = /^[^\s\u0000-\u001f\u007f-\u009f-][^\s\u0000-\u001f\u007f-\u009f]*$/
+const PATH = /^[^\s\u0000-\u001f\u007f-\u009f-][^\u0000-\u001f\u007f-\u009f]*$/
 /* oxlint-enable no-control-regex */
 
 const name = (what: string): z.ZodString =>
@@ -69,7 +70,12 @@ const SSH = z.strictObject({
   destination: argument('Name or address that ssh(1) understands; its own configuration applies. Default: the name of the host.').optional(),
   port: port('TCP port of sshd. Default: 22.').optional(),
   user: argument('Login. Default: what ssh(1) chooses.', 64).optional(),
-  identityFile: argument('Path of the private key.', 4096).optional(),
+  identityFile: hinted(
+    z.string().max(4096).regex(PATH),
+    'Path of the private key.',
+    'write a path that does not begin with "-"',
+    '应写成路径，且不能以“-”开头',
+  ).optional(),
   knownHostsFile: argument('Path of the file of known host keys.', 4096).optional(),
   jump: argument('Jump hosts, as for `ssh -J`.', 1024).optional(),
   sudo: flag('Whether `portcullis-host` runs through sudo. Default: true where another user than root is written.').optional(),
