@@ -1,6 +1,6 @@
 import { FaultError, type Fault } from '../../fault/fault.ts'
 
-type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 
 /** One value of a JSON document and where it stands, so that a refusal can name the place. */
 export class JsonNode {

@@ -1,6 +1,6 @@
 import { FaultError, fail, succeed, type Result } from '../../fault/fault.ts'
 import type { BaseChain, Chain, Hook, NamedSet, Rule, Ruleset, SetElement, Source, Table, TableFamily, Unmodelled } from '../ruleset.ts'
-import { JsonNode, nftJsonFault } from './jsonNode.ts'
+import { JsonNode, nftJsonFault, type Json } from './jsonNode.ts'
 import { parseField } from './parseField.ts'
 import { parseElement, parseNatElement, parseSteps, parseVerdictElement, type TableContext } from './parseRule.ts'
 import { SET_TYPES, type DataType } from './parseValue.ts'
@@ -18,10 +18,19 @@ export const NFT_JSON_CHARACTERS_MAX = 64 * 1024 * 1024
 export function parseNftJson(text: string, file: string): Result<Ruleset> {
   if (text.length > NFT_JSON_CHARACTERS_MAX) return fail(tooLarge(text.length))
   try {
-    return succeed(parseDocument(new JsonNode(JSON.parse(text)), file))
+    return parseNftDocument(JSON.parse(text) as Json, file)
+  } catch (error) {
+    if (error instanceof SyntaxError) return fail({ ...notJson(error.message), place: placeOf(error.message, text, file) })
+    throw error
+  }
+}
+
+/** The same for a document that is JSON already. A rule may carry `line` and `written`, where the document was read from nft's text. */
+export function parseNftDocument(document: Json, file: string, dialect: 'nft' | 'nft-json' = 'nft-json'): Result<Ruleset> {
+  try {
+    return succeed(parseDocument(new JsonNode(document), file, dialect))
   } catch (error) {
     if (error instanceof FaultError) return fail({ ...error.fault, place: { file, line: 1, column: 1 } })
-    if (error instanceof SyntaxError) return fail({ ...notJson(error.message), place: placeOf(error.message, text, file) })
     throw error
   }
 }
@@ -30,8 +39,8 @@ const SETS = new Set(['set', 'map', 'meter'])
 /** Objects that do nothing until a rule names them; the rule tells. */
 const SILENT = new Set(['metainfo', 'counter', 'quota', 'limit', 'ct helper', 'ct timeout', 'ct expectation', 'synproxy', 'secmark'])
 
-function parseDocument(root: JsonNode, file: string): Ruleset {
-  const reader = new DocumentReader(file)
+function parseDocument(root: JsonNode, file: string, dialect: Source['dialect']): Ruleset {
+  const reader = new DocumentReader(file, dialect)
   for (const item of root.require('nftables').items()) {
     const { key, node } = item.sole ?? item.refuse('must be an object', '必须是对象')
     if (key === 'table') reader.table(node)
@@ -58,8 +67,11 @@ class DocumentReader {
   readonly #foreign = new Set<string>()
   readonly #unmodelled: Unmodelled[] = []
 
-  constructor(file: string) {
+  readonly #dialect: Source['dialect']
+
+  constructor(file: string, dialect: Source['dialect']) {
     this.#file = file
+    this.#dialect = dialect
   }
 
   table(node: JsonNode): void {
@@ -153,6 +165,9 @@ class DocumentReader {
   }
 
   #source(node: JsonNode, text: () => string): Source {
+    const line = node.member('line')?.value
+    if (typeof line === 'number') return { dialect: this.#dialect, file: this.#file, line, text: node.member('written')?.text() ?? text() }
+    if (this.#dialect === 'nft') return { dialect: this.#dialect, file: this.#file, text: text() }
     const handle = node.member('handle')?.value
     return new NftSource(this.#file, node, typeof handle === 'number' ? handle : undefined, text)
   }
