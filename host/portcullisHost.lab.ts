@@ -1,0 +1,283 @@
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { mustRun, runCommand, type CommandResult } from '@portcullis/lab/command.ts'
+import { openNamespaces, type Namespace } from '@portcullis/lab/netns.ts'
+
+/** What cannot be seen through a transport: hostile texts, full disks, calls that are killed half-way. */
+
+const SCRIPT = join(import.meta.dirname, 'portcullis-host')
+const GATE = readFileSync(join(import.meta.dirname, 'testdata/gate.nft'), 'utf8')
+/** What the renderer makes. */
+const GOLDENS = join(import.meta.dirname, '../core/ruleset/nft/golden')
+const OTHER = GATE.replace('tcp . 8080', 'tcp . 8081')
+const spaces = openNamespaces(`hs-script-${process.pid}`)
+const directory = mkdtempSync(join(tmpdir(), 'hs-script-'))
+
+let space: Namespace
+let state: string
+let serial = 0
+
+beforeAll(async () => {
+  space = await spaces.add('host')
+})
+afterAll(async () => {
+  await spaces.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+beforeEach(async () => {
+  await nft('flush ruleset')
+  serial += 1
+  state = join(directory, String(serial))
+})
+
+const digestOf = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex')
+const nft = async (words: string): Promise<string> => (await space.run(['nft', words])).stdout
+
+const argvOf = (words: string): string[] => [
+  'env',
+  `PORTCULLIS_STATE=${state}`,
+  `PORTCULLIS_RUN=${state}/run`,
+  'PORTCULLIS_INIT=none',
+  'PORTCULLIS_WARM_SECONDS=0',
+  SCRIPT,
+  ...words.split(' '),
+]
+const call = (words: string, input: string | Uint8Array = ''): Promise<CommandResult> => space.run(argvOf(words), { input })
+const say = async (words: string, input?: string): Promise<string> => {
+  const result = await call(words, input)
+  return result.exitCode === 0 ? result.stdout.trimEnd() : `${result.exitCode} ${result.stderr.trimEnd()}`
+}
+const stage = (generation: number, text: string | Uint8Array) => call(`stage ${generation} ${digestOf(text)}`, text)
+
+async function apply(generation: number, text: string, seconds = 60): Promise<void> {
+  expect((await stage(generation, text)).stderr).toBe('')
+  expect(await say(`arm ${seconds}`)).toBe(`armed ${seconds}`)
+  expect(await say('swap')).toMatch(/^swapped /)
+}
+
+async function confirm(generation: number, text: string): Promise<void> {
+  await apply(generation, text)
+  expect(await say(`confirm ${generation}`)).toMatch(/^confirmed /)
+}
+
+const inGate = (line: string): string => GATE.replace('    iif "lo" accept\n', `    iif "lo" accept\n    ${line}\n`)
+const inTable = (line: string): string => GATE.replace('  counter seen_lost { }\n', `  counter seen_lost { }\n  ${line}\n`)
+
+describe('a text that reaches beyond our table is refused with 12 and changes nothing', () => {
+  const HOSTILE: Readonly<Record<string, string | Uint8Array>> = {
+    'flush ruleset': `${GATE}flush ruleset\n`,
+    'the same after a semicolon': GATE.replace(/\}\n$/, '} ; flush ruleset\n'),
+    'the same on the line of our brace': GATE.replace(/\}\n$/, '} flush ruleset\n'),
+    'the same after a string that another line ends': `${GATE}add rule inet portcullis gate accept comment "a\nb"; flush ruleset; #"\n`,
+    'the same behind a comment that a backslash prolongs': `# harmless \\\nflush ruleset\n${GATE}`,
+    'the same behind a carriage return': `# harmless \rflush ruleset\n${GATE}`,
+    'the same behind a NUL': Buffer.from(`# harmless \0\nflush ruleset\n${GATE}`),
+    'the same in a form feed': `${GATE}\fflush ruleset\n`,
+    'another table': `${GATE}table inet other { }\n`,
+    'another family': `${GATE}table ip portcullis { }\n`,
+    'no family, which means ip': `${GATE}table portcullis { }\n`,
+    'a rule in another table': `${GATE}add rule inet filter input accept\n`,
+    'an element in another table': `${GATE}add element ip nat x { 1 }\n`,
+    'deletion of another table': `${GATE}delete table inet filter\n`,
+    'deletion of our table, with the leases in it': `${GATE}delete table inet portcullis\n`,
+    'destruction of a table': `${GATE}destroy table inet filter\n`,
+    'a file of the host': `include "/etc/shadow"\n${GATE}`,
+    'a file from within the table': inTable('include "/etc/shadow"'),
+    'a file from within a chain': inGate('include "/etc/shadow"'),
+    'a variable': `define t = inet\nadd table $t other\n${GATE}`,
+    'a variable from within the table': inTable('define x = 1'),
+    'a table that is dormant': inTable('flags dormant;'),
+    'a chain of address translation': inTable('chain nat { type nat hook prerouting priority -100; redirect to :22; }'),
+    'a chain of routing': inTable('chain out { type route hook output priority -150; }'),
+    'a packet whose port is changed': inGate('tcp dport 80 tcp dport set 22'),
+    'a mark that others act on': inGate('meta mark set 1'),
+    'a mark set in braces': inGate('tcp dport { 80, 81 } ct mark set 1'),
+    'a packet without tracking': inGate('tcp dport 80 notrack'),
+    'a packet to a program': inGate('tcp dport 80 queue num 1'),
+    'a packet to a proxy': inGate('tcp dport 80 tproxy to :22'),
+    'a copy of each packet': inGate('dup to 10.0.0.1'),
+    'a flow table': inTable('flowtable fast { hook ingress priority 0; devices = { lo }; }'),
+    'a name of ours': inTable('set host_live { type mark; }'),
+    'a brace too many': `${GATE}}\n`,
+    'a brace too few': GATE.replace(/\}\n$/, ''),
+    'a list of what is there': `${GATE}list ruleset\n`,
+    'a reset of counters': `${GATE}reset counters\n`,
+  }
+
+  test.each(Object.entries(HOSTILE))('%s', async (_name, text) => {
+    await nft('add table inet filter; add chain inet filter input')
+    const before = await nft('list ruleset')
+    const result = await stage(1, text)
+    expect([result.exitCode, result.stdout]).toEqual([12, ''])
+    expect(result.stderr).toMatch(/^portcullis-host: (line \d+: |a control character)/)
+    expect(await nft('list ruleset')).toBe(before)
+    expect(readdirSync(join(state, 'rulesets'))).toEqual([])
+  })
+})
+
+describe('a text that is ours is taken', () => {
+  const goldens = readdirSync(GOLDENS).filter((name) => name.endsWith('.nft'))
+  const OURS: Readonly<Record<string, string>> = {
+    gate: GATE,
+    'words in strings and comments are only words': `${inGate('tcp dport 81 accept comment "include $x; set { flush ruleset"')}# flush ruleset; include "x" { $y\n`,
+    'single statements': `add table inet portcullis\nadd chain inet portcullis gate { type filter hook prerouting priority -150; policy accept; }\nadd set inet portcullis open { type inet_service; }\nflush set inet portcullis open\nadd element inet portcullis open { 22,\n 80 }\nadd rule inet portcullis gate tcp dport { 22, 80 } accept\nadd rule inet portcullis gate tcp dport @open accept; add rule inet portcullis gate drop\n`,
+    'a conntrack helper': inTable('ct helper ftp { type "ftp" protocol tcp; }'),
+    'a match of translated flows': inGate('ct status dnat accept'),
+    ...Object.fromEntries(goldens.map((name) => [name, readFileSync(join(GOLDENS, name), 'utf8')])),
+  }
+
+  test.each(Object.entries(OURS))('%s', async (_name, text) => {
+    await confirm(1, text)
+    await confirm(2, OTHER)
+    expect(await nft('list tables')).toBe('table inet portcullis\n')
+  })
+
+  test('100,000 elements', async () => {
+    const elements = Array.from({ length: 100_000 }, (_, i) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255} . tcp . 443`).join(',\n')
+    const text = `${GATE}table inet portcullis {\n  set many { type ipv4_addr . inet_proto . inet_service; elements = { ${elements} } }\n}\n`
+    await apply(1, text)
+    expect((await call('confirm 1')).exitCode).toBe(0)
+    // A set that a newer text does not declare is gone with it.
+    await confirm(2, GATE)
+    expect(await nft('-t list ruleset')).not.toContain('set many')
+  })
+})
+
+test('an older shape leaves nothing of a newer one: chains, sets and counters go', async () => {
+  await confirm(1, GATE)
+  await apply(2, inTable('set newer { type inet_service; }\n  counter newer { }\n  chain newer { type filter hook forward priority 0; policy drop; }'))
+  expect(await say('revert')).toMatch(/^reverted 1 /)
+  expect(await nft('list ruleset')).not.toContain('newer')
+})
+
+test('a text that nft refuses, or that is too large, leaves no trace', async () => {
+  expect(await stage(1, inGate('tcp dport no-such-service accept'))).toMatchObject({ exitCode: 15, stderr: expect.stringContaining('no-such-service') })
+  expect(await stage(1, inGate('iif eth-of-tomorrow accept'))).toMatchObject({ exitCode: 15 })
+  const large = Buffer.alloc(16 * 1024 * 1024 + 1, '#')
+  expect(await stage(1, large)).toMatchObject({ exitCode: 13, stdout: '' })
+  expect(readdirSync(join(state, 'rulesets'))).toEqual([])
+  expect(await say('version')).toContain('staged -')
+})
+
+test('a full disk is told, and the live rules stay', async () => {
+  mkdirSync(state)
+  await mustRun(['mount', '-t', 'tmpfs', '-o', 'size=64k,mode=700', 'hs-full', state])
+  try {
+    await confirm(1, GATE)
+    writeFileSync(join(state, 'ballast'), Buffer.alloc(64 * 1024).subarray(0, 44 * 1024))
+    expect(await stage(2, OTHER.padEnd(30_000, '\n'))).toMatchObject({ exitCode: 18, stdout: '' })
+    expect(readdirSync(join(state, 'rulesets'))).toEqual([`${digestOf(GATE)}.nft`])
+    expect(await say('version')).toContain(`confirmed 1 ${digestOf(GATE)}\nstaged -`)
+    expect(await say('revert')).toBe(`reverted 1 ${digestOf(GATE)}`)
+  } finally {
+    await mustRun(['umount', '-l', state])
+  }
+})
+
+test('a state directory that others can write to is refused', async () => {
+  mkdirSync(state)
+  await mustRun(['chmod', '777', state])
+  expect(await say('arm 5')).toMatch(/^18 .*root alone/)
+})
+
+test('a second call waits ten seconds at most', async () => {
+  await confirm(1, GATE)
+  const holder = spawn('flock', [join(state, 'run/lock'), 'sleep', '30'], { detached: true })
+  await sleep(200)
+  try {
+    const result = await call('revert')
+    expect(result.exitCode).toBe(19)
+    expect(result.durationMs).toBeGreaterThan(9_000)
+    expect(await say('version')).toContain('confirmed 1')
+  } finally {
+    if (holder.pid) process.kill(-holder.pid)
+  }
+})
+
+test('a swap that is killed while it warms leaves nothing behind once the next call has come', async () => {
+  await stage(1, GATE)
+  await say('arm 60')
+  const warming = space.spawn(argvOf('swap').map((word) => word.replace('WARM_SECONDS=0', 'WARM_SECONDS=30')))
+  await expect.poll(() => nft('list tables'), { timeout: 5_000 }).toContain('portcullis_warm')
+  await warming.kill('SIGKILL')
+  expect(await say('block end 10.0.0.1')).toBe('block 10.0.0.1 0')
+  expect(await nft('list tables')).toBe('')
+  expect(await say('swap')).toMatch(/^swapped 1 /)
+  expect(await nft('list tables')).toBe('table inet portcullis\n')
+})
+
+test('confirm and the revert that is due decide by the lock: never both, never neither', async () => {
+  await confirm(1, GATE)
+  for (let round = 0; round < 3; round += 1) {
+    const generation = Number(/^confirmed (\d+)/m.exec(await say('version'))?.[1]) + 1
+    const text = generation % 2 === 0 ? OTHER : GATE
+    await stage(generation, text)
+    await say('arm 5')
+    await say('swap')
+    const left = Number(/^armed (\d+)$/m.exec(await say('version'))?.[1] ?? 0)
+    await sleep(left * 1_000 - 500 + round * 250)
+    const answer = await say(`confirm ${generation}`)
+    await sleep(3_000)
+    const version = await say('version')
+    const isConfirmed = answer.startsWith('confirmed')
+    if (!isConfirmed) expect(answer).toMatch(/^16 /)
+    const standing = isConfirmed ? generation : generation - 1
+    expect(version).toMatch(new RegExp(`^confirmed ${standing} .*\nstaged -\nlive ${standing} .*\narmed -$`, 'm'))
+  }
+})
+
+test('an overdue revert happens at the next call even if its timer was killed', async () => {
+  await confirm(1, GATE)
+  await apply(2, OTHER, 5)
+  const timers = (await runCommand(['pgrep', '-f', `${SCRIPT} revert due`])).stdout.trim().split('\n')
+  for (const pid of timers.filter((pid) => environmentOf(pid).includes(state))) process.kill(Number(pid), 'SIGKILL')
+  await sleep(5_500)
+  expect(await say('version')).toContain('live 2')
+  expect(await say('confirm 2')).toMatch(/^16 /)
+  expect(await say('version')).toContain('live 1')
+})
+
+const environmentOf = (pid: string): string => {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+test('a confirmed text that was damaged is not loaded: our table goes rather than an unconfirmed one stays', async () => {
+  await confirm(1, GATE)
+  await apply(2, OTHER)
+  writeFileSync(join(state, 'rulesets', `${digestOf(GATE)}.nft`), `${GATE}# more`)
+  expect(await say('revert')).toMatch(/^14 .*our table is gone/)
+  expect(await nft('list tables')).toBe('')
+  expect(await say('boot')).toMatch(/^14 /)
+})
+
+test('a key that sshd restricts to the script brings its words in SSH_ORIGINAL_COMMAND', async () => {
+  const forced = (command: string) => space.run([...argvOf('version').slice(0, -2), `SSH_ORIGINAL_COMMAND=${command}`, SCRIPT])
+  expect((await forced('/usr/local/sbin/portcullis-host arm 4')).stderr).toContain('seconds')
+  expect((await forced('sudo -n portcullis-host version')).stdout).toMatch(/^portcullis-host /)
+  expect((await forced('env PORTCULLIS_STATE=/etc portcullis-host version')).stdout).toMatch(/^portcullis-host /)
+  for (const command of ['sh', 'cat /etc/shadow', 'portcullis-host version; id', 'portcullis-host $(id)', 'version\nid', 'scp -t /']) {
+    expect([command, (await forced(command)).exitCode, (await forced(command)).stdout]).toEqual([command, 2, ''])
+  }
+})
+
+test('a session ends at the first line that is no request', async () => {
+  const result = await call('session', '0 version\n0 version; id\n0 version\n')
+  expect(result.stdout.match(/^portcullis-session /gm)).toHaveLength(1)
+  expect(result.stdout.match(/^reply /gm)).toHaveLength(1)
+  expect(result.exitCode).toBe(2)
+  expect((await call('session', '0 session\n')).exitCode).toBe(2)
+})
+
+test('the version is that of the product', () => {
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { version: string }
+  expect(readFileSync(SCRIPT, 'utf8')).toContain(`\nVERSION=${version}\n`)
+})
