@@ -159,8 +159,12 @@ export class Arena {
     if (start + count > this.#edgesMax) throw new BudgetError(this.#edgesMax)
     if (start + count > this.#child.length) this.#growEdges(start + count)
     if (node + 2 > this.#level.length) this.#growNodes()
-    this.#last.set(this.#pendingLast.subarray(mark, mark + count), start)
-    this.#child.set(this.#pendingChild.subarray(mark, mark + count), start)
+    const lasts = this.#pendingLast
+    const children = this.#pendingChild
+    for (let offset = 0; offset < count; offset += 1) {
+      this.#last[start + offset] = lasts[mark + offset] ?? 0
+      this.#child[start + offset] = children[mark + offset] ?? 0
+    }
     this.#level[node] = level
     this.#start[node] = start
     this.#start[node + 1] = start + count

@@ -33,7 +33,7 @@ const WHOLE: readonly [LevelField, readonly Range[]] = ['isLaterFragment', one(0
 export const IPV4: readonly [LevelField, readonly Range[]] = ['family', one(0n)]
 export const IPV6: readonly [LevelField, readonly Range[]] = ['family', one(1n)]
 /** Indexes of CT_STATES in their order: invalid, established, related, new, untracked. */
-export const CT_CLASSES = Object.values(CT_STATES)
+export const CT_CLASSES: readonly number[] = Object.values(CT_STATES)
 export const CT_NEW = CT_CLASSES.indexOf(CT_STATES.new)
 const HAS_ENTRY: readonly [LevelField, readonly Range[]] = ['ctState', [{ first: 1n, last: 3n }]]
 const ICMP: readonly Range[] = [...one(1n), ...one(58n)]

@@ -1,0 +1,138 @@
+import type { PortRange } from '../net/port.ts'
+import type { HostFacts } from '../ruleset/hostfacts.ts'
+import type { Packet } from '../ruleset/packet.ts'
+import type { Ruleset } from '../ruleset/ruleset.ts'
+import { BudgetError, type Budget, type Diagram } from '../space/arena.ts'
+import { ACCEPT, MASK, PAIR, YES, pairOf, type Outcomes } from '../space/outcome.ts'
+import { mapTerminals } from '../space/transform.ts'
+import { composeWay, type Way } from './compose.ts'
+import { PacketSpace } from './packetSpace.ts'
+import { outcomesAt, pointOf } from './packetPoint.ts'
+import { branchesAt, project } from './project.ts'
+import { sourcesOf, type Sources } from './sources.ts'
+import { witnessOf } from './witness.ts'
+
+/** Never the bare word "proof": what was compared is equal for every packet of the model, or it is not and here are packets, or it could not be decided. */
+export type Comparison =
+  | { readonly kind: 'equal' }
+  | { readonly kind: 'different'; readonly differences: readonly Difference[]; readonly more: number }
+  | { readonly kind: 'undecided'; readonly because: 'budget' }
+
+/**
+ * From the first to the second: `opens`: more is or may be accepted; `closes`: less; `refuses-otherwise`: drop became reject or the other way round;
+ * `less-certain`, `more-certain`: an unknown match decides now what was decided, or no longer.
+ */
+export type Change = 'opens' | 'closes' | 'refuses-otherwise' | 'less-certain' | 'more-certain'
+
+/** One service and one set of sources that differ in one way. */
+export interface Difference {
+  readonly change: Change
+  /** IP protocol numbers; empty: any. */
+  readonly protocols: readonly PortRange[]
+  /** Destination ports; empty: any, or the protocol has none. */
+  readonly ports: readonly PortRange[]
+  readonly sources: Sources
+  /** One packet of it, and what becomes of it on either side. */
+  readonly packet: Packet
+  readonly assuming: readonly string[]
+  readonly before: readonly OutcomeName[]
+  readonly after: readonly OutcomeName[]
+}
+
+export type OutcomeName = 'accept' | 'drop' | 'reject'
+
+export interface CompareOptions {
+  readonly way: Way
+  readonly facts?: HostFacts
+  readonly budget?: Budget
+}
+
+/** Compares all that two rulesets do to every packet of a way. Differences are at most 200, the rest is counted. */
+export function compareRulesets(a: Ruleset, b: Ruleset, { way, facts, budget }: CompareOptions): Comparison {
+  return withinBudget(() => {
+    const space = new PacketSpace([a, b], facts, budget)
+    return compareDiagrams(space, composeWay(space, a, way), composeWay(space, b, way))
+  })
+}
+
+/** `undecided` where the budget ran out. */
+export function withinBudget(decide: () => Comparison): Comparison {
+  try {
+    return decide()
+  } catch (error) {
+    if (error instanceof BudgetError) return { kind: 'undecided', because: 'budget' }
+    throw error
+  }
+}
+
+const DIFFERENCES_MAX = 200
+const CHANGES: readonly Change[] = ['opens', 'closes', 'less-certain', 'more-certain', 'refuses-otherwise']
+
+/** Compares two diagrams of outcomes of one space. */
+export function compareDiagrams(space: PacketSpace, a: Diagram, b: Diagram): Comparison {
+  if (a === b) return { kind: 'equal' }
+  const pairs = space.combiner.combine(PAIR, a, b)
+  const differences = CHANGES.flatMap((change) => {
+    const where = mapTerminals(space.arena, pairs, (pair) => (changeOf(...pairOf(pair)) === change ? 1 : 0))
+    return where === 0 ? [] : differencesOf(space, where, change, a, b)
+  })
+  return { kind: 'different', differences: differences.slice(0, DIFFERENCES_MAX), more: Math.max(0, differences.length - DIFFERENCES_MAX) }
+}
+
+/** Undefined: the same. */
+function changeOf(before: Outcomes, after: Outcomes): Change | undefined {
+  if (before === after) return undefined
+  if ((before & ACCEPT) === 0 && after & ACCEPT) return 'opens'
+  if (before & ACCEPT && (after & ACCEPT) === 0) return 'closes'
+  if ((before & ACCEPT) === 0) return 'refuses-otherwise'
+  if (before === ACCEPT) return 'less-certain'
+  return after === ACCEPT ? 'more-certain' : 'refuses-otherwise'
+}
+
+/** Grouped by service, then by source. */
+function differencesOf(space: PacketSpace, where: Diagram, change: Change, a: Diagram, b: Diagram): Difference[] {
+  const shown = project(space, where, ['l4proto', 'dport', 'family', 'saddr4', 'saddr6'])
+  const [protocolLevel, portLevel] = [space.chunks('l4proto').firstLevel, space.chunks('dport').firstLevel]
+  const differences: Difference[] = []
+  for (const protocol of branchesAt(space, shown, protocolLevel)) {
+    for (const port of protocol.child === 0 ? [] : branchesAt(space, protocol.child, portLevel)) {
+      for (const [, sources] of sourcesOf(space, port.child)) {
+        const part = restrict(space, where, [['l4proto', protocol.ranges], ['dport', port.ranges]])
+        const witness = witnessOf(space, part)
+        if (!witness) continue
+        const isAnyPort = port.ranges[0]?.first === 0 && port.ranges[0].last === 65_535
+        const isAnyProtocol = protocol.ranges[0]?.first === 0 && protocol.ranges[0].last === 255
+        differences.push({
+          change,
+          protocols: isAnyProtocol ? [] : protocol.ranges,
+          ports: isAnyPort ? [] : port.ranges,
+          sources,
+          ...witness,
+          ...outcomesOf(space, a, b, witness.packet),
+        })
+      }
+    }
+  }
+  return differences.toSorted(byService)
+}
+
+const byService = (x: Difference, y: Difference): number =>
+  (x.protocols[0]?.first ?? -1) - (y.protocols[0]?.first ?? -1) || (x.ports[0]?.first ?? -1) - (y.ports[0]?.first ?? -1)
+
+type Limits = readonly (readonly ['l4proto' | 'dport', readonly { readonly first: number; readonly last: number }[]])[]
+
+function restrict(space: PacketSpace, diagram: Diagram, limits: Limits): Diagram {
+  return limits.reduce((result, [field, ranges]) => {
+    const merged = ranges.map(({ first, last }) => ({ first: BigInt(first), last: BigInt(last) }))
+    const test = mapTerminals(space.arena, space.test(field, merged), (terminal) => (terminal === YES ? 1 : 0))
+    return space.combiner.combine(MASK, test, result)
+  }, diagram)
+}
+
+function outcomesOf(space: PacketSpace, a: Diagram, b: Diagram, packet: Packet): Pick<Difference, 'before' | 'after'> {
+  const point = pointOf(space, packet)
+  return { before: outcomeNames(outcomesAt(space, a, point)), after: outcomeNames(outcomesAt(space, b, point)) }
+}
+
+export const outcomeNames = (outcomes: Outcomes): OutcomeName[] =>
+  (['accept', 'drop', 'reject'] as const).filter((_, bit) => outcomes & (1 << bit))

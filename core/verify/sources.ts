@@ -1,0 +1,67 @@
+import type { Family } from '../net/address.ts'
+import { prefixesOfRange, type Prefix } from '../net/prefix.ts'
+import { TERMINALS, type Diagram } from '../space/arena.ts'
+import type { Range } from '../space/ranges.ts'
+import { branchesAt } from './project.ts'
+import type { PacketSpace } from './packetSpace.ts'
+
+/** Source addresses: everything, or prefixes; a long list is cut and says how many were left out. */
+export type Sources = { readonly kind: 'any' } | { readonly kind: 'family'; readonly family: Family } | { readonly kind: 'prefixes'; readonly prefixes: readonly Prefix[]; readonly more: number }
+
+const PREFIXES_MAX = 64
+
+/** Sources by what a diagram over family and source addresses says of them: one entry a terminal other than 0. */
+export function sourcesOf(space: PacketSpace, diagram: Diagram): Map<number, Sources> {
+  if (diagram < TERMINALS) return new Map(diagram === 0 ? [] : [[diagram, { kind: 'any' }]])
+  const ranges = new Map<number, Record<Family, Range[]>>()
+  for (const branch of branchesAt(space, diagram, space.chunks('family').firstLevel)) {
+    for (const { first, last } of branch.ranges) {
+      for (let index = first; index <= last; index += 1) collect(space, branch.child, index === 0 ? 4 : 6, ranges)
+    }
+  }
+  return new Map([...ranges].map(([terminal, byFamily]) => [terminal, describe(byFamily)]))
+}
+
+function collect(space: PacketSpace, diagram: Diagram, family: Family, into: Map<number, Record<Family, Range[]>>): void {
+  const { firstLevel, count, bits } = space.chunks(`saddr${family}`)
+  const walk = (node: Diagram, chunk: number, prefix: bigint): void => {
+    if (node === 0) return
+    if (node < TERMINALS) {
+      const shift = BigInt((count - chunk) * bits)
+      add(into, node, family, { first: prefix << shift, last: ((prefix + 1n) << shift) - 1n })
+      return
+    }
+    const { arena } = space
+    const level = arena.levelOf(node) - firstLevel
+    const skipped = BigInt((level - chunk) * bits)
+    // A chunk that is not tested means: each of its values. Between tested ones that is rare; take them one by one.
+    for (let high = 0n; high < 1n << skipped; high += 1n) {
+      let first = 0
+      for (let edge = arena.startOf(node); edge < arena.endOf(node); edge += 1) {
+        const last = arena.lastOf(edge)
+        for (let digit = first; digit <= last; digit += 1) walk(arena.childOf(edge), level + 1, (((prefix << skipped) | high) << BigInt(bits)) | BigInt(digit))
+        first = last + 1
+      }
+    }
+  }
+  walk(diagram, 0, 0n)
+}
+
+function add(into: Map<number, Record<Family, Range[]>>, terminal: number, family: Family, range: Range): void {
+  const byFamily = into.get(terminal) ?? { 4: [], 6: [] }
+  into.set(terminal, byFamily)
+  const open = byFamily[family].at(-1)
+  if (open && open.last + 1n === range.first) byFamily[family][byFamily[family].length - 1] = { first: open.first, last: range.last }
+  else byFamily[family].push(range)
+}
+
+function describe(byFamily: Record<Family, readonly Range[]>): Sources {
+  const isWhole = (family: Family): boolean => {
+    const [only] = byFamily[family]
+    return byFamily[family].length === 1 && only?.first === 0n && only.last === (1n << (family === 4 ? 32n : 128n)) - 1n
+  }
+  if (isWhole(4) && isWhole(6)) return { kind: 'any' }
+  for (const [family, other] of [[4, 6], [6, 4]] as const) if (isWhole(family) && byFamily[other].length === 0) return { kind: 'family', family }
+  const prefixes = ([4, 6] as const).flatMap((family) => byFamily[family].flatMap((range) => prefixesOfRange(family, range.first, range.last)))
+  return { kind: 'prefixes', prefixes: prefixes.slice(0, PREFIXES_MAX), more: Math.max(0, prefixes.length - PREFIXES_MAX) }
+}
