@@ -44,6 +44,7 @@ const STATE_OF_ERROR: Readonly<Record<string, number>> = {
 /** Asks by ordinary connections: needs no privilege, and leaves a line in the logs of whoever accepts. */
 export class ConnectScan {
   probesSent = 0
+  open = 0
   readonly #ports: Uint16Array
   readonly #limits: ConnectLimits
   readonly #queue: Iterator<Attempt>
@@ -123,6 +124,7 @@ export class ConnectScan {
     const { request, position, left } = flight.attempt
     if (state !== UNTOLD) {
       request.cells[position] = state
+      if (state === OPEN) this.open += 1
       this.#inFlightMax = Math.min(IN_FLIGHT_MAX, this.#inFlightMax + 1)
     } else if (left > 1) this.#again.push({ request, position, left: left - 1 })
     else request.cells[position] = SILENT

@@ -51,8 +51,8 @@ export async function resolveNeighbours(
   for (const waitMs of ROUND_WAITS_MS) {
     const started = performance.now()
     await ask(socket, batch, [...open.values()])
-    for (let left = waitMs; open.size > 0 && left > 0 && !signal?.aborted; left = started + waitMs - performance.now()) {
-      if (!(await socket.waitReadable(left))) break
+    for (let left = waitMs; open.size > 0 && left > 0; left = started + waitMs - performance.now()) {
+      if (!(await socket.waitReadable(left)) || signal?.aborted) break
       if (takeAnswers(socket, open, macs) > 0) answeredWithinMs = Math.max(answeredWithinMs, performance.now() - started)
     }
     if (open.size === 0 || signal?.aborted) break

@@ -1,11 +1,11 @@
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import { formatAddress, type Address } from '@portcullis/core/net/address.ts'
-import { OPEN } from './answer.ts'
 import { packCells, unpackCells } from './cells.ts'
 import { ConnectScan } from './connect-scan.ts'
 import { routesTo, type Route } from './route.ts'
 import { noCounts, type OnProgress, type ScannedEndpoint, type ScanResult } from './scan-result.ts'
 import { readScanSpec, type PortState, type ResumeState, type ScanPlan, type ScanSpec } from './scan-spec.ts'
+import { udpScan } from './udp-scan.ts'
 import { synScan } from './syn-scan.ts'
 import type { SweepTarget } from './sweep-target.ts'
 
@@ -58,6 +58,7 @@ class Scan {
       const faults = await this.#scanTcp(addresses.slice(start, start + groupSize))
       if (faults.length > 0) return fail(...faults)
     }
+    if (this.#plan.udpPorts.length > 0 && !this.#isAborted) await this.#scanUdp()
     return succeed(this.#result())
   }
 
@@ -104,7 +105,7 @@ class Scan {
       const route = routes.get(formatAddress(subject.address))
       return route ? [{ ...subject, route }] : []
     })
-    const limits = { ratePerSecondMax: this.#plan.ratePerSecondMax, hostRatePerSecondMax: this.#plan.hostRatePerSecondMax }
+    const limits = { ratePerSecondMax: this.#plan.ratePerSecondMax, hostRatePerSecondMax: this.#plan.hostRatePerSecondMax, passesMin: this.#plan.rounds }
     const { signal } = this.#options
     const scanned = await synScan(interfaceName, requests, this.#plan.tcpPorts, limits, { signal, onTurn: (targets) => this.#reportSyn(targets) })
     if (!scanned.ok) {
@@ -126,7 +127,7 @@ class Scan {
     this.#methods.add('connect')
     const connecting = new ConnectScan(subjects, this.#plan.tcpPorts, { ratePerSecondMax: this.#plan.ratePerSecondMax })
     const total = subjects.length * this.#plan.tcpPorts.length
-    await connecting.run(this.#options.signal, () => this.#report(Math.min(total, connecting.probesSent), total, () => openIn(subjects)))
+    await connecting.run(this.#options.signal, () => this.#report(Math.min(total, connecting.probesSent), total, connecting.open))
     this.#probes += connecting.probesSent
   }
 
@@ -141,19 +142,37 @@ class Scan {
     if (this.#isAborted || this.#plan.addresses.length * cells.length > CELLS_MAX) this.#packed[text] = packCells(cells)
   }
 
+  async #scanUdp(): Promise<void> {
+    const unreachable = new Set(this.#unreachable.map(({ address }) => address))
+    const addresses = this.#plan.addresses.filter((address) => !unreachable.has(formatAddress(address)))
+    this.#counts.udp.unknown += unreachable.size * this.#plan.udpPorts.length
+    const { endpoints, probes, notes } = await udpScan(addresses, this.#plan.udpPorts, {
+      signal: this.#options.signal,
+      patienceSecondsMax: this.#plan.udpSecondsMax,
+      onTurn: (done, total, open) => this.#options.onProgress?.({ phase: 'udp', done, total, open, secondsLeft: undefined }),
+    })
+    this.#probes += probes
+    this.#notes.push(...notes)
+    for (const { address, port, state, service } of endpoints) {
+      this.#counts.udp[state] += 1
+      if (!this.#plan.listed.has(state)) continue
+      this.#endpoints.push({ address: formatAddress(address), protocol: 'udp', port, state, ...(service === undefined ? {} : { service }) })
+    }
+  }
+
   #reportSyn(targets: readonly SweepTarget[]): void {
     const left = targets.reduce((sum, target) => sum + target.probesLeft, 0)
     const sent = targets.reduce((sum, target) => sum + target.probesSent, 0)
-    this.#report(sent, sent + left, () => openIn(targets))
+    this.#report(sent, sent + left, targets.reduce((sum, target) => sum + target.open, 0))
   }
 
-  #report(done: number, total: number, countOpen: () => number): void {
+  #report(done: number, total: number, open: number): void {
     const nowMs = performance.now()
     if (!this.#options.onProgress || nowMs - this.#reportedMs < PROGRESS_EVERY_MS) return
     this.#reportedMs = nowMs
     const perSecond = (done - this.#toldBefore) / ((nowMs - this.#startedMs) / 1000)
     const secondsLeft = perSecond > 0 ? (total - done) / perSecond : undefined
-    this.#options.onProgress({ phase: 'tcp', done, total, open: countOpen(), secondsLeft })
+    this.#options.onProgress({ phase: 'tcp', done, total, open, secondsLeft })
   }
 
   #result(): ScanResult {
@@ -176,9 +195,6 @@ class Scan {
 
 /** Refused by an ICMP error and silent are both filtered; untold is never rounded to either. */
 const STATE_OF_CELL: readonly PortState[] = ['unknown', 'open', 'closed', 'filtered', 'filtered']
-
-const openIn = (subjects: readonly { readonly cells: Uint8Array }[]): number =>
-  subjects.reduce((sum, { cells }) => sum + cells.reduce((open, cell) => open + (cell === OPEN ? 1 : 0), 0), 0)
 
 const noRoute = (address: Address): Fault => ({
   code: 'PROBER_NO_ROUTE',

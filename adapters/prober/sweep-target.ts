@@ -1,5 +1,5 @@
 import type { Address } from '@portcullis/core/net/address.ts'
-import { CLOSED, REFUSED, SILENT, UNTOLD } from './answer.ts'
+import { CLOSED, OPEN, REFUSED, SILENT, UNTOLD } from './answer.ts'
 import { following, type PortOrder } from './port-order.ts'
 
 /** Ports asked first, to learn what kind of target this is. */
@@ -17,7 +17,6 @@ const COLLAPSED_SHARE = 0.3
 const COLLAPSED_MIN = 5
 /** So few silent ports cost nothing to ask a third time. */
 const FEW_SILENT = 1024
-const PASSES_MIN = 2
 const PASSES_MIN_ON_LOSS = 3
 const MISSED_SHARE_MAX = 1e-4
 export const PASSES_MAX = 8
@@ -48,6 +47,8 @@ export interface SweepTargetFields {
   /** Where this target's Ethernet and IP header stands among the batch's heads. */
   readonly headOffset: number
   readonly headBytes: number
+  /** How often silent ports are asked when nothing points to loss. */
+  readonly passesMin: number
   /** What an earlier, interrupted scan has told. */
   readonly cells: Uint8Array
 }
@@ -65,6 +66,7 @@ export class SweepTarget {
   phase: Phase = 'sample'
   pass = 0
   told: number
+  open: number
   probesSent = 0
   /** There was loss even in the last pass: what stayed silent remains untold, for it may be open. */
   isLossy = false
@@ -101,7 +103,8 @@ export class SweepTarget {
   constructor(fields: SweepTargetFields, nowMs: number) {
     this.fields = fields
     this.cells = fields.cells
-    this.told = fields.cells.reduce((told, cell) => told + (cell === UNTOLD ? 0 : 1), 0)
+    this.told = countCells(fields.cells, (cell) => cell !== UNTOLD)
+    this.open = countCells(fields.cells, (cell) => cell === OPEN)
     this.#position = fields.order.first
     this.#passStartedMs = nowMs
     this.#rolledAtMs = nowMs
@@ -115,7 +118,7 @@ export class SweepTarget {
   /** Probes not yet sent, if no further pass becomes necessary. */
   get probesLeft(): number {
     if (this.phase === 'done') return 0
-    const passes = Math.max(0, PASSES_MIN - 1 - this.pass)
+    const passes = Math.max(0, this.fields.passesMin - 1 - this.pass)
     const shareUntold = this.silent / this.cells.length
     return Math.round((this.cells.length - this.#walked + passes * this.cells.length) * shareUntold)
   }
@@ -174,6 +177,7 @@ export class SweepTarget {
     if (this.cells[position] !== UNTOLD) return
     this.cells[position] = state
     this.told += 1
+    if (state === OPEN) this.open += 1
     if (this.#old > 0) this.#old -= 1
     else if (this.#young > 0) this.#young -= 1
     // An ICMP error that came only now was held back by its sender's rate limit, not lost (RFC 1812 section 4.3.2.8).
@@ -269,7 +273,8 @@ export class SweepTarget {
 
   #passesNeeded(): number {
     const share = this.#control.lost / Math.max(1, this.#control.sent)
-    const least = this.#hasSeenLoss || this.silent <= FEW_SILENT ? PASSES_MIN_ON_LOSS : PASSES_MIN
+    const isThorough = this.#hasSeenLoss || (this.silent <= FEW_SILENT && this.fields.passesMin > 1)
+    const least = isThorough ? Math.max(PASSES_MIN_ON_LOSS, this.fields.passesMin) : this.fields.passesMin
     return passesFor(share, least)
   }
 
@@ -328,6 +333,9 @@ export class SweepTarget {
     this.#hasSeenLoss = true
   }
 }
+
+const countCells = (cells: Uint8Array, isCounted: (cell: number) => boolean): number =>
+  cells.reduce((count, cell) => (isCounted(cell) ? count + 1 : count), 0)
 
 /**
  * How often to ask so that a port that answers has stayed silent each time with a probability of at most MISSED_SHARE_MAX,

@@ -23,6 +23,7 @@ const CONGESTED_MIN = 3
 export interface SweepLimits {
   readonly ratePerSecondMax: number
   readonly hostRatePerSecondMax: number | undefined
+  readonly passesMin: number
 }
 
 /** One interface's share of a scan: probes out, answers in, until each target's ports are told or silent for good. */
@@ -64,7 +65,8 @@ export class Sweep {
   /** Runs to the end, or until the signal; `onTurn` is called every few milliseconds. */
   async run(signal: AbortSignal | undefined, onTurn: () => void): Promise<void> {
     let yieldedAtMs = performance.now()
-    while (!this.isDone && !signal?.aborted) {
+    while (!this.isDone) {
+      if (signal?.aborted) break
       const nowMs = performance.now()
       this.#fill(nowMs)
       if (this.#batch.count > 0) await this.#send()

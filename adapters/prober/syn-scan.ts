@@ -49,7 +49,7 @@ export async function synScan(
     const neighbours = await resolveNeighbours(socket, questions, options.signal)
     const reached = requests.filter(({ route }) => neighbours.macs.has(formatAddress(route.nextHop)))
     const messages = socket.newSendBatch({ capacity: BATCH_FRAMES, slotBytes: SYN_BYTES, headBytes: reached.length * HEAD_STRIDE_BYTES })
-    const targets = targetsOf(socket, messages.bytes, messages.headsOffset, reached, neighbours)
+    const targets = targetsOf(socket, messages.bytes, messages.headsOffset, reached, neighbours, limits.passesMin)
     const sweep = new Sweep(socket, new SynBatch(messages, sourcePortBase), ports, targets, limits)
     await sweep.run(options.signal, () => options.onTurn(targets))
     return succeed({ targets, unreachable: options.signal?.aborted ? [] : unreachableOf(requests, neighbours) })
@@ -64,6 +64,7 @@ function targetsOf(
   headsOffset: number,
   requests: readonly SynRequest[],
   neighbours: NeighbourTable,
+  passesMin: number,
 ): SweepTarget[] {
   const secret = randomBytes(32)
   const paths = new Map<string, Path>()
@@ -90,6 +91,7 @@ function targetsOf(
       segmentSum: pseudoHeaderSum(route.source, address, PROTOCOL_TCP, SYN_BYTES) + templateSum,
       headOffset,
       headBytes: headBytes(address.family),
+      passesMin,
       cells,
     }
     return new SweepTarget(fields, nowMs)

@@ -19,7 +19,7 @@ export type Line =
   /** X = 4 × (low nibble of the byte at `at`): the length of an IPv4 header. */
   | { readonly loadHeaderLength: number }
   | { readonly and: number }
-  | { readonly test: '==' | '&'; readonly value: number; readonly then?: Label; readonly otherwise?: Label }
+  | { readonly test: '==' | '&'; readonly value: number; readonly ifYes?: Label; readonly ifNo?: Label }
   | { readonly give: number }
 
 const LOAD = { half: { fixed: 0x28, indexed: 0x48 }, byte: { fixed: 0x30, indexed: 0x50 } } as const
@@ -62,8 +62,8 @@ function instructionOf(line: Exclude<Line, { label: Label }>, labels: ReadonlyMa
   if ('give' in line) return plain(GIVE, line.give)
   return {
     code: TEST[line.test],
-    ifTrue: distance(line.then, labels, at),
-    ifFalse: distance(line.otherwise, labels, at),
+    ifTrue: distance(line.ifYes, labels, at),
+    ifFalse: distance(line.ifNo, labels, at),
     value: line.value,
   }
 }

@@ -37,7 +37,7 @@ test('frames sent by one socket reach another, through its filter only', () => {
       if (!opened.ok) throw new Error(JSON.stringify(opened))
       const socket = opened.value
       socket.attachFilter(assemble([
-        { load: 'half', at: 12 }, { test: '==', value: 0x0806, then: 'arp' }, { give: 0 }, { label: 'arp' }, { give: 262144 },
+        { load: 'half', at: 12 }, { test: '==', value: 0x0806, ifYes: 'arp' }, { give: 0 }, { label: 'arp' }, { give: 262144 },
       ]))
       const batch = socket.newSendBatch({ capacity: 3, slotBytes: 64 })
       const arp = Buffer.concat([Buffer.alloc(6, 255), socket.hardwareAddress, Buffer.from('08060001080006040001', 'hex'),
