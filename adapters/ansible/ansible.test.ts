@@ -145,7 +145,7 @@ describe('an imported fleet', () => {
     // db-b has an IPv6 address only, and nobody manages from IPv6 in this file.
     expect(policy.ok ? [] : policy.faults.map((fault) => fault.code)).toEqual(['POLICY_MANAGEMENT_FAMILY'])
     expect(text.ok && text.value).toContain('# What we run.')
-    expect(text.ok && text.value).toContain('db-a: # the first')
+    expect(text.ok && text.value).toContain('# the first')
     expect(text.ok && text.value).toContain('tier: core')
     expect(text.ok && text.value).not.toContain('203.0.113.9')
   })
