@@ -137,6 +137,8 @@ export interface UnknownMatch {
    */
   readonly isDeterministic: boolean
   readonly isNegated: boolean
+  /** Set where asking also writes (nft `add @s { … }`, `update`): no (the set is full, say) or yes, the rule is not idle. */
+  readonly fills?: string
 }
 
 /**

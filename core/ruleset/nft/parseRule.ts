@@ -63,8 +63,8 @@ class RuleReader {
     this.steps.push({ kind: 'note', what: printNft(node), isUnmodelled })
   }
 
-  unknown(node: JsonNode, isDeterministic: boolean, isNegated = false): void {
-    this.steps.push({ kind: 'unknown', what: printNft(node), isDeterministic, isNegated })
+  unknown(node: JsonNode, isDeterministic: boolean): void {
+    this.steps.push({ kind: 'unknown', what: printNft(node), isDeterministic, isNegated: false })
   }
 
   match(body: JsonNode, node: JsonNode): void {
@@ -97,7 +97,7 @@ class RuleReader {
     const element = body.require('elem')
     const fields = parseFields(element.member('elem')?.require('val') ?? element, this.#table.family)
     if (fields) this.#need(fields)
-    this.unknown(node, false)
+    this.steps.push({ kind: 'unknown', what: printNft(node), isDeterministic: false, isNegated: false, fills: name })
   }
 
   mangle(body: JsonNode, node: JsonNode): void {

@@ -1,0 +1,65 @@
+import type { HostFacts } from '../ruleset/hostfacts.ts'
+import type { Packet } from '../ruleset/packet.ts'
+import type { Ruleset } from '../ruleset/ruleset.ts'
+import { BudgetError, type Budget } from '../space/arena.ts'
+import { ACCEPT, DROP, REJECT, type Outcomes } from '../space/outcome.ts'
+import { composeWay, type Way } from './compose.ts'
+import { evaluateLinear, type Unknown } from './linear.ts'
+import { outcomesAt, pointOf } from './packetPoint.ts'
+import { PacketSpace } from './packetSpace.ts'
+import { outcomeNames, type OutcomeName } from './compare.ts'
+
+/** "Closed" only where nothing is accepted, "open" only where nothing else happens; all between is undecided, and says because of what. */
+export type PacketVerdict =
+  | { readonly kind: 'accepted' | 'dropped' | 'rejected' }
+  | { readonly kind: 'undecided'; readonly outcomes: readonly OutcomeName[]; readonly because: readonly Unknown[] }
+  | { readonly kind: 'undecided'; readonly outcomes: readonly OutcomeName[]; readonly because: 'budget' }
+
+export interface DecideOptions {
+  readonly way: Way
+  readonly facts?: HostFacts
+  readonly budget?: Budget
+}
+
+/** Answers for many packets of one ruleset: built once, a few hundred nanoseconds a packet. */
+export class Decider {
+  readonly #ruleset: Ruleset
+  readonly #options: DecideOptions
+  readonly #space: PacketSpace
+  readonly #diagram: number | undefined
+
+  constructor(ruleset: Ruleset, options: DecideOptions) {
+    this.#ruleset = ruleset
+    this.#options = options
+    this.#space = new PacketSpace([ruleset], options.facts, options.budget)
+    this.#diagram = this.#build()
+  }
+
+  /** What a packet states not is any value: the verdict is about the whole class. */
+  decide(packet: Packet): PacketVerdict {
+    if (this.#diagram === undefined) return { kind: 'undecided', outcomes: ['accept', 'drop', 'reject'], because: 'budget' }
+    const outcomes = outcomesAt(this.#space, this.#diagram, pointOf(this.#space, packet))
+    return SURE[outcomes] ?? { kind: 'undecided', outcomes: outcomeNames(outcomes), because: this.#because(packet) }
+  }
+
+  #because(packet: Packet): readonly Unknown[] {
+    const { way, facts } = this.#options
+    const hook = way === 'arrival' ? {} : { hook: way }
+    return evaluateLinear(this.#ruleset, packet, { ...hook, ...(facts ? { facts } : {}) }).unknowns
+  }
+
+  #build(): number | undefined {
+    try {
+      return composeWay(this.#space, this.#ruleset, this.#options.way)
+    } catch (error) {
+      if (error instanceof BudgetError) return undefined
+      throw error
+    }
+  }
+}
+
+const SURE: Readonly<Record<Outcomes, PacketVerdict>> = {
+  [ACCEPT]: { kind: 'accepted' },
+  [DROP]: { kind: 'dropped' },
+  [REJECT]: { kind: 'rejected' },
+}
