@@ -264,7 +264,12 @@ function closing(): string[] {
       `${isForwardedReply('tcp')} jump closing_reply`,
       `${isForwardedReply('udp')} jump closing_reply`,
     ]),
-    ...chain('closing_reply', ['meta l4proto tcp reject with tcp reset', 'reject with icmpx port-unreachable']),
+    ...chain('closing_reply', [
+      // The reset that `closing_in` has just sent to the other end passes here too.
+      'tcp flags & rst == rst return',
+      'meta l4proto tcp reject with tcp reset',
+      'reject with icmpx port-unreachable',
+    ]),
   ]
 }
 

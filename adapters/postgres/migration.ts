@@ -1,0 +1,52 @@
+import { fail, succeed, type Result } from '@portcullis/core/fault/fault.ts'
+import { sql, type Kysely } from 'kysely'
+import { Migrator, type Migration } from 'kysely/migration'
+import { storeNewer } from './storeFault.ts'
+import { SCHEMA, type Tables } from './tables.ts'
+
+/** Forward only: a step that was released is never changed, the next one corrects it. Named in order. */
+const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001-first-tables': { up: createFirstTables },
+}
+
+/** Brings the store to this version. Two processes may do it at the same time. Faults: STORE_NEWER; throws what the database throws. */
+export async function migrate(database: Kysely<Tables>): Promise<Result<void>> {
+  const done = await doneMigrations(database)
+  const unknown = done.find((name) => !Object.hasOwn(MIGRATIONS, name))
+  if (unknown !== undefined) return fail(storeNewer(unknown))
+  if (done.length === Object.keys(MIGRATIONS).length) return succeed(undefined)
+  const migrator = new Migrator({ db: database, provider: { getMigrations: async () => MIGRATIONS }, migrationTableSchema: SCHEMA })
+  const { error } = await migrator.migrateToLatest()
+  if (error !== undefined) throw error instanceof Error ? error : new Error('a migration failed', { cause: error })
+  return succeed(undefined)
+}
+
+async function doneMigrations(database: Kysely<Tables>): Promise<string[]> {
+  const table = `${SCHEMA}.kysely_migration`
+  const { rows } = await sql<{ name: string | null }>`select to_regclass(${table})::text as name`.execute(database)
+  if (rows[0]?.name === null) return []
+  const done = await sql<{ name: string }>`select name from ${sql.table(table)} order by name`.execute(database)
+  return done.rows.map((row) => row.name)
+}
+
+/** Names and bodies are as hosts and people wrote them, so nothing is shorter than it may be; bodies are `json`, which keeps the text. */
+async function createFirstTables(database: Kysely<unknown>): Promise<void> {
+  const statements = `
+    create table observation (sequence bigserial primary key, host text not null, kind text not null, sensor text not null, at bigint not null, body json not null);
+    create index observation_host_at on observation (host, at);
+    create index observation_at on observation (at);
+    create table facts (sequence bigserial primary key, host text not null, at bigint not null, duration_ms double precision not null, text bytea not null);
+    create index facts_host_at on facts (host, at desc, sequence desc);
+    create table policy (digest text primary key, file text not null, text text not null, seen_at bigint not null);
+    create table plan (sequence bigserial primary key, id text not null unique, created bigint not null, body json not null);
+    create index plan_created on plan (created desc, sequence desc);
+    create table generation (host text not null, generation bigint not null, ruleset_digest text not null, plan text not null, intent json not null, confirmed_at bigint not null, primary key (host, generation));
+    create table journal (sequence bigserial primary key, run text not null, at bigint not null, kind text not null, name text not null, host text, plan text, generation bigint, detail json, fault json);
+    create index journal_run on journal (run, sequence);
+    create index journal_plan on journal (plan, sequence);
+    create index journal_host on journal (host, sequence);
+  `
+  for (const statement of statements.split(';').map((text) => text.trim()).filter((text) => text !== '')) {
+    await sql.raw(statement.replace(/^(create (?:table|index \S+ on)) (\S+)/, `$1 ${SCHEMA}.$2`)).execute(database)
+  }
+}

@@ -1,0 +1,90 @@
+import { fail, FaultError, succeed, type Result } from '@portcullis/core/fault/fault.ts'
+import type { Store } from '@portcullis/engine/store.ts'
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import { migrate } from './migration.ts'
+import { PostgresStore } from './postgresStore.ts'
+import { startServer } from './server.ts'
+import { asStoreFault, storeOldServer } from './storeFault.ts'
+import { SCHEMA, type Tables } from './tables.ts'
+
+/**
+ * `folder`: a PostgreSQL of our own that lives there while the store is open. `server`: one that runs already, by its
+ * connection string, which several controllers may share.
+ */
+export type StorePlace =
+  | { readonly kind: 'folder'; readonly folder: string; readonly waitMs?: number }
+  | { readonly kind: 'server'; readonly url: string }
+
+/** Long enough for a command that is just ending. */
+const WAIT_MS = 3_000
+const CONNECT_MS_MAX = 10_000
+
+/**
+ * Opens the store and brings it to this version. Faults: STORE_IN_USE, STORE_FOLDER, STORE_PLATFORM, STORE_SERVER,
+ * STORE_UNREACHABLE, STORE_OLD_SERVER, STORE_NEWER, STORE_REFUSED.
+ */
+export async function openStore(place: StorePlace): Promise<Result<Store>> {
+  if (place.kind === 'server') return connect({ connectionString: place.url }, describeUrl(place.url), async () => undefined)
+  const server = await startServer({ folder: place.folder, waitMs: place.waitMs ?? WAIT_MS })
+  if (!server.ok) return server
+  const options = { host: server.value.socketFolder, port: 5432, user: 'portcullis', database: 'postgres' }
+  return connect(options, place.folder, () => server.value.stop())
+}
+
+async function connect(options: pg.PoolConfig, server: string, stop: () => Promise<void>): Promise<Result<Store>> {
+  const pool = new pg.Pool({ ...options, max: 4, connectionTimeoutMillis: CONNECT_MS_MAX, application_name: 'portcullis', types: TYPES })
+  // A connection that breaks while nobody uses it: the next question finds out.
+  pool.on('error', () => undefined)
+  const database = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  const close = async (): Promise<void> => {
+    await database.destroy()
+    await stop()
+  }
+  const opened = await prepare(database, server)
+  if (!opened.ok) {
+    await close()
+    return opened
+  }
+  return succeed(new PostgresStore(database.withSchema(SCHEMA), server, close))
+}
+
+async function prepare(database: Kysely<Tables>, server: string): Promise<Result<void>> {
+  try {
+    const { rows } = await sql<{ number: string; version: string }>`select current_setting('server_version_num') as number, current_setting('server_version') as version`.execute(database)
+    if (Number(rows[0]?.number) < OLDEST_SERVER) return fail(storeOldServer(rows[0]?.version ?? '?'))
+    return await migrate(database)
+  } catch (error) {
+    return fail((error instanceof FaultError ? error : asStoreFault(server, error)).fault)
+  }
+}
+
+const OLDEST_SERVER = 150_000
+
+/** Without the password, which may also stand among the parameters. */
+function describeUrl(url: string): string {
+  try {
+    const { hostname, port, pathname } = new URL(url)
+    return `${hostname}${port === '' ? '' : `:${port}`}${pathname}`
+  } catch {
+    return 'the given address'
+  }
+}
+
+const INT8 = 20
+const JSON_TYPE = 114
+
+/** Numbers of 64 bits as numbers, as long as they are exact; JSON as its text, which its reader parses. */
+const TYPES: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
+    if (oid === INT8) return exactNumber
+    if (oid === JSON_TYPE) return (text: string) => text
+    return pg.types.getTypeParser(oid, format)
+  }) as pg.CustomTypesConfig['getTypeParser'],
+}
+
+function exactNumber(text: string): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${text} is not an exact number`)
+  return value
+}

@@ -1,0 +1,4 @@
+import { simStore } from '@portcullis/sim/store.ts'
+import { describeStore } from './storeSuite.ts'
+
+describeStore('in memory', async () => simStore())
