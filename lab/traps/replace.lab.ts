@@ -106,10 +106,16 @@ describe('every mode follows every other', () => {
 
 describe('tables of others', () => {
   const foreign = `
-table ip docker { chain prerouting { type nat hook prerouting priority dstnat; policy accept; tcp dport 8080 redirect to :80; } }
-table inet firewalld { set sources { type ipv4_addr; elements = { 10.99.0.1 } }
-	chain input { type filter hook input priority 10; policy accept; ip saddr @sources drop; } }
-table ip6 ts-filter { chain input { type filter hook input priority 0; policy accept; counter; } }
+table ip docker {
+	chain prerouting { type nat hook prerouting priority dstnat; policy accept; tcp dport 8080 redirect to :80; }
+}
+table inet firewalld {
+	set sources { type ipv4_addr; elements = { 10.99.0.1 }; }
+	chain input { type filter hook input priority 10; policy accept; ip saddr @sources drop; }
+}
+table ip6 ts-filter {
+	chain input { type filter hook input priority 0; policy accept; ip6 saddr fd99::1 drop; }
+}
 `
   const others = async () => {
     const listing = await trap.host.must(['nft', '-s', 'list', 'ruleset'])

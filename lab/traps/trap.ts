@@ -17,12 +17,12 @@ export const HOST = { ipv4: '10.61.0.2', ipv6: 'fd61::2' } as const
 export async function openTrap(name: string): Promise<Trap> {
   const spaces = openNamespaces(`rt-${name}`)
   const [outside, host] = [await spaces.add('out'), await spaces.add('host')]
-  // A link-local address under duplicate address detection would make the first second of IPv6 silent, gate or no gate.
-  for (const space of [outside, host]) await space.must(['sysctl', '-qw', 'net.ipv6.conf.all.accept_dad=0', 'net.ipv6.conf.default.accept_dad=0'])
   await spaces.link(
     { at: outside, device: 'eth0', addresses: [`${OUTSIDE.ipv4}/24`, `${OUTSIDE.other}/24`, `${OUTSIDE.ipv6}/64`] },
     { at: host, device: 'eth0', addresses: [`${HOST.ipv4}/24`, `${HOST.ipv6}/64`] },
   )
+  // A new link is silent on IPv6 for its first second, gate or no gate.
+  await until(async () => (await outside.run(['ping', '-c1', '-W1', HOST.ipv6])).exitCode === 0)
   return { spaces, outside, host, [Symbol.asyncDispose]: () => spaces.close() }
 }
 

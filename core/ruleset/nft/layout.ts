@@ -11,19 +11,19 @@ export interface Opening {
   readonly from: Prefix | 'any'
 }
 
-/** The sets that a policy fills, each with the type and flags it is declared with. The name is where an opening goes. */
+/** The sets that a policy fills, with the properties they are declared with. The name is where an opening goes. */
 export const POLICY_SETS = {
-  open: { type: 'inet_proto . inet_service' },
-  open_ranges: { type: 'inet_proto . inet_service', flags: 'interval' },
-  open4: { type: 'inet_proto . inet_service' },
-  open4_ranges: { type: 'inet_proto . inet_service', flags: 'interval' },
-  open6: { type: 'inet_proto . inet_service' },
-  open6_ranges: { type: 'inet_proto . inet_service', flags: 'interval' },
-  hosts4: { type: 'ipv4_addr . inet_proto . inet_service' },
-  hosts6: { type: 'ipv6_addr . inet_proto . inet_service' },
-  prefixes4: { type: 'ipv4_addr . inet_proto . inet_service', flags: 'interval' },
-  prefixes6: { type: 'ipv6_addr . inet_proto . inet_service', flags: 'interval' },
-} as const satisfies Record<string, { type: string; flags?: string }>
+  open: ['type inet_proto . inet_service'],
+  open_ranges: ['type inet_proto . inet_service', 'flags interval'],
+  open4: ['type inet_proto . inet_service'],
+  open4_ranges: ['type inet_proto . inet_service', 'flags interval'],
+  open6: ['type inet_proto . inet_service'],
+  open6_ranges: ['type inet_proto . inet_service', 'flags interval'],
+  hosts4: ['type ipv4_addr . inet_proto . inet_service'],
+  hosts6: ['type ipv6_addr . inet_proto . inet_service'],
+  prefixes4: ['type ipv4_addr . inet_proto . inet_service', 'flags interval'],
+  prefixes6: ['type ipv6_addr . inet_proto . inet_service', 'flags interval'],
+} as const satisfies Record<string, readonly string[]>
 
 export type PolicySet = keyof typeof POLICY_SETS
 

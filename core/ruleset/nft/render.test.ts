@@ -31,8 +31,8 @@ describe('the text', () => {
     for (const intent of all) expect(rulesOf(render(intent), 'gate').at(-1)).toBe(intent.mode === 'enforce' ? 'drop' : 'accept')
   })
 
-  test('never flushes what a replace must keep', () => {
-    const flushed = render(intentOf({})).match(/(?<=^flush set inet portcullis ).*$/gm)
+  test('never deletes or flushes what a replace must keep', () => {
+    const flushed = render(intentOf({})).match(/(?<=^(?:flush|delete) set inet portcullis ).*$/gm)
     for (const kept of ['lease4', 'lease6', 'lease_any', 'block4', 'block6', 'closing', 'seen4', 'seen6', 'denied4', 'denied6', 'accepted_ports', 'denied_ports']) {
       expect(flushed).not.toContain(kept)
     }
@@ -97,7 +97,7 @@ const OUTSIDE = [
   /^$/,
   /^#/,
   /^flush table inet portcullis$/,
-  /^flush set inet portcullis \w+$/,
+  /^delete set inet portcullis \w+$/,
   new RegExp(`^add chain inet portcullis \\w+(?: \\{ ${HOOK} \\})?$`),
   /^delete chain inet portcullis \w+$/,
   /^add element inet portcullis \w+ \{ [0-9a-z.:/, -]+ \}$/,

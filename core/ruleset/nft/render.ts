@@ -44,17 +44,18 @@ export const EPHEMERAL_PORTS: PortRange = { first: 32_768, last: 60_999 }
 export function renderNft(intent: Intent, { digestOf }: RenderOptions): NftRuleset {
   const openings = arrange(intent.grants)
   const management = arrange(intent.management)
+  const sets = fillSets(openings, dropsEarly(intent) ? reachablePorts([...management, ...openings], 'tcp') : [])
   const body = [
     ...declare(),
     '',
     // Rules of an older version in chains that this one does not know go too. Sets keep their elements.
     'flush table inet portcullis',
-    ...[...Object.keys(POLICY_SETS), 'reachable', 'reachable_ranges'].map((set) => `flush set inet portcullis ${set}`),
-    ...(dropsEarly(intent) ? [] : withoutEarly()),
+    ...clear(dropsEarly(intent)),
     '',
-    ...fill(openings, reachablePorts([...management, ...openings], 'tcp')),
+    ...block(sets.map(({ name }) => setLine(name, REPLACED_SETS[name]))),
+    ...sets.flatMap(addElements),
     '',
-    ...block(chains(intent, openings, management)),
+    ...block(chains(intent, new Set(sets.map(({ name }) => name)), management)),
   ]
   const rulesDigest = digestOf(lines(body))
   const text = lines([...heading(intent), ...body, '', ...about(intent, rulesDigest)])
@@ -86,13 +87,22 @@ const chain = (name: string, rules: readonly string[]): string[] => [
   '\t}',
 ]
 
-/** Added first, because only a chain that is there can be deleted. */
-const withoutEarly = (): string[] => [
-  `add chain inet portcullis early { ${HOOKS.early} }`,
-  'add chain inet portcullis early_syn',
-  'delete chain inet portcullis early',
-  'delete chain inet portcullis early_syn',
-]
+/**
+ * What every replace makes anew, and the base chain that a mode does without (an unused hook costs every packet). The sets are deleted and not flushed, because the kernel takes the elements of an interval
+ * set out one by one, each at the cost of the whole set (10,000 prefixes: 5 s; deleted as a whole: 0.1 s), and because
+ * until the switch the old rules then go on asking the old sets, whole. Added first: only what is there can be deleted.
+ */
+function clear(isEarly: boolean): string[] {
+  const sets = Object.keys(REPLACED_SETS).map((set) => `delete set inet portcullis ${set}`)
+  if (isEarly) return sets
+  return [
+    ...sets,
+    `add chain inet portcullis early { ${HOOKS.early} }`,
+    'add chain inet portcullis early_syn',
+    'delete chain inet portcullis early',
+    'delete chain inet portcullis early_syn',
+  ]
+}
 
 /** Base chains are declared with the same hook at every load, so that a replace never unhooks them. */
 const HOOKS = {
@@ -130,54 +140,61 @@ const KEPT_SETS: Readonly<Record<string, readonly string[]>> = {
 
 const COUNTERS = ['seen_lost', 'denied_lost', 'denied_stray', 'blocked'] as const
 
+/** A set of another type needs another name: adding a set that is there with another type is refused. */
+const REPLACED_SETS = {
+  ...POLICY_SETS,
+  // One field of 16 bits: the kernel keeps it as a bitmap (nft_set_bitmap.c), the cheapest lookup there is.
+  reachable: ['type inet_service'],
+  reachable_ranges: ['type inet_service', 'flags interval'],
+} as const satisfies Record<string, readonly string[]>
+
+type ReplacedSet = keyof typeof REPLACED_SETS
+
 function declare(): string[] {
-  const policySets = Object.entries<{ type: string; flags?: string }>(POLICY_SETS).map(
-    ([name, { type, flags }]) => [name, flags ? [`type ${type}`, `flags ${flags}`] : [`type ${type}`]] as const,
-  )
-  const sets = [
-    ...policySets,
-    // One field of 16 bits: the kernel keeps it as a bitmap (nft_set_bitmap.c), the cheapest lookup there is.
-    ['reachable', ['type inet_service']] as const,
-    ['reachable_ranges', ['type inet_service', 'flags interval']] as const,
-    ...Object.entries(KEPT_SETS),
-  ]
   return block([
     ...COUNTERS.map((name) => `\tcounter ${name} { }`),
-    ...sets.map(([name, properties]) => `\tset ${name} { ${properties.join('; ')}; }`),
+    ...Object.entries({ ...KEPT_SETS, ...REPLACED_SETS }).map(([name, properties]) => setLine(name, properties)),
   ])
+}
+
+const setLine = (name: string, properties: readonly string[]): string => `\tset ${name} { ${properties.join('; ')}; }`
+
+interface FilledSet {
+  readonly name: ReplacedSet
+  readonly elements: readonly string[]
+}
+
+/** Only sets that hold something: a set that nobody asks is not in the table. */
+function fillSets(openings: readonly Opening[], reachable: readonly PortRange[]): FilledSet[] {
+  const elements = new Map<ReplacedSet, readonly string[]>([
+    ...layOut(openings),
+    ['reachable', reachable.filter(isSinglePort).map(formatPortRange)],
+    ['reachable_ranges', reachable.filter((ports) => !isSinglePort(ports)).map(formatPortRange)],
+  ])
+  const names = Object.keys(REPLACED_SETS) as ReplacedSet[]
+  return names.map((name) => ({ name, elements: elements.get(name) ?? [] })).filter((set) => set.elements.length > 0)
 }
 
 /** Lines of a bounded length, for whoever reads or compares the file with line-wise tools. */
 const ELEMENTS_PER_LINE_MAX = 50
 
-function fill(openings: readonly Opening[], reachable: readonly PortRange[]): string[] {
-  const elements = layOut(openings)
-  const single = reachable.filter(isSinglePort)
-  const ranges = reachable.filter((ports) => !isSinglePort(ports))
-  return [
-    ...(Object.keys(POLICY_SETS) as PolicySet[]).flatMap((set) => addElements(set, elements.get(set) ?? [])),
-    ...addElements('reachable', single.map(formatPortRange)),
-    ...addElements('reachable_ranges', ranges.map(formatPortRange)),
-  ]
-}
-
-function addElements(set: string, elements: readonly string[]): string[] {
+function addElements({ name, elements }: FilledSet): string[] {
   const text: string[] = []
   for (let at = 0; at < elements.length; at += ELEMENTS_PER_LINE_MAX) {
-    text.push(`add element inet portcullis ${set} { ${elements.slice(at, at + ELEMENTS_PER_LINE_MAX).join(', ')} }`)
+    text.push(`add element inet portcullis ${name} { ${elements.slice(at, at + ELEMENTS_PER_LINE_MAX).join(', ')} }`)
   }
   return text
 }
 
-function chains(intent: Intent, openings: readonly Opening[], management: readonly Opening[]): string[] {
+function chains(intent: Intent, filled: ReadonlySet<ReplacedSet>, management: readonly Opening[]): string[] {
   return [
-    ...(dropsEarly(intent) ? early(reachablePorts([...management, ...openings], 'tcp')) : []),
+    ...(dropsEarly(intent) ? early(filled) : []),
     ...chain('gate', gate(intent.mode)),
     ...chain('blocked', blocked(management)),
     ...closing(),
     ...chain('fixed', fixed(intent.ping, management)),
     ...chain('lease', lease()),
-    ...chain('open', open(new Set(layOut(openings).keys()))),
+    ...chain('open', open(filled)),
     ...chain('accepted', accepted()),
     ...chain('deny', deny()),
     ...chain('stray', [`counter name denied_stray ${LAST_VERDICT[intent.mode]}`]),
@@ -197,11 +214,10 @@ const PORTLESS_KEY = 'meta l4proto . 0'
 const FLOW_KEY = { 4: `ip saddr . ${ENDPOINT_KEY}`, 6: `ip6 saddr . ${ENDPOINT_KEY}` } as const
 
 /** A SYN to a port that nobody at all may reach is dropped before it costs a connection tracking entry. */
-function early(reachable: readonly PortRange[]): string[] {
-  const hasRanges = reachable.some((ports) => !isSinglePort(ports))
-  const isClosed = `tcp dport != ${formatPortRange(EPHEMERAL_PORTS)} tcp dport != @reachable${hasRanges ? ' tcp dport != @reachable_ranges' : ''}`
+function early(filled: ReadonlySet<ReplacedSet>): string[] {
+  const isOutside = (['reachable', 'reachable_ranges'] as const).filter((set) => filled.has(set)).map((set) => ` tcp dport != @${set}`)
   return [
-    ...chain('early', [HOOKS.early, `${IS_SYN} ${isClosed} jump early_syn`]),
+    ...chain('early', [HOOKS.early, `${IS_SYN} tcp dport != ${formatPortRange(EPHEMERAL_PORTS)}${isOutside.join('')} jump early_syn`]),
     ...chain('early_syn', [
       'iif "lo" return',
       'fib daddr type unicast return',
@@ -332,7 +348,7 @@ const lease = (): string[] => [
 ]
 
 /** One lookup for each set that holds anything, whatever it holds: cost does not grow with the number of open ports. */
-function open(filled: ReadonlySet<PolicySet>): string[] {
+function open(filled: ReadonlySet<ReplacedSet>): string[] {
   return (Object.keys(POLICY_SETS) as PolicySet[])
     .filter((set) => filled.has(set))
     .map((set) => `${POLICY_SET_KEYS[set]} @${set} goto accepted`)

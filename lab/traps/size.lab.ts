@@ -1,0 +1,50 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { GOLDEN_INTENTS } from '@portcullis/core/ruleset/nft/golden/intents.ts'
+import { load, openTrap, textOf, type Trap } from './trap.ts'
+
+/** What the renderer writes is what nft and the kernel take, at every size. */
+let trap: Trap
+
+beforeAll(async () => {
+  trap = await openTrap('size')
+})
+afterAll(() => trap[Symbol.asyncDispose]())
+afterEach(() => trap.host.must(['nft', 'flush', 'ruleset']))
+
+test.each(Object.entries(GOLDEN_INTENTS))('nft takes the golden intent %s, and a check changes nothing', async (_, intent) => {
+  // Written out in full, the intent is its own shorthand: only grants and management have two forms.
+  const { grants, management, ...rest } = intent
+  const text = textOf({ ...rest, grants: grants.flatMap(({ needs }) => needs), management: management.flatMap(({ needs }) => needs) })
+  await trap.host.must(['nft', '-c', '-f', '-'], { input: text })
+  expect(await trap.host.must(['nft', 'list', 'ruleset'])).toBe('')
+  await load(trap.host, text)
+  await load(trap.host, text)
+  expect(await trap.host.must(['nft', 'list', 'ruleset'])).toContain('table inet portcullis')
+})
+
+describe.each([
+  ['sources', 'hosts4', (index: number) => `tcp 443 10.${index >> 15}.${(index >> 7) & 255}.${(index & 127) * 2}`],
+  ['networks', 'prefixes4', (index: number) => `tcp 443 ${10 + (index >> 14)}.${(index >> 6) & 255}.${(index & 63) * 4}.0/23`],
+  ['ports', 'open', (index: number) => `${index % 2 ? 'tcp' : 'udp'} ${2 * (index >> 1) + 1} any`],
+] as const)('%s', (_, set, grant) => {
+  const most = set === 'open' ? 50_000 : 100_000
+  test.each([10, 1_000, 10_000, most])('%d elements load, are listed, and are replaced', async (count) => {
+    const grants = Array.from({ length: count }, (_, index) => grant(index))
+    const text = textOf({ grants })
+    const times = [await timed(() => load(trap.host, text)), await timed(() => load(trap.host, text))]
+    console.log(`${set} ${count}: first load ${times[0]} ms, replace ${times[1]} ms, ${(text.length / 1024).toFixed(0)} KiB`)
+    const listing: unknown = JSON.parse(await trap.host.must(['nft', '-j', 'list', 'set', 'inet', 'portcullis', set]))
+    expect(elementsIn(listing)).toBe(count)
+  })
+})
+
+function elementsIn(listing: unknown): number {
+  const { nftables } = listing as { nftables: readonly { set?: { elem?: readonly unknown[] } }[] }
+  return nftables.reduce((sum, { set }) => sum + (set?.elem?.length ?? 0), 0)
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const since = performance.now()
+  await work()
+  return Math.round(performance.now() - since)
+}
