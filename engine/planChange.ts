@@ -1,6 +1,7 @@
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import type { Instant, Observation } from '@portcullis/core/inventory/observation.ts'
-import { draftHost, isUnchanged, type LiveHost } from '@portcullis/core/plan/draft.ts'
+import { formatAddress, parseAddress, sameAddress } from '@portcullis/core/net/address.ts'
+import { draftHost, isUnchanged, type ControllerPath, type LiveHost } from '@portcullis/core/plan/draft.ts'
 import { guardFleet, guardHost, GUARD_LIMITS } from '@portcullis/core/plan/guards.ts'
 import { readIntent } from '@portcullis/core/plan/intentText.ts'
 import type { ChangePlan, PlanCause } from '@portcullis/core/plan/plan.ts'
@@ -109,6 +110,7 @@ const FLOWS_REMEMBERED_MS = 62 * 24 * 3600 * 1000
 async function liveHost(world: World, { reading, intent }: WantedIntent): Promise<LiveHost> {
   const { facts, snapshot, version, confirmed } = reading
   const live = confirmed ? readIntent(confirmed.intent) : fail()
+  const controller = facts.controller ?? (await controllerPath(world, reading))
   return {
     host: reading.host.name,
     confirmedGeneration: version.confirmed?.generation ?? 0,
@@ -116,7 +118,7 @@ async function liveHost(world: World, { reading, intent }: WantedIntent): Promis
     factsAt: snapshot.at,
     ...(facts.clock === undefined ? {} : { clockSkewMs: skewMs(facts.clock, snapshot.at, snapshot.durationMs) }),
     observations: [...reading.observations, ...(await rememberedFlows(world, reading.host.name, snapshot.at))],
-    ...(facts.controller ? { controller: facts.controller } : {}),
+    ...(controller ? { controller } : {}),
     foreignRefusals: world.facts.foreignRefusals(intent, snapshot),
   }
 }
@@ -125,6 +127,22 @@ async function liveHost(world: World, { reading, intent }: WantedIntent): Promis
 function skewMs(clock: Instant, at: Instant, durationMs: number): number {
   if (clock > at) return clock - at
   return Math.min(0, clock - (at - durationMs))
+}
+
+/**
+ * Where our own connection comes from, by the host's word: one of its live flows to the port of the transport is from
+ * the address that we leave with. Behind NAT, or where the host tracks no connections, it stays unknown.
+ */
+async function controllerPath(world: World, { host, observations }: HostReading): Promise<ControllerPath | undefined> {
+  if (host.transport.kind !== 'ssh') return undefined
+  const { port } = host.transport
+  for (const address of host.addresses) {
+    const own = parseAddress((await world.probe.sourceTowards?.(formatAddress(address))) ?? '')
+    if (!own.ok) continue
+    const isSeen = observations.some((seen) => seen.kind === 'flow' && seen.tally === 'snapshot' && seen.port === port && sameAddress(seen.source, own.value))
+    if (isSeen) return { source: own.value, port }
+  }
+  return undefined
 }
 
 async function rememberedFlows(world: World, host: string, at: Instant): Promise<readonly Observation[]> {

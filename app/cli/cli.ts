@@ -31,7 +31,7 @@ export interface Cli {
 
 /** What commands reach outside through; loaded when first used, so that `--help` stays fast. */
 export interface Doors {
-  openWorld(settings: WorldSettings): Promise<OpenedWorld>
+  openWorld(settings: WorldSettings): Promise<Result<OpenedWorld>>
   readPolicy(file: string): Promise<Result<ReadPolicy>>
   /** JSON Schema of the policy file, as text. */
   policySchema(): Promise<string>

@@ -24,11 +24,13 @@ export async function withFleet(cli: Cli, values: FleetOptionValues, task: (flee
   if (!hosts.ok) return refuse(cli, hosts.faults)
   reportWarnings(cli, read.value.warnings)
   const progress = startProgress(cli, cli.isTerminal, hosts.value.length)
-  const { world, close } = await cli.doors.openWorld({
+  const opened = await cli.doors.openWorld({
     state: values.state,
     ...(values.database === undefined ? {} : { database: values.database }),
     report: progress.report,
   })
+  if (!opened.ok) return refuse(cli, opened.faults)
+  const { world, close } = opened.value
   try {
     return await task({ world, read: read.value, hosts: hosts.value, options: { concurrency: values.concurrency, signal: cli.signal } })
   } finally {

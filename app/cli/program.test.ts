@@ -7,7 +7,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { readdirSync, readFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { COMMANDS } from './catalogue.ts'
-import type { Cli, Language, OpenedWorld } from './cli.ts'
+import type { Cli, Language } from './cli.ts'
 import { EXIT } from './exitCode.ts'
 import { paintFor } from './paint.ts'
 import { runProgram } from './program.ts'
@@ -196,7 +196,7 @@ async function run(...argv: readonly string[]): Promise<Ran> {
     signal: new AbortController().signal,
     now: () => world.clock.now(),
     doors: {
-      openWorld: async ({ report }): Promise<OpenedWorld> => ({ world: { ...world, report }, close: async () => undefined }),
+      openWorld: async ({ report }) => succeed({ world: { ...world, report }, close: async () => undefined }),
       readPolicy: async (file) => succeed({ policy, seen: { digest: 'd'.repeat(64), file, text: '', seenAt: 0 }, warnings: [] }),
       policySchema: async () => '{}\n',
       importAnsible: async () => succeed('version: 1\n'),

@@ -1,0 +1,78 @@
+import { readCounters } from '@portcullis/adapters/facts/counters.ts'
+import { readFacts, type FactsReading } from '@portcullis/adapters/facts/reading.ts'
+import { succeed } from '@portcullis/core/fault/fault.ts'
+import type { Address } from '@portcullis/core/net/address.ts'
+import { lastOf, type Prefix } from '@portcullis/core/net/prefix.ts'
+import { PROTOCOL_NUMBERS } from '@portcullis/core/net/protocol.ts'
+import type { ForeignRefusal } from '@portcullis/core/plan/draft.ts'
+import type { Grant, Intent } from '@portcullis/core/policy/intent.ts'
+import { parseIptablesSave } from '@portcullis/core/ruleset/iptables/parse.ts'
+import { parseNftJson } from '@portcullis/core/ruleset/nft/parse.ts'
+import type { Packet } from '@portcullis/core/ruleset/packet.ts'
+import { TCP_FLAGS, type Ruleset, type Table } from '@portcullis/core/ruleset/ruleset.ts'
+import { evaluateLinear } from '@portcullis/core/verify/linear.ts'
+import type { FactsReader } from '@portcullis/engine/world.ts'
+
+export const FACTS_READER: FactsReader = {
+  readFacts: ({ host, at, text }) => {
+    const reading = readFacts(host, at, text)
+    if (!reading.ok) return reading
+    const { observations, clock } = reading.value
+    return succeed({ observations, ...(clock === undefined ? {} : { clock }) })
+  },
+  readCounters,
+  foreignRefusals: (intent, { host, at, text }) => {
+    const reading = readFacts(host, at, text)
+    return reading.ok ? refusalsOf(intent, reading.value) : []
+  },
+}
+
+/** So that a host with thousands of grants and rules is planned within seconds. */
+const GRANTS_TRIED_MAX = 200
+
+/**
+ * Grants whose first client is surely refused by what stands beside our table. One packet a grant: it finds the firewall
+ * that knows nothing of a need, and says nothing where a rule cannot be decided.
+ */
+function refusalsOf(intent: Intent, reading: FactsReading): ForeignRefusal[] {
+  const others = otherTables(reading)
+  if (others.tables.every((table) => table.chains.length === 0)) return []
+  return intent.grants.slice(0, GRANTS_TRIED_MAX).flatMap((grant) => {
+    const packet = firstPacket(grant, reading)
+    if (!packet) return []
+    const { outcomes, trace } = evaluateLinear(others, packet, { facts: reading.topology, isTraced: true })
+    if (outcomes.has('accept')) return []
+    const table = trace.at(-1)?.table
+    return [{ table: table ? nameOf(table) : 'another table', protocol: grant.protocol, ports: grant.ports, needs: grant.needs }]
+  })
+}
+
+const nameOf = (table: Table): string => `${table.backend === 'legacy' ? 'iptables-legacy' : 'nft'} ${table.family} ${table.name}`
+
+function otherTables({ nftJson, iptablesLegacy, ip6tablesLegacy }: FactsReading): Ruleset {
+  const read = [
+    ...(nftJson === undefined ? [] : [parseNftJson(nftJson, 'nft')]),
+    ...(iptablesLegacy === undefined ? [] : [parseIptablesSave({ file: 'iptables-legacy', dialect: 'iptables-save', text: iptablesLegacy })]),
+    ...(ip6tablesLegacy === undefined ? [] : [parseIptablesSave({ file: 'ip6tables-legacy', dialect: 'ip6tables-save', text: ip6tablesLegacy })]),
+  ]
+  const tables = read.flatMap((one) => (one.ok ? one.value.tables : []))
+  return { tables: tables.filter((table) => table.family !== 'inet' || table.name !== 'portcullis'), unmodelled: [] }
+}
+
+/** From the grant's first client to the host's own address of that family, by the interface that holds it. */
+function firstPacket(grant: Grant, { topology }: FactsReading): Packet | undefined {
+  const links = topology.interfaces.filter((link) => link.name !== 'lo')
+  const link = links.find(({ addresses }) => addresses.some(({ address }) => address.family === grant.from.family))
+  const destination = link?.addresses.find(({ address }) => address.family === grant.from.family)?.address
+  if (!link || !destination) return undefined
+  const tcp = grant.protocol === 'tcp' ? { tcpFlags: TCP_FLAGS.syn } : {}
+  const ports = { sourcePort: 40_000, destinationPort: grant.ports.first }
+  return { source: firstClient(grant.from), destination, protocol: PROTOCOL_NUMBERS[grant.protocol], iif: link.name, ct: 'new', ...ports, ...tcp }
+}
+
+/** The network's own address is nobody's, except where it is all there is; of `any`, one that documents use (RFC 5737, RFC 3849). */
+function firstClient(prefix: Prefix): Address {
+  const { family } = prefix
+  if (prefix.length === 0) return { family, value: family === 4 ? 0xc6_33_64_07n : 0x2001_0db8_0000_0000_0000_0000_0000_0007n }
+  return { family, value: lastOf(prefix) > prefix.value ? prefix.value + 1n : prefix.value }
+}
