@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import type { ScanResult } from './scan-result.ts'
+import type { ScanProgress, ScanResult } from './scan-result.ts'
 import type { ScanSpec } from './scan-spec.ts'
 
 /**
@@ -9,8 +9,10 @@ import type { ScanSpec } from './scan-spec.ts'
 export interface ScanLab {
   readonly targets: readonly LabTarget[]
   /** Runs a command in the vantage and answers its stdout. */
-  inVantage(argv: readonly string[], options?: { readonly input?: string; readonly env?: NodeJS.ProcessEnv }): Promise<string>
+  inVantage(argv: readonly string[], options?: RunOptions): Promise<string>
   scan(spec: ScanSpec): Promise<ScanResult>
+  /** The same, interrupted as by Ctrl-C once it has told that so many probes are done. */
+  scanInterrupted(spec: ScanSpec, probes: number): Promise<ScanResult>
   /** Loses this share of the TCP packets at each target, in both directions. */
   setLoss(percent: number): void
   close(): void
@@ -59,10 +61,15 @@ export async function openScanLab(prefix: string, targets: readonly { readonly b
     close()
     throw error
   }
+  const prober = ['ip', 'netns', 'exec', vantage, process.execPath, MAIN, '--json-spec', '-']
   return {
     targets: labTargets,
     inVantage: (argv, options = {}) => run(['ip', 'netns', 'exec', vantage, ...argv], options),
-    scan: async (spec) => JSON.parse(await run(['ip', 'netns', 'exec', vantage, process.execPath, MAIN, '--json-spec', '-'], { input: JSON.stringify(spec) })) as ScanResult,
+    scan: async (spec) => JSON.parse(await run(prober, { input: JSON.stringify(spec) })) as ScanResult,
+    scanInterrupted: async (spec, probes) => {
+      const isDone = (line: string): boolean => (JSON.parse(line) as ScanProgress).done >= probes
+      return JSON.parse(await run(prober, { input: JSON.stringify(spec), interruptAt: isDone })) as ScanResult
+    },
     setLoss: (percent) => setLoss(labTargets, percent),
     close,
   }
@@ -122,17 +129,29 @@ function setLoss(targets: readonly LabTarget[], percent: number): void {
   for (const target of targets) execFileSync('ip', ['netns', 'exec', target.namespace, 'nft', text], { stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-/** Not execFileSync: a benchmark's own process must not stand still meanwhile. */
-function run(argv: readonly string[], options: { readonly input?: string; readonly env?: NodeJS.ProcessEnv }): Promise<string> {
+interface RunOptions {
+  readonly input?: string
+  readonly env?: NodeJS.ProcessEnv
+  /** Sends SIGINT at the first line of stderr for which this holds; then any exit code will do. */
+  readonly interruptAt?: (line: string) => boolean
+}
+
+/** Not execFileSync: a benchmark's own process must not stand still meanwhile. `ip netns exec` becomes the command, so a signal reaches it. */
+function run(argv: readonly string[], options: RunOptions): Promise<string> {
   const [command = '', ...args] = argv
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: TIMEOUT_MS, ...(options.env ? { env: options.env } : {}) })
     let stdout = ''
     let stderr = ''
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString('utf8')))
-    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString('utf8')))
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString('utf8')
+      if (options.interruptAt && stderr.split('\n').slice(0, -1).some(options.interruptAt)) child.kill('SIGINT')
+    })
     child.on('error', reject)
-    child.on('close', (code) => (code === 0 ? resolve(stdout) : reject(new Error(`${command} ended with ${code}: ${stderr.slice(-2000)}${stdout.slice(-2000)}`))))
+    child.on('close', (code) =>
+      code === 0 || options.interruptAt ? resolve(stdout) : reject(new Error(`${command} ended with ${code}: ${stderr.slice(-2000)}${stdout.slice(-2000)}`)),
+    )
     child.stdin.on('error', () => undefined)
     child.stdin.end(options.input ?? '')
   })

@@ -28,9 +28,9 @@ const openOf = (result: ScanResult, address: string): number[] =>
 test.each([
   ['answers', 0, { open: 100, closed: 65_435 }],
   ['drops', 1, { open: 100, filtered: 65_435 }],
-  ['mixed', 2, { open: 2, closed: 32_767, filtered: 32_766 }],
-  ['rejects', 3, { open: 1, filtered: 65_534 }],
-  ['silent', 4, { filtered: 65_535 }],
+  ['drops half', 2, { open: 2, closed: 32_767, filtered: 32_766 }],
+  ['refuses by ICMP', 3, { open: 1, filtered: 65_534 }],
+  ['says nothing', 4, { filtered: 65_535 }],
 ])('all ports of a host that %s, IPv4 and IPv6', async (_, index, counts) => {
   const { ipv4, ipv6, openPorts } = target(index)
   for (const address of [ipv4, ipv6]) {
@@ -41,18 +41,15 @@ test.each([
   }
 })
 
-test('with 1 % of the packets lost each way: none missed, none invented, five times over', async () => {
+test('with 1 % of the packets lost each way: none missed, none invented, three times over', async () => {
   lab.setLoss(1)
-  const addresses = [0, 1, 2].flatMap((index) => [target(index).ipv4, target(index).ipv6])
-  for (let round = 0; round < 5; round++) {
-    const result = await lab.scan({ targets: addresses, rate: 1_000_000 })
-    for (const [index, address] of addresses.entries()) {
-      const { openPorts } = target(Math.floor(index / 2))
-      expect(openOf(result, address)).toEqual(openPorts)
-    }
-    expect(result.counts.tcp.unknown).toBe(0)
+  const scanned = [target(0), target(1), target(2)]
+  for (const family of ['ipv4', 'ipv6', 'ipv4'] as const) {
+    const result = await lab.scan({ targets: scanned.map((one) => one[family]), rate: 1_000_000 })
+    for (const one of scanned) expect(openOf(result, one[family])).toEqual(one.openPorts)
+    expect(result.counts.tcp).toMatchObject({ open: 202, unknown: 0 })
   }
-})
+}, 240_000)
 
 test('a lossy link makes silence unknown instead of filtered', async () => {
   lab.setLoss(45)
@@ -65,9 +62,9 @@ test('a lossy link makes silence unknown instead of filtered', async () => {
 
 test('an address that nobody has is unreachable, its ports unknown', async () => {
   const result = await lab.scan({ targets: ['10.98.9.9', '203.0.113.1', target(0).ipv4], ports: '1-1000' })
-  expect(result.unreachable.map(({ address, fault }) => [address, fault.code]).toSorted()).toEqual([
-    ['10.98.9.9', 'PROBER_NO_NEIGHBOUR'],
-    ['203.0.113.1', 'PROBER_NO_ROUTE'],
+  expect(result.unreachable.map(({ address, fault }) => `${address} ${fault.code}`).toSorted((a, b) => a.localeCompare(b))).toEqual([
+    '10.98.9.9 PROBER_NO_NEIGHBOUR',
+    '203.0.113.1 PROBER_NO_ROUTE',
   ])
   expect(result.counts.tcp).toMatchObject({ unknown: 2000 })
 })
@@ -84,7 +81,7 @@ test('the connect scan finds the same', async () => {
 
 test('the connect scan tells a drop from a refusal', async () => {
   const result = await lab.scan({ targets: [target(1).ipv4, target(3).ipv4], ports: '22,40,50,443', method: 'connect' })
-  expect(result.counts.tcp).toMatchObject({ open: 1, closed: 0, filtered: 7 })
+  expect(result.counts.tcp).toMatchObject({ open: 2, closed: 0, filtered: 6 })
 })
 
 test('our own addresses are asked by connecting: no wire leads there', async () => {
@@ -95,8 +92,7 @@ test('our own addresses are asked by connecting: no wire leads there', async () 
 
 test('an interrupted scan goes on from where it was', async () => {
   const spec = { targets: [target(0).ipv4, target(1).ipv4], rate: 30_000 }
-  const script = `${process.execPath} ${new URL('main.ts', import.meta.url).pathname} --json-spec - & pid=$!; sleep 2; kill -INT $pid; wait $pid; true`
-  const first = JSON.parse(await lab.inVantage(['bash', '-c', `exec 3<&0; ( ${script.replace('- &', '- <&3 &')} )`], { input: JSON.stringify(spec) })) as ScanResult
+  const first = await lab.scanInterrupted(spec, 25_000)
   expect(first.isComplete).toBe(false)
   expect(first.counts.tcp.unknown).toBeGreaterThan(0)
   const second = await lab.scan({ ...spec, rate: 1_000_000, ...(first.resume ? { resume: first.resume } : {}) })
@@ -104,7 +100,7 @@ test('an interrupted scan goes on from where it was', async () => {
   expect(openOf(second, target(0).ipv4)).toEqual(HUNDRED)
   expect(openOf(second, target(1).ipv4)).toEqual(HUNDRED)
   expect(second.counts.tcp).toMatchObject({ open: 200, closed: 65_435, filtered: 65_435, unknown: 0 })
-  expect(second.probes).toBeLessThan(65_535 + 2 * 65_535)
+  expect(second.probes).toBeLessThan(65_535 + 2 * 65_535 - 10_000)
 })
 
 test('the rate is kept', async () => {

@@ -107,18 +107,18 @@ export const UDP_QUESTIONS: readonly UdpQuestion[] = [
     recognises: (answer) => answer.length >= 12 && answer.readUInt16BE(0) === 0x5043 && (answer.readUInt8(2) & 0x80) !== 0,
   },
   {
-    // RFC 8489 section 5: Binding request.
+    // RFC 8489 section 5: Binding request; answers have the upper class bit.
     service: 'stun',
     ports: [3478],
     datagrams: () => [Buffer.concat([Buffer.from('000100002112a442', 'hex'), randomBytes(12)])],
-    recognises: (answer) => answer.length >= 20 && (answer.readUInt8(0) & 0xc0) === 0 && answer.readUInt32BE(4) === 0x2112a442,
+    recognises: (answer) => answer.length >= 20 && (answer.readUInt8(0) & 0xc1) === 0x01 && answer.readUInt32BE(4) === 0x2112a442,
   },
   {
-    // RFC 7252 section 3, RFC 6690 section 4: GET /.well-known/core, confirmable.
+    // RFC 7252 section 3, RFC 6690 section 4: GET /.well-known/core, confirmable; answered by an acknowledgement or a reset.
     service: 'coap',
     ports: [5683],
     datagrams: () => [Buffer.concat([Buffer.from([0x40, 0x01, 0x50, 0x43, 0xbb]), Buffer.from('.well-known'), Buffer.from([0x04]), Buffer.from('core')])],
-    recognises: (answer) => answer.length >= 4 && answer.readUInt8(0) >>> 6 === 1 && answer.readUInt16BE(2) === 0x5043,
+    recognises: (answer) => answer.length >= 4 && (answer.readUInt8(0) & 0xe0) === 0x60 && answer.readUInt16BE(2) === 0x5043,
   },
   {
     // RFC 5426: syslog never answers, and anything sent would be logged: an empty datagram is not.
