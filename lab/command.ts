@@ -24,7 +24,12 @@ export function runCommand(argv: readonly string[], options: CommandOptions = {}
   const child = startCommand(argv, options, 'pipe')
   const stdout = collect(child.stdout)
   const stderr = collect(child.stderr)
-  const timer = setTimeout(() => killGroup(child, 'SIGKILL'), options.timeoutMs ?? 60_000)
+  const timer = setTimeout(() => {
+    killGroup(child, 'SIGKILL')
+    // What left the group (setsid) may hold the other ends open.
+    child.stdout?.destroy()
+    child.stderr?.destroy()
+  }, options.timeoutMs ?? 60_000)
   child.stdin?.on('error', () => {}) // A command that does not read its input closes the pipe early (EPIPE).
   child.stdin?.end(options.input ?? '')
   return new Promise((resolve, reject) => {

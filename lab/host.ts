@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { mustRun, runCommand, startCommand, type CommandOptions } from './command.ts'
@@ -15,6 +16,7 @@ export interface LabHost extends Namespace {
   readonly inside: (argv: readonly string[]) => string[]
   /** Starts a service whose output goes to the host's log of that name. It ends with the host. */
   start(name: string, argv: readonly string[], options?: CommandOptions): Spawned
+  hasEnded(name: string): boolean
   /** The last lines of a started service's log. */
   readLog(name: string): string
   /** Where this process finds a file of one of the host's own folders. A file that only the machine has is not there. */
@@ -30,6 +32,7 @@ export function labHost({ spec, netns, folder, initPid }: Pick<LabHost, 'spec' |
   const inside = (argv: readonly string[]) => [...enter, ...argv]
   const pathOf = (path: string) => join(folder, onDisk(path))
   const logOf = (name: string) => join(folder, 'log', name)
+  const started = new Map<string, ChildProcess>()
   return {
     name: spec.name,
     netns,
@@ -45,7 +48,12 @@ export function labHost({ spec, netns, folder, initPid }: Pick<LabHost, 'spec' |
       const child = startCommand(inside(argv), hostOptions(options), ['ignore', log, log])
       closeSync(log)
       child.unref()
+      started.set(name, child)
       return spawned(child)
+    },
+    hasEnded(name) {
+      const child = started.get(name)
+      return child !== undefined && (child.exitCode !== null || child.signalCode !== null)
     },
     readLog: (name) => (existsSync(logOf(name)) ? readFileSync(logOf(name), 'utf8').slice(-2_000) : 'it has no log'),
     pathOf,

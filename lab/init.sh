@@ -1,5 +1,6 @@
 #!/bin/sh
-# The first process of a lab host, alone in its mount, process and host-name namespaces. Its end is the host's end.
+# The first process of a lab host, alone in its network, mount, process and host-name namespaces. Its end is the host's end.
+# Says `up PID`, waits for a line once its cables are plugged in, then says `ready`.
 # usage: init.sh DIRECTORY NAME
 set -eu
 directory=$1
@@ -9,15 +10,16 @@ read -r pid _ </proc/self/stat
 mount -a -T "$directory/fstab"
 echo "$2" >/proc/sys/kernel/hostname
 # What Debian's systemd sets (/usr/lib/sysctl.d/50-default.conf), and no waiting for duplicate address detection.
-for device in all default eth0 eth1 eth2 eth3; do
-  [ -d /proc/sys/net/ipv4/conf/$device ] || continue
-  echo 2 >/proc/sys/net/ipv4/conf/$device/rp_filter
-  [ ! -d /proc/sys/net/ipv6/conf/$device ] || echo 0 >/proc/sys/net/ipv6/conf/$device/accept_dad
-done
-ip -batch "$directory/network"
-[ ! -e "$directory/sshd" ] || /usr/sbin/sshd
-echo "ready $pid"
+echo 2 >/proc/sys/net/ipv4/conf/all/rp_filter
+echo 2 >/proc/sys/net/ipv4/conf/default/rp_filter
+[ ! -d /proc/sys/net/ipv6 ] || echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
+echo "up $pid"
 
-# Waits for the lab to close the other end, by intention or by dying; a kept host reads from a pipe that nobody closes.
-# Meanwhile the shell's wait takes orphans from the process table; its own read would give up at the first one.
-cat >/dev/null
+read -r _
+ip -batch "$directory/network"
+# In the foreground, so that this shell waits, and by waiting takes orphans from the process table.
+[ ! -e "$directory/sshd" ] || /usr/sbin/sshd -D </dev/null >"$directory/log/sshd" 2>&1 &
+echo ready
+exec </dev/null >/dev/null 2>&1
+wait
+while :; do sleep 86400; done

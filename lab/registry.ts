@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync, existsSync, appendFileSync } from 'node:fs'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { LAB_PATH } from './command.ts'
 
@@ -29,6 +29,7 @@ export function claim(prefix: string): string {
   }
   writeFileSync(join(directory, 'owner'), `${process.pid} ${startTimeOf(process.pid)}\n`)
   watchForTheEnd()
+  guard(prefix)
   live.add(prefix)
   return directory
 }
@@ -42,14 +43,15 @@ export function remember(prefix: string, namespaces: readonly string[]): void {
 export function keep(prefix: string): void {
   writeFileSync(join(folderOf(prefix), 'keep'), '')
   live.delete(prefix)
+  endGuard(prefix)
 }
 
 /** Kills everything inside the prefix's namespaces, then removes the namespaces and the folder. Synchronous, so that an exit handler can call it. */
 export function release(prefix: string): void {
   const namespaces = namespacesOf(prefix)
   killInside(namespaces)
-  const standing = namespaces.filter((name) => existsSync(join(NETNS, name)))
-  if (standing.length > 0) ip(standing.map((name) => `netns del ${name}`))
+  deleteNamespaces(namespaces)
+  endGuard(prefix)
   rmSync(folderOf(prefix), { recursive: true, force: true, maxRetries: 5, retryDelay: 20 })
   live.delete(prefix)
 }
@@ -91,7 +93,7 @@ function killInside(namespaces: readonly string[]): void {
     const pids = pidsInside(inodes)
     if (pids.length === 0) return
     if (performance.now() > deadline) throw new Error(`processes that do not die: ${pids.join(' ')}`)
-    for (const pid of pids) kill(pid)
+    for (const pid of pids) if (!isWaiting(pid)) kill(pid)
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
   }
 }
@@ -103,6 +105,9 @@ function pidsInside(inodes: ReadonlySet<number>): number[] {
     return Number.isInteger(pid) && pid !== process.pid && inodes.has(networkInodeOf(pid)) ? [pid] : []
   })
 }
+
+/** The parent of a host's first process outlives every process of the host, if it is left to wait for them. */
+const isWaiting = (pid: number): boolean => readText(`/proc/${pid}/comm`) === 'unshare\n'
 
 function networkInodeOf(pid: number): number {
   try {
@@ -120,13 +125,31 @@ function kill(pid: number): void {
   }
 }
 
-function ip(lines: readonly string[]): void {
-  const { status, stderr } = spawnSync('ip', ['-force', '-batch', '-'], {
-    input: `${lines.join('\n')}\n`,
-    encoding: 'utf8',
-    env: { PATH: LAB_PATH },
-  })
-  if (status !== 0) throw new Error(`ip -batch ended with ${status}: ${stderr}`)
+/** Two may release one crashed lab at once, its guard and the next lab: what the other has deleted already is no error. */
+function deleteNamespaces(namespaces: readonly string[]): void {
+  const isStanding = (name: string) => existsSync(join(NETNS, name))
+  const input = namespaces.filter(isStanding).map((name) => `netns del ${name}\n`).join('')
+  if (input === '') return
+  const { stderr } = spawnSync('ip', ['-force', '-batch', '-'], { input, encoding: 'utf8', env: { PATH: LAB_PATH } })
+  if (namespaces.some(isStanding)) throw new Error(`namespaces that cannot be deleted: ${stderr}`)
+}
+
+/** Pipes whose other ends the guards read: when this process dies, however, they close. */
+const guards = new Map<string, number>()
+
+function guard(prefix: string): void {
+  const argv = [join(import.meta.dirname, 'guard.sh'), process.execPath, join(import.meta.dirname, 'main.ts'), prefix]
+  const child = spawn('/bin/sh', argv, { stdio: ['pipe', 'ignore', 'ignore'], detached: true, cwd: '/' })
+  child.unref()
+  // The pipe's own type does not say that it can be unreferenced.
+  ;(child.stdin as unknown as { unref(): void }).unref()
+  if (child.pid !== undefined) guards.set(prefix, child.pid)
+}
+
+function endGuard(prefix: string): void {
+  const pid = guards.get(prefix)
+  if (pid !== undefined) kill(pid)
+  guards.delete(prefix)
 }
 
 /** Field 22 of proc_pid_stat(5): with the pid it names one process for as long as the machine is up. */

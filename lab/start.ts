@@ -1,17 +1,17 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { closeSync, openSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { certificatesNeeded, makeAuthority } from './certificate.ts'
 import { openVantage, type Vantage } from './clients/vantage.ts'
-import { LAB_PATH, mustRun } from './command.ts'
+import { killGroup, LAB_PATH, mustRun } from './command.ts'
 import { startService } from './daemons/catalogue.ts'
 import type { Site } from './daemons/daemon.ts'
 import { startFirewall } from './firewalls/firewall.ts'
-import { addNamespaces, addressLine, batch } from './netns.ts'
+import { addressLine, batch } from './netns.ts'
 import { labHost, type LabHost } from './host.ts'
 import { machineFolder, prepareMachines, type SshAccess } from './machine.ts'
-import { claim, keep, release } from './registry.ts'
+import { claim, keep, release, remember } from './registry.ts'
 import { addressOf, flawsOf, gatewayOf, lengthIn, networkNamed, type Interface, type World, type WorldHost } from './world.ts'
 
 /** A running world. */
@@ -47,9 +47,7 @@ export async function startWorld(world: World, options: StartOptions = {}): Prom
   const directory = claim(prefix)
   try {
     const ssh = prepareMachines(directory, world)
-    await wire(world, prefix)
-    const life = options.keep ? await foreverOpen(directory) : 'pipe'
-    const hosts = await Promise.all(world.hosts.map((host) => startHost(world, host, { prefix, directory, life })))
+    const hosts = await startHosts(world, prefix, directory)
     const lab = running(world, { prefix, directory, ssh, hosts })
     await startServices(lab)
     if (options.keep) keep(prefix)
@@ -120,9 +118,22 @@ function siteOf(lab: Lab): Site {
   }
 }
 
-/** All namespaces, the switch with a bridge for each network, and a cable from every interface to its bridge. */
+/** Every host boots, then all cables are plugged in at once, then the hosts configure their ends. */
+async function startHosts(world: World, prefix: string, directory: string): Promise<LabHost[]> {
+  remember(prefix, ['switch', ...world.hosts.map((host) => host.name)].map((name) => `${prefix}-${name}`))
+  const boots = await Promise.all(world.hosts.map((host) => boot(world, host, machineFolder(directory, host.name))))
+  await batch([`netns add ${prefix}-switch`, ...boots.map((boot) => `netns attach ${prefix}-${boot.spec.name} ${boot.initPid}`)])
+  await wire(world, prefix)
+  return Promise.all(
+    boots.map(async ({ spec, folder, initPid, configure }) => {
+      await configure()
+      return labHost({ spec, netns: `${prefix}-${spec.name}`, folder, initPid })
+    }),
+  )
+}
+
+/** The switch with a bridge for each network, and a cable from every interface to its bridge. */
 async function wire(world: World, prefix: string): Promise<void> {
-  await addNamespaces(prefix, ['switch', ...world.hosts.map((host) => host.name)].map((name) => `${prefix}-${name}`))
   const bridges = world.networks.flatMap((network) => [
     `link add ${network.name} type bridge`,
     addressLine(network.name, `${gatewayOf(network, 4)}/${lengthIn(network.ipv4)}`),
@@ -141,31 +152,42 @@ async function wire(world: World, prefix: string): Promise<void> {
 const forward = (netns: string): Promise<string> =>
   mustRun(['ip', 'netns', 'exec', netns, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'])
 
-interface HostPlace {
-  readonly prefix: string
-  readonly directory: string
-  /** Standard input of the host's first process, whose end ends the host. */
-  readonly life: 'pipe' | number
+interface Boot {
+  readonly spec: WorldHost
+  readonly folder: string
+  /** As this process knows it. */
+  readonly initPid: number
+  /** To be called when the host's interfaces exist; resolves when they have their addresses. */
+  readonly configure: () => Promise<void>
 }
 
-async function startHost(world: World, host: WorldHost, { prefix, directory, life }: HostPlace): Promise<LabHost> {
-  const folder = machineFolder(directory, host.name)
-  writeFileSync(join(folder, 'network'), networkLines(world, host).join('\n'))
-  if (host.services.some((service) => service.daemon === 'openssh')) writeFileSync(join(folder, 'sshd'), '')
-  const netns = `${prefix}-${host.name}`
-  const init = spawn('nsenter', [`--net=/run/netns/${netns}`, ...UNSHARE, '/bin/sh', INIT, folder, host.name], {
-    stdio: [life, 'pipe', 'pipe'],
+async function boot(world: World, spec: WorldHost, folder: string): Promise<Boot> {
+  writeFileSync(join(folder, 'network'), networkLines(world, spec).join('\n'))
+  if (spec.services.some((service) => service.daemon === 'openssh')) writeFileSync(join(folder, 'sshd'), '')
+  const init = spawn('unshare', [...UNSHARE, '/bin/sh', INIT, folder, spec.name], {
+    stdio: 'pipe',
     detached: true,
     cwd: '/',
     env: { PATH: `/usr/local/sbin:/usr/local/bin:${LAB_PATH}`, LC_ALL: 'C.UTF-8' },
   })
-  const initPid = await ready(init, host.name)
+  const hears = listen(init, spec.name)
+  const initPid = Number(await hears(/^up (\d+)$/))
   writeFileSync(join(folder, 'init.pid'), String(initPid))
-  return labHost({ spec: host, netns, folder, initPid })
+  return {
+    spec,
+    folder,
+    initPid,
+    async configure() {
+      init.stdin.end('go\n')
+      await hears(/^(ready)$/)
+      // Running hosts are no reason for this process to go on.
+      for (const handle of [init, init.stdout, init.stderr] as unknown as { unref(): void }[]) handle.unref()
+    },
+  }
 }
 
 const INIT = join(import.meta.dirname, 'init.sh')
-const UNSHARE = ['unshare', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--propagation', 'slave', '--']
+const UNSHARE = ['--net', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--propagation', 'slave', '--']
 
 function networkLines(world: World, host: WorldHost): string[] {
   const addresses = (face: Interface, index: number) => {
@@ -181,29 +203,20 @@ function networkLines(world: World, host: WorldHost): string[] {
   return ['link set lo up', ...host.interfaces.flatMap(addresses), ...gateways.map((via) => `route add default via ${via}`), '']
 }
 
-/** Waits for `ready PID`, the pid by which this process knows the host's first one. */
-function ready(init: ChildProcess, name: string): Promise<number> {
+/** Hands out the lines that a booting host says, in order; each must match, and come before the limit. */
+function listen(init: ChildProcessWithoutNullStreams, name: string): (pattern: RegExp) => Promise<string> {
   let complaint = ''
-  init.stderr?.on('data', (chunk: Buffer) => (complaint += chunk.toString()))
-  return new Promise((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error(`${name} did not start within 30 s: ${complaint}`)), 30_000)
-    init.once('error', reject)
-    init.once('close', (code) => reject(new Error(`${name} did not start (${code}): ${complaint}`)))
-    if (init.stdout === null) return
-    createInterface(init.stdout).once('line', (line) => {
-      clearTimeout(late)
-      for (const stream of [init.stdin, init.stdout, init.stderr]) (stream as { unref?: () => void } | null)?.unref?.()
-      init.unref()
-      resolve(Number(line.replace('ready ', '')))
-    })
-  })
+  init.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()))
+  const lines = createInterface(init.stdout)[Symbol.asyncIterator]()
+  return async (pattern) => {
+    const late = setTimeout(() => killGroup(init, 'SIGKILL'), BOOT_MS_MAX)
+    const { value = '' } = await lines.next()
+    clearTimeout(late)
+    const said = pattern.exec(value)?.[1]
+    if (said === undefined) throw new Error(`${name} did not start: ${complaint.trim() || value || `no answer within ${BOOT_MS_MAX} ms`}`)
+    return said
+  }
 }
 
-/** A pipe that is its own writer: reading from it never ends, whoever dies. */
-async function foreverOpen(directory: string): Promise<number> {
-  const path = join(directory, 'life')
-  await mustRun(['mkfifo', path])
-  const descriptor = openSync(path, 'r+')
-  process.once('exit', () => closeSync(descriptor))
-  return descriptor
-}
+/** A hundred hosts that boot at once on a busy machine take seconds; one that takes longer than this is stuck. */
+const BOOT_MS_MAX = 60_000

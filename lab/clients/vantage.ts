@@ -45,6 +45,14 @@ export function openVantage(inside: (argv: readonly string[]) => string[]): Vant
 function askOf(agent: ChildProcess): (request: Request) => Promise<Response> {
   const waiting = new Map<number, { resolve: (response: Response) => void; reject: (error: Error) => void }>()
   let death: Error | undefined
+  // An agent that nobody waits for is no reason for this process to go on.
+  const hold = (isHeld: boolean) => {
+    for (const handle of [agent, agent.stdin, agent.stdout] as unknown as { ref(): void; unref(): void }[]) {
+      if (isHeld) handle.ref()
+      else handle.unref()
+    }
+  }
+  hold(false)
   agent.once('close', (code) => {
     death = new Error(`the agent ended with ${code}`)
     for (const { reject } of waiting.values()) reject(death)
@@ -55,12 +63,14 @@ function askOf(agent: ChildProcess): (request: Request) => Promise<Response> {
       const response = JSON.parse(line) as Response
       waiting.get(response.id)?.resolve(response)
       waiting.delete(response.id)
+      hold(waiting.size > 0)
     })
   }
   return (request) =>
     new Promise((resolve, reject) => {
       if (death !== undefined) return reject(death)
       waiting.set(request.id, { resolve, reject })
+      hold(true)
       tell(agent, request)
     })
 }

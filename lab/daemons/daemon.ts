@@ -21,11 +21,12 @@ export type Daemon<S extends ServiceSpec = ServiceSpec> = (host: LabHost, spec: 
 /** Longest time from start to the first answer; a database on a busy machine needs the most. */
 const READY_WAIT_MS_MAX = 20_000
 
-/** Asks until the answer is yes; an error after the limit, with the end of the service's log. */
+/** Asks until the answer is yes; an error after the limit or the end of the service, with the end of its log. */
 export async function untilReady(host: LabHost, name: string, isReady: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + READY_WAIT_MS_MAX
   for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 1.5, 200)) {
     if (await isReady()) return
+    if (host.hasEnded(name)) throw new Error(`${name} on ${host.name} ended before it answered: ${host.readLog(name)}`)
     if (performance.now() > deadline) throw new Error(`${name} on ${host.name} does not answer: ${host.readLog(name)}`)
     await sleep(pauseMs)
   }

@@ -1,0 +1,118 @@
+import type { HostFacts } from '@portcullis/core/ruleset/hostfacts.ts'
+import type { Ruleset } from '@portcullis/core/ruleset/ruleset.ts'
+import { Decider, type PacketVerdict } from '@portcullis/core/verify/decide.ts'
+import { evaluateLinear, type LinearResult, type Outcome } from '@portcullis/core/verify/linear.ts'
+import { FRAME_BYTES_MAX, idOf, writeFrame, type TestPacket } from './packet.ts'
+import { INTERFACES, type Stage } from './stage.ts'
+
+/** Where the kernel, the linear evaluator and the diagram do not say the same of one packet. */
+export interface Mismatch {
+  readonly packet: TestPacket['packet']
+  readonly kernel: 'passed in input' | 'passed in forward' | 'stopped'
+  readonly linear: readonly Outcome[]
+  readonly diagram: readonly Outcome[]
+  readonly linearWhy: readonly string[]
+}
+
+export interface Tally {
+  packets: number
+  passed: number
+  stopped: number
+  /** The model said "either": the kernel cannot contradict that. */
+  undecided: number
+  readonly mismatches: Mismatch[]
+}
+
+export const emptyTally = (): Tally => ({ packets: 0, passed: 0, stopped: 0, undecided: 0, mismatches: [] })
+
+const HOOK_INPUT = 1
+const WAIT_MS = 5000
+
+/** Sends the packets through the kernel's rules and compares what it let pass with both evaluators. */
+export async function compareWithKernel(stage: Stage, ruleset: Ruleset, packets: readonly TestPacket[], tally: Tally): Promise<void> {
+  const seen = await passThroughKernel(stage, packets)
+  const decider = new Decider(ruleset, { way: 'arrival', facts: stage.facts })
+  for (const test of packets) compareOne(ruleset, stage.facts, decider, test, seen.get(test.id), tally)
+}
+
+function compareOne(ruleset: Ruleset, facts: HostFacts, decider: Decider, test: TestPacket, hook: number | undefined, tally: Tally): void {
+  const linear = evaluateLinear(ruleset, test.packet, { facts })
+  const diagram = outcomesOf(decider.decide(test.packet))
+  const kernel = hook === undefined ? 'stopped' : hook === HOOK_INPUT ? 'passed in input' : 'passed in forward'
+  tally.packets += 1
+  if (kernel === 'stopped') tally.stopped += 1
+  else tally.passed += 1
+  if (linear.outcomes.size > 1) tally.undecided += 1
+  const answers: readonly (readonly Outcome[])[] = [[...linear.outcomes], diagram]
+  const isPassed = kernel !== 'stopped'
+  const agrees = answers.every((outcomes) => outcomes.some((outcome) => (outcome === 'accept') === isPassed)) && sameSet(answers)
+  if (!agrees) tally.mismatches.push({ packet: test.packet, kernel, linear: [...linear.outcomes], diagram, linearWhy: explain(ruleset, facts, test) })
+}
+
+const sameSet = ([a = [], b = []]: readonly (readonly Outcome[])[]): boolean => a.length === b.length && a.every((outcome) => b.includes(outcome))
+
+const outcomesOf = (verdict: PacketVerdict): readonly Outcome[] => {
+  switch (verdict.kind) {
+    case 'accepted':
+      return ['accept']
+    case 'dropped':
+      return ['drop']
+    case 'rejected':
+      return ['reject']
+    case 'undecided':
+      return verdict.outcomes
+  }
+}
+
+function explain(ruleset: Ruleset, facts: HostFacts, test: TestPacket): readonly string[] {
+  const result: LinearResult = evaluateLinear(ruleset, test.packet, { facts, isTraced: true })
+  return [...result.trace.map((line) => `${line.isSure ? '' : '? '}${line.table.family} ${line.table.name} ${line.chain.name}: ${line.rule?.source.text ?? ''} => ${line.effect}`), ...result.unknowns.map((unknown) => `unknown: ${unknown.what}`)]
+}
+
+const BATCH = 512
+
+/** The hook in which each packet reached priority 300, by id. Every packet sent must have arrived, or the run is void. */
+async function passThroughKernel(stage: Stage, packets: readonly TestPacket[]): Promise<Map<number, number>> {
+  const seen = new Map<number, number>()
+  const receive = (): number =>
+    stage.nflog.receive((packet) => {
+      const id = idOf(packet.payload)
+      if (id !== undefined) seen.set(id, packet.hook)
+    })
+  stage.takeArrived()
+  for (const name of INTERFACES) await send(stage, name, packets.filter((test) => test.packet.iif === name), receive)
+  const until = performance.now() + WAIT_MS
+  let arrived = stage.takeArrived()
+  while (arrived < packets.length && performance.now() < until) arrived += stage.takeArrived()
+  if (arrived !== packets.length) throw new Error(`${packets.length} packets were sent and ${arrived} arrived`)
+  // What has passed is in the kernel's log queue by now; it is flushed after 50 ms at the latest.
+  let isQuiet = false
+  while (!isQuiet) isQuiet = receive() === 0 && !(await stage.nflog.waitReadable(120))
+  if (stage.nflog.takeOverruns() > 0) throw new Error('the log of passed packets has lost some')
+  return seen
+}
+
+async function send(stage: Stage, name: (typeof INTERFACES)[number], packets: readonly TestPacket[], drain: () => number): Promise<void> {
+  const socket = stage.sockets.get(name)
+  const hardware = stage.hardware.get(name)
+  if (!socket || !hardware) throw new Error(`no interface ${name}`)
+  const batch = batchOf(stage, name, socket)
+  for (let at = 0; at < packets.length; at += BATCH) {
+    const part = packets.slice(at, at + BATCH)
+    for (const [index, test] of part.entries()) batch.setLength(index, writeFrame(batch.slot(index), test, hardware))
+    for (let sent = 0; sent < part.length; ) sent += socket.sendFrames(batch, part.length, sent)
+    drain()
+    await Promise.resolve()
+  }
+}
+
+type Socket = NonNullable<ReturnType<Stage['sockets']['get']>>
+type Batch = ReturnType<Socket['newSendBatch']>
+
+const batches = new WeakMap<Socket, Batch>()
+
+function batchOf(_stage: Stage, _name: string, socket: Socket): Batch {
+  const batch = batches.get(socket) ?? socket.newSendBatch({ capacity: BATCH, slotBytes: FRAME_BYTES_MAX })
+  batches.set(socket, batch)
+  return batch
+}
