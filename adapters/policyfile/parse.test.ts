@@ -178,6 +178,10 @@ describe('warnings', () => {
   })
 })
 
+test('a way back for everyone is worth a warning', () => {
+  expect(warningsOf(BASE.replace('{from: ops}', '{from: any}') + need())).toEqual(['2:39 POLICY_MANAGEMENT_OPEN'])
+})
+
 test('every fault speaks both languages, and says nothing it was not told', () => {
   const text = readFileSync(new URL('testdata/faulty.yaml', import.meta.url), 'utf8')
   const { policy, warnings } = parsePolicyFile(text, 'faulty.yaml', NOW)

@@ -111,7 +111,7 @@ class PlainReader {
     while (at < line.end && this.#text[at] === ' ') at += 1
     if (at >= line.end) throw new NotPlain()
     const indent = line.indent + at - line.at
-    if (this.#keyEnd(at, line.end) < 0 && !this.#isItem({ at, indent, end: line.end })) return this.#readInline(line, at, line.indent)
+    if (this.#keyEnd(at, line.end) < 0 && !this.#isItem({ at, indent, end: line.end })) return this.#readInline(line, at)
     // The rest of the line is the first line of a block that stands at its own column.
     line.at = at
     line.indent = indent
@@ -134,7 +134,7 @@ class PlainReader {
   #readValue(line: Line, keyEnd: number): LocatedNode {
     let at = keyEnd + 1
     while (at < line.end && this.#text[at] === ' ') at += 1
-    if (at < line.end) return this.#readInline(line, at, line.indent)
+    if (at < line.end) return this.#readInline(line, at)
     this.#next += 1
     const below = this.#lines[this.#next]
     if (below && (below.indent > line.indent || (below.indent === line.indent && this.#isItem(below)))) return this.#readBlock(below.indent)
@@ -156,11 +156,9 @@ class PlainReader {
     return key
   }
 
-  /** A value that ends on its line; a deeper line after it would go on with it. */
-  #readInline(line: Line, at: number, indent: number): LocatedNode {
+  /** A value that ends on its line. A deeper line after it would go on with it; as no block is waiting for that line, the document then is not plain. */
+  #readInline(line: Line, at: number): LocatedNode {
     this.#next += 1
-    const below = this.#lines[this.#next]
-    if (below && below.indent > indent) throw new NotPlain()
     const flow = new FlowReader(this.#text, at, line.end)
     const char = this.#text[at]
     if (char === '[' || char === '{' || char === '"' || char === "'") return flow.readWhole()

@@ -29,7 +29,7 @@ const OVERLAPS_MAX = 200
  * What is wrong with a policy whose every name is known. Codes: POLICY_NO_MANAGEMENT, POLICY_MANAGEMENT_PORT,
  * POLICY_MANAGEMENT_FAMILY, POLICY_ADDRESS_SHARED, POLICY_TRANSPORT_SHARED,
  * POLICY_NEED_DUPLICATE_ID, POLICY_SELECTS_NOTHING, POLICY_SOURCE_UNREACHABLE, POLICY_SOURCE_IS_HOST; warnings:
- * POLICY_REVIEW_EXPIRED, POLICY_SCHEDULE_NOT_ENFORCED, POLICY_NEED_DUPLICATE, POLICY_NEED_COVERED, POLICY_NEED_OVERLAP.
+ * POLICY_MANAGEMENT_OPEN, POLICY_REVIEW_EXPIRED, POLICY_SCHEDULE_NOT_ENFORCED, POLICY_NEED_DUPLICATE, POLICY_NEED_COVERED, POLICY_NEED_OVERLAP.
  */
 export function checkPolicy(policy: Policy, now: Instant, placeOf: PlaceOf = () => undefined): Findings {
   const reach = reachOf(policy)
@@ -41,6 +41,7 @@ export function checkPolicy(policy: Policy, now: Instant, placeOf: PlaceOf = () 
     ...policy.needs.flatMap((need) => [...checkSelection(need), ...checkSources(need, reach)]),
   ]
   const warnings = [
+    ...warnManagement(policy),
     ...policy.needs.flatMap((need) => [...checkReview(need, now), ...checkSchedule(need), ...warnSources(need, reach)]),
     ...findOverlaps(policy, OVERLAPS_MAX).map(describeOverlap),
   ]
@@ -66,6 +67,13 @@ function checkManagement(policy: Policy): Finding[] {
   if (managementFrom.length === 0 || managementPorts.length === 0) return [{ item: { of: 'management' }, fault: MANAGEMENT_MISSING }]
   const families = new Set(managementFrom.map((prefix) => prefix.family))
   return policy.hosts.flatMap((host) => [...checkManagementPort(host, policy), ...checkManagementFamily(host, families)])
+}
+
+function warnManagement({ defaults }: Policy): Finding[] {
+  if (!defaults.managementFrom.some((prefix) => prefix.length === 0)) return []
+  const what = { en: 'the management path is open to everyone', zh: '管理通道对所有来源开放' }
+  const next = { en: 'name the addresses that the controller and the administrators come from', zh: '请写明控制端和管理员的来源地址' }
+  return [found({ of: 'management' }, 'POLICY_MANAGEMENT_OPEN', what, next)]
 }
 
 function checkManagementPort(host: Host, policy: Policy): Finding[] {

@@ -6,7 +6,7 @@ import type { Grant, Intent } from './intent.ts'
 import { nearest } from './nearest.ts'
 import type { Defaults, Need, Policy } from './policy.ts'
 
-/** What the policy means for one host. The order of needs and zones in the policy makes no difference. O(needs + grants log grants). */
+/** What the policy means for one host; for many, `resolveAll`. The order of needs and zones in the policy makes no difference. O(selected hosts + grants log grants). */
 export function resolve(policy: Policy, host: string, generation: number): Result<Intent> {
   const faults = [...unknownHost(policy, host), ...noWayBack(policy.defaults)]
   if (faults.length > 0) return fail(...faults)
