@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { readInits } from './machine.ts'
+import { asRoot } from './privilege.ts'
 import { registered, release } from './registry.ts'
 import { startWorld } from './start.ts'
 import { DEMO_WORLD } from './demo/world.ts'
@@ -20,7 +21,7 @@ const { values, positionals } = parseArgs({
 const COMMANDS: Readonly<Record<string, () => Promise<number> | number>> = { up, shell, list, down }
 const command = COMMANDS[positionals[0] ?? '']
 if (command === undefined) process.stderr.write(USAGE)
-process.exitCode = command === undefined ? 2 : await command()
+process.exitCode = command === undefined ? 2 : await asRoot(command)
 
 async function up(): Promise<number> {
   const world = worldNamed(values.world)

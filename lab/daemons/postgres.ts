@@ -1,4 +1,4 @@
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { mustRun } from '../command.ts'
@@ -65,7 +65,9 @@ async function initialise(scratch: string): Promise<void> {
   writeFileSync(join(scratch, 'cluster/pg_hba.conf'), 'local all all trust\nhost all all 0.0.0.0/0 scram-sha-256\nhost all all ::/0 scram-sha-256\n')
 }
 
-/** The user that Debian's package made owns its home. */
+/** The user that Debian's package made. */
 function userIds(): { uid: number; gid: number } {
-  return statSync('/var/lib/postgresql')
+  const [, , uid, gid] = /^postgres:.*$/m.exec(readFileSync('/etc/passwd', 'utf8'))?.[0].split(':') ?? []
+  if (uid === undefined || gid === undefined) throw new Error('there is no user postgres: install the Debian package postgresql')
+  return { uid: Number(uid), gid: Number(gid) }
 }

@@ -39,8 +39,8 @@ export function randomPacket(dice: Dice, id: number): TestPacket {
   const family: Family = dice.chance(0.55) ? 4 : 6
   const iif = dice.pick(INTERFACES)
   const protocol = dice.pick(PROTOCOLS)
-  const source = dice.pick(POOL.sources[family])
   const destination = dice.pick(POOL.destinations[family])
+  const source = sourceFor(dice, family, destination)
   const isOfPorts = protocol === 6 || protocol === 17
   const ports = isOfPorts ? { sourcePort: portNear(dice), destinationPort: portNear(dice) } : {}
   const flags = protocol === 6 ? { tcpFlags: dice.pick(FLAG_MIXES) } : {}
@@ -66,6 +66,14 @@ export function randomPacket(dice: Dice, id: number): TestPacket {
   }
   return { id, packet: { ...packet, length: ipLength(packet) } }
 }
+
+/** A link-local source is never forwarded, whatever the rules say (ip6_output.c, ip6_forward). */
+function sourceFor(dice: Dice, family: Family, destination: string): string {
+  const source = dice.pick(POOL.sources[family])
+  return source.startsWith('fe80') && !LOCAL_IPV6.has(destination) ? '2001:db8:7::7' : source
+}
+
+const LOCAL_IPV6 = new Set(['2001:db8:1::1', 'fd00:9::1', '2001:db8:f::1', 'ff02::1'])
 
 /** SCTP without a chunk is nothing that the tracker knows (nf_conntrack_proto_sctp.c, sctp_new). */
 const stateFor = (first: Packet['ct'], protocol: number): Packet['ct'] => (protocol === 132 ? 'invalid' : first)

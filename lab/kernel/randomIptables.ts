@@ -16,13 +16,13 @@ const ports: Make = (dice) => dice.pick(['1:22', '22:80', ':1023', '1024:', '808
 const PREFIXES: Record<Family, readonly string[]> = { 4: ['10.0.0.0/8', '198.51.100.0/24', '192.0.2.0/24', '10.9.0.0/16'], 6: ['2001:db8::/32', 'fd00::/8', 'fe80::/10'] }
 const place: Make = (dice, family) => dice.pick([...PREFIXES[family], ...POOL.sources[family], ...POOL.destinations[family]])
 
-const protocolOf = (family: Family): readonly string[] => ['tcp', 'udp', family === 4 ? 'icmp' : 'ipv6-icmp', '47']
+const protocolsOf = (family: Family): readonly string[] => ['tcp', 'udp', family === 4 ? 'icmp' : 'ipv6-icmp', '47']
 
 const MATCHES: readonly Make[] = [
   (dice, family) => `${not(dice, family)}-s ${place(dice, family)}`,
   (dice, family) => `${not(dice, family)}-d ${place(dice, family)}`,
   (dice, family) => `${not(dice, family)}-i ${dice.pick(['eth0', 'eth+', 'wan0', 'lo', '+'])}`,
-  (dice, family) => `${not(dice, family)}-p ${dice.pick(protocolOf(family))}`,
+  (dice, family) => `${not(dice, family)}-p ${dice.pick(protocolsOf(family))}`,
   (dice, family) => `-p tcp -m tcp ${not(dice, family)}--dport ${ports(dice, family)}`,
   (dice, family) => `-p tcp -m tcp ${not(dice, family)}--sport ${ports(dice, family)}`,
   (dice, family) => `-p udp -m udp ${not(dice, family)}--dport ${ports(dice, family)}`,
@@ -43,7 +43,7 @@ const MATCHES: readonly Make[] = [
   (dice, family) => (family === 4 ? `-p icmp -m icmp ${not(dice, family)}--icmp-type ${dice.pick(['8', '3', '3/1', 'any', '11'])}` : `-p ipv6-icmp -m icmp6 ${not(dice, family)}--icmpv6-type ${dice.pick(['128', '1', '1/4', '135'])}`),
   (dice, family) => (family === 4 ? `-m ttl ${dice.pick(['--ttl-eq 64', '--ttl-lt 64', '--ttl-gt 64', '! --ttl-eq 2'])}` : `-m hl ${dice.pick(['--hl-eq 255', '--hl-lt 64', '--hl-gt 64', '! --hl-eq 2'])}`),
   () => '-m comment --comment "a b -j DROP"',
-  (_, family) => (family === 4 ? '-f' : '-p udp'),
+  (_dice, family) => (family === 4 ? '-f' : '-p udp'),
 ]
 
 function rule(dice: Dice, family: Family, chain: string, targets: readonly string[]): string {

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { parseIptablesSave } from '@portcullis/core/ruleset/iptables/parse.ts'
 import { parseNftJson } from '@portcullis/core/ruleset/nft/parse.ts'
 import { parseNftText } from '@portcullis/core/ruleset/nft/parseText.ts'
@@ -19,31 +19,46 @@ export interface LoadedRuleset {
   readonly ruleset: Ruleset
 }
 
-/** Undefined: the kernel refused what was written (a construct that it does not know here); that is told and counted. */
-export function loadRandom(dice: Dice, dialect: Dialect): LoadedRuleset | { readonly refused: string } {
-  const nft = dialect === 'iptables-legacy' ? '' : randomNft(dice)
-  const legacy = dialect === 'iptables-legacy' || dialect === 'mixed' ? { 4: randomIptables(dice, 4), 6: randomIptables(dice, 6) } : undefined
-  try {
-    if (nft !== '') execFileSync('nft', ['-f', '-'], { input: nft, stdio: ['pipe', 'pipe', 'pipe'] })
-    if (legacy) restore(legacy)
-  } catch (error) {
-    const { stderr } = error as { stderr?: Buffer }
-    return { refused: `${String(stderr ?? error)}\n${nft}${legacy ? legacy[4] + legacy[6] : ''}` }
+/**
+ * Writes a random ruleset and loads it. Random rules are sometimes such that the tools refuse them (`tcp` and `udp` at once);
+ * those lines are taken out and the rest is loaded.
+ */
+export function loadRandom(dice: Dice, dialect: Dialect): LoadedRuleset {
+  const written: string[] = []
+  if (dialect !== 'iptables-legacy') written.push(load(randomNft(dice), 'nft', ['-f', '-'], /^\/dev\/stdin:(\d+):/gm))
+  if (dialect === 'iptables-legacy' || dialect === 'mixed') {
+    written.push(load(randomIptables(dice, 4), 'iptables-legacy-restore', [], RESTORE_LINE))
+    written.push(load(randomIptables(dice, 6), 'ip6tables-legacy-restore', [], RESTORE_LINE))
   }
-  return { dialect, written: [nft, legacy?.[4] ?? '', legacy?.[6] ?? ''].join('\n'), ruleset: readBack(dialect) }
+  return { dialect, written: written.join('\n'), ruleset: readBack(dialect) }
 }
 
-function restore(legacy: { readonly 4: string; readonly 6: string }): void {
-  execFileSync('iptables-legacy-restore', [], { input: legacy[4], stdio: ['pipe', 'pipe', 'pipe'] })
-  execFileSync('ip6tables-legacy-restore', [], { input: legacy[6], stdio: ['pipe', 'pipe', 'pipe'] })
+const RESTORE_LINE = /(?:line:? |failed at line )(\d+)/g
+const TRIES_MAX = 60
+
+function load(text: string, command: string, args: readonly string[], place: RegExp): string {
+  let lines = text.split('\n')
+  for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+    const { status, stderr } = spawnSync(command, args, { input: lines.join('\n'), encoding: 'utf8' })
+    if (status === 0) return lines.join('\n')
+    const refused = new Set([...stderr.matchAll(place)].map((match) => Number(match[1]) - 1))
+    // A refusal at COMMIT names no rule: the last rule of a table is the suspect then.
+    if (refused.size === 0) throw new Error(`${command}: ${stderr}\n${lines.join('\n')}`)
+    lines = lines.filter((line, index) => !refused.has(index) || isFrame(line))
+    if ([...refused].every((index) => isFrame(text.split('\n')[index] ?? ''))) throw new Error(`${command}: ${stderr}\n${lines.join('\n')}`)
+  }
+  throw new Error(`${command} still refuses the ruleset after ${TRIES_MAX} tries`)
 }
+
+/** Lines that hold the text together. */
+const isFrame = (line: string): boolean => /^(?:table|\*|:|COMMIT)|^ *(?:chain|set|map|type|\})/.test(line)
 
 const EMPTY = { 4: ['raw', 'mangle', 'nat', 'filter'], 6: ['raw', 'mangle', 'nat', 'filter'] } as const
 
 /** Legacy tables cannot be removed, only emptied. */
 export function clearLegacy(): void {
   for (const family of [4, 6] as const) {
-    const tables = EMPTY[family].map((table) => `*${table}\n${CHAINS[table].map((chain) => `:${chain} ACCEPT [0:0]`).join('\n')}\nCOMMIT`)
+    const tables = EMPTY[family].map((table) => `*${table}\n${(CHAINS[table] ?? []).map((chain) => `:${chain} ACCEPT [0:0]`).join('\n')}\nCOMMIT`)
     execFileSync(family === 4 ? 'iptables-legacy-restore' : 'ip6tables-legacy-restore', [], { input: `${tables.join('\n')}\n` })
   }
 }

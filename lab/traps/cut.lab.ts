@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Namespace, Spawned } from '../netns.ts'
-import { addContainer, DOCKER_RULES, HOST, load, openTrap, sleep, textOf, until, without, type Trap } from './trap.ts'
+import { addContainer, DOCKER_RULES, HOST, load, openTrap, OUTSIDE, sleep, textOf, until, without, type Trap } from './trap.ts'
 
 /** Trap: a flow outlives its port. What is closed for new connections goes on for the established ones, for days. Cure: `closing`. */
 let trap: Trap
 let container: Namespace
 const alive: Spawned[] = []
-const open = textOf({ generation: 1, grants: ['tcp 8444 any', 'tcp 8080 any', 'udp 8444 any'] })
+const open = textOf({ generation: 1, grants: ['tcp 8444 any', 'tcp 8080 any', 'tcp 30080 any', 'udp 8444 any'] })
 const closed = textOf({ generation: 2 })
 
 beforeAll(async () => {
@@ -25,6 +25,7 @@ const close = (protocol: string, port: number) =>
 const PLACES = [
   { name: 'the host', port: 8444, inside: 8444 },
   { name: 'a published port', port: 8080, inside: 80 },
+  { name: 'a redirected port', port: 30_080, inside: 8445 },
 ] as const
 const DIRECTIONS = ['in', 'out'] as const
 const cases = PLACES.flatMap((place) => DIRECTIONS.map((direction) => [place.name, direction, place] as const))
@@ -49,10 +50,31 @@ describe('a stream', () => {
 
   test.each(PLACES.map((place) => [place.name, place] as const))('to %s: without the chain for replies, the sender is not told', async (_name, place) => {
     const stream = await openStream('out', place)
-    await load(trap.host, without(without(closed, 'oif != "lo" jump closing_reply', 'counter'), '@closing jump closing_reply', '@closing counter'))
+    await load(trap.host, without(closed, 'jump closing_back', 'counter'))
     await close('tcp', place.port)
     await sleep(500)
     expect(stream.hasSenderEnded()).toBe(false)
+  })
+})
+
+describe('one source', () => {
+  const closeFor = (source: string, port: number) =>
+    trap.host.must(['nft', 'add', 'element', 'inet', 'portcullis', source.includes(':') ? 'closing6' : 'closing4', `{ ${source} . tcp . ${port} timeout 30s }`])
+
+  test.each(cases)('to %s, bytes going %s: is cut, another is not', async (_name, direction, place) => {
+    const stream = await openStream(direction, place)
+    await closeFor(OUTSIDE.other, place.port)
+    expect(await stream.bytesWithin(300)).toBeGreaterThan(0)
+    await closeFor(OUTSIDE.ipv4, place.port)
+    await until(async () => stream.hasSenderEnded())
+    expect(await stream.bytesWithin(300)).toBe(0)
+  })
+
+  test.each(DIRECTIONS)('of IPv6, bytes going %s: is cut', async (direction) => {
+    const stream = await openStream(direction, PLACES[0], { listen: 'TCP6-LISTEN', address: `TCP6:[${HOST.ipv6}]` })
+    await closeFor('fd61::/64', 8444)
+    await until(async () => stream.hasSenderEnded())
+    expect(await stream.bytesWithin(300)).toBe(0)
   })
 })
 
@@ -109,12 +131,17 @@ interface Stream {
 }
 
 /** A flow that carries bytes one way only, `in` to the host or `out` of it. */
-async function openStream(direction: 'in' | 'out', { port, inside }: (typeof PLACES)[number]): Promise<Stream> {
+async function openStream(
+  direction: 'in' | 'out',
+  { port, inside }: (typeof PLACES)[number],
+  { listen: listener, address } = { listen: 'TCP4-LISTEN', address: `TCP4:${HOST.ipv4}` },
+): Promise<Stream> {
   await load(trap.host, DOCKER_RULES)
+  await load(trap.host, 'table ip kube {\n chain prerouting { type nat hook prerouting priority dstnat; policy accept; tcp dport 30080 redirect to :8445; }\n}')
   await load(trap.host, open)
   const at = inside === 80 ? container : trap.host
-  const listen = `TCP4-LISTEN:${inside},reuseaddr`
-  const connect = `TCP4:${HOST.ipv4}:${port}`
+  const listen = `${listener}:${inside},reuseaddr`
+  const connect = `${address}:${port}`
   const source = 'SYSTEM:while echo tick; do sleep 0.01; done'
   const server = at.spawn(direction === 'in' ? ['socat', '-u', listen, '-'] : ['socat', '-u', source, listen])
   await until(async () => (await at.must(['ss', '-Hlnt', `sport = :${inside}`])) !== '')
