@@ -233,7 +233,7 @@ export class ChainCompiler {
     const rest = (): Diagram => this.#stepsBefore(steps, from + 1, after)
     if (isMatch(step)) return this.#ifMatch(matchDiagram(this.#context, step), rest(), after.next)
     if (step.kind === 'set-mark') return this.#afterMark(step, rest())
-    if (step.kind === 'notrack') return this.#context.stage.isBeforeTracking ? this.#afterNotrack(rest()) : rest()
+    if (step.kind === 'notrack') return this.#afterNotrack(rest())
     if (!isVerdict(step)) return rest()
     if (step.kind === 'jump') return this.chainBefore(step.chain, after.next, after.accept)
     if (step.kind === 'goto') return this.chainBefore(step.chain, after.end, after.accept)
@@ -283,9 +283,14 @@ export class ChainCompiler {
     return result
   }
 
+  /** Before connection tracking every packet is without an entry, later the invalid ones are. */
   #afterNotrack(then: Diagram): Diagram {
-    const untracked = CT_CLASSES.indexOf(CT_STATES.untracked)
-    return rewriteLevel(this.#space.arena, then, this.#space.chunks('ctState').firstLevel, CT_CLASSES.map(() => untracked))
+    const { arena } = this.#space
+    const [invalid, untracked] = [CT_CLASSES.indexOf(CT_STATES.invalid), CT_CLASSES.indexOf(CT_STATES.untracked)]
+    const { isBeforeTracking } = this.#context.stage
+    const states = CT_CLASSES.map((_, index) => (isBeforeTracking || index === invalid ? untracked : index))
+    const marked = rewriteLevel(arena, then, this.#space.chunks('isUntracked').firstLevel, [1, 1])
+    return rewriteLevel(arena, isBeforeTracking ? marked : then, this.#space.chunks('ctState').firstLevel, states)
   }
 
   #changes(chain: Chain, seen: Set<string>): boolean {

@@ -79,10 +79,13 @@ const PORT_PROTOCOL_RANGES = mergeRanges(PORT_PROTOCOLS.map((protocol) => one(Bi
 /** The one level that a field reads, or undefined where it takes more than one. `protocols`: what l4proto is known to be. */
 export function simpleFieldOf(name: FieldName, stage: Stage, protocols: readonly Range[] | undefined): SimpleField | undefined {
   if (name === 'sport' || name === 'dport') return protocols && hasPorts(protocols) ? PORT[name] : undefined
-  if (name === 'ctState' && stage.isBeforeTracking) return undefined
+  if (stage.isBeforeTracking && OF_TRACKING.has(name)) return undefined
   if ((name === 'iif' && stage.hasNoIif) || (name === 'oif' && stage.hasNoOif)) return undefined
   return SIMPLE_FIELDS[name]
 }
+
+/** Before connection tracking the state reads invalid and the others cannot be read. */
+const OF_TRACKING: ReadonlySet<FieldName> = new Set(['ctState', 'ctDirection', 'ctMark'])
 
 const hasPorts = (protocols: readonly Range[]): boolean =>
   protocols.every((range) => range.first === range.last && PORT_PROTOCOLS.includes(Number(range.first)))
@@ -194,7 +197,9 @@ const SPECIAL_FIELDS: Partial<Record<FieldName, Special>> = {
   sport: portDiagram,
   dport: portDiagram,
   nexthdr: nextHeaderDiagram,
-  ctState: (_space, field, values) => (holds(intervalsOf(values), BigInt(CT_STATES.invalid), field.mask) ? YES : NO),
+  ctState: earlyStateDiagram,
+  ctDirection: () => NO,
+  ctMark: () => NO,
   ctStatus: statusDiagram,
   iif: noInterfaceDiagram,
   oif: noInterfaceDiagram,
@@ -230,7 +235,8 @@ function noInterfaceDiagram(_space: PacketSpace, _field: Field, values: readonly
 function portDiagram(space: PacketSpace, field: Field, values: readonly Value[]): Diagram {
   const level = field.name === 'sport' ? 'sport' : 'dport'
   const ports = levelDiagram(space, level, field, values)
-  const raw = space.askBoolean(`${level} of a protocol without ports`, false)
+  // One question for each set of values: that two tests read the same bytes is not kept, which only makes them less certain.
+  const raw = space.askBoolean(`${level} of a protocol without ports ${questionOf(field, values)}`, false)
   const test = ifThenElse(space, space.test('l4proto', PORT_PROTOCOL_RANGES), ports, raw)
   return space.combiner.combine(BOTH, space.test(...WHOLE), test)
 }
@@ -243,8 +249,20 @@ function nextHeaderDiagram(space: PacketSpace, field: Field, values: readonly Va
   return space.combiner.combine(BOTH, space.test(...IPV6), space.combiner.combine(EITHER, plain, extended))
 }
 
+/** Before connection tracking: untracked where a rule has said so, else invalid. */
+function earlyStateDiagram(space: PacketSpace, field: Field, values: readonly Value[]): Diagram {
+  const states = [CT_STATES.invalid, CT_STATES.untracked]
+  return space.test('isUntracked', pick(2, (index) => holds(intervalsOf(values), BigInt(states[index] ?? 0), field.mask)))
+}
+
+function questionOf(field: Field, values: readonly Value[]): string {
+  const ranges = intervalsOf(values).map(({ first, last }) => `${first}-${last}`)
+  return `${field.mask === undefined ? '' : `& ${field.mask} `}in ${ranges.join(',')}`
+}
+
 /** Only the bits for SNAT and DNAT are modelled, each tested alone. */
-function statusDiagram(space: PacketSpace, field: Field, values: readonly Value[]): Diagram {
+function statusDiagram(space: PacketSpace, field: Field, values: readonly Value[], stage: Stage): Diagram {
+  if (stage.isBeforeTracking) return NO
   const intervals = intervalsOf(values)
   const isWhole = field.mask === undefined && holds(intervals, 0n, undefined) && holds(intervals, 0xffff_ffffn, undefined) && intervals.length === 1
   const level = field.mask === BigInt(CT_STATUS.dnat) ? 'ctDnat' : field.mask === BigInt(CT_STATUS.snat) ? 'ctSnat' : undefined
@@ -253,7 +271,7 @@ function statusDiagram(space: PacketSpace, field: Field, values: readonly Value[
     ? YES
     : level
       ? space.test(level, pick(2, (value) => holds(intervals, value === 1 ? bit : 0n, undefined)))
-      : space.askBoolean(`ct status & ${field.mask ?? 'all'} in ${intervals.map((range) => range.first).join(',')}`, false)
+      : space.askBoolean(`ct status ${questionOf(field, values)}`, false)
   return space.combiner.combine(BOTH, space.test(...HAS_ENTRY), test)
 }
 
@@ -265,12 +283,13 @@ function originalDiagram(space: PacketSpace, field: Field, values: readonly Valu
   const { combiner } = space
   const name = field.name
   const own = ORIGINAL_OF[name]
+  if (stage.isBeforeTracking) return NO
   if (!own) return UNKNOWN
   const level = keptApart(name, stage) ?? own
   const needs = own === 'saddr4' || own === 'daddr4' ? [IPV4] : own === 'saddr6' || own === 'daddr6' ? [IPV6] : []
   const isAny = intervalsOf(values).some((range) => range.first === 0n && range.last > space.maxOf(level))
   const first = isAny ? YES : levelDiagram(space, level, field, values)
-  const later = isAny ? YES : space.askBoolean(`${name} of a known flow in ${intervalsOf(values).map((range) => `${range.first}-${range.last}`).join(',')}`, false)
+  const later = isAny ? YES : space.askBoolean(`${name} of a known flow ${questionOf(field, values)}`, false)
   const test = ifThenElse(space, space.test('ctState', one(BigInt(CT_NEW))), first, later)
   return [HAS_ENTRY, ...needs].reduce((all, need) => combiner.combine(BOTH, all, space.test(...need)), test)
 }

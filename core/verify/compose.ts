@@ -260,7 +260,7 @@ class Composer {
         const { firstLevel, count } = this.#space.chunks(field)
         return Array.from({ length: count }).reduce<Diagram>((each, _, chunk) => cofactor(arena, each, firstLevel + chunk, 0), result)
       }, from)
-    const unmarked = zero(['mark'], diagram)
+    const unmarked = zero(['mark', 'isUntracked'], diagram)
     const fresh = this.#where('ctState', one(BigInt(CT_NEW)), zero(['ctMark', 'ctDnat', 'ctSnat', 'ctDirection'], unmarked))
     const known = this.#where('ctState', [{ first: 0n, last: 2n }, ...one(4n)], unmarked)
     const any: Range[] = [{ first: 1n, last: this.#space.maxOf('iif') }]

@@ -7,6 +7,8 @@ import type { Chunks } from '../space/ranges.ts'
  */
 const FIELDS = [
   ['isLaterFragment', 1, 2],
+  // A rule has untracked the packet; before connection tracking nothing else is known of its state.
+  ['isUntracked', 1, 2],
   ['ctState', 1, 5],
   ['ctDirection', 1, 2],
   ['ctDnat', 1, 2],

@@ -1,0 +1,212 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { parseAddress, type Address } from '../net/address.ts'
+import { formatPortRange, type PortRange } from '../net/port.ts'
+import { formatPrefix } from '../net/prefix.ts'
+import type { Intent } from '../policy/intent.ts'
+import { GOLDEN_INTENTS } from '../ruleset/nft/golden/intents.ts'
+import { parseNftText } from '../ruleset/nft/parseText.ts'
+import { renderNft } from '../ruleset/nft/render.ts'
+import type { Packet } from '../ruleset/packet.ts'
+import type { Ruleset } from '../ruleset/ruleset.ts'
+import { acceptedRows } from './accepts.ts'
+import { compareRulesets, type Comparison, type Difference } from './compare.ts'
+import { composeWay } from './compose.ts'
+import { Decider } from './decide.ts'
+import { digestOf } from './digest.ts'
+import { findIdleRules } from './findings.ts'
+import { compareWithIntent } from './intentDiagram.ts'
+import { evaluateLinear } from './linear.ts'
+import { PacketSpace } from './packetSpace.ts'
+import type { Sources } from './sources.ts'
+
+const nft = (text: string): Ruleset => {
+  const parsed = parseNftText(text, 'test.nft')
+  if (!parsed.ok) throw new Error(parsed.faults[0]?.what.en)
+  return parsed.value
+}
+
+/** One input chain. */
+const input = (rules: string, policy = 'drop', rest = ''): Ruleset =>
+  nft(`table inet t {\n${rest}\nchain in {\ntype filter hook input priority 0; policy ${policy};\n${rules}\n}\n}`)
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+const address = (text: string): Address => {
+  const parsed = parseAddress(text)
+  if (!parsed.ok) throw new Error(text)
+  return parsed.value
+}
+
+const ssh: Packet = { source: address('198.51.100.7'), destination: address('192.0.2.1'), protocol: 6, sourcePort: 40_000, destinationPort: 22, tcpFlags: 2, iif: 'eth0', ct: 'new' }
+
+const verdict = (ruleset: Ruleset, packet: Partial<Packet> = {}): string => new Decider(ruleset, { way: 'input' }).decide({ ...ssh, ...packet }).kind
+
+describe('what happens to a packet', () => {
+  test.each<[string, Ruleset, Partial<Packet>, string]>([
+    ['tcp flags syn is a test of one bit', input('tcp flags syn accept'), { tcpFlags: 18 }, 'accepted'],
+    ['tcp flags == syn is equality', input('tcp flags == syn accept'), { tcpFlags: 18 }, 'dropped'],
+    ['tcp flags { syn } is equality', input('tcp flags { syn } accept'), { tcpFlags: 18 }, 'dropped'],
+    ['ct state established,related is a test of bits', input('ct state established,related accept'), { ct: 'related' }, 'accepted'],
+    ['ct state { established, related } is membership', input('ct state { established, related } accept'), { ct: 'related' }, 'accepted'],
+    ['ct state != established,related compares the whole value, which no packet has', input('ct state != established,related accept'), { ct: 'related' }, 'accepted'],
+    ['a negated port is no match for ICMP', input('tcp dport != 22 accept'), { protocol: 1, icmpType: 8, icmpCode: 0 }, 'dropped'],
+    ['a later fragment has no port, negated neither', input('tcp dport != 23 accept'), { fragment: 'later' }, 'dropped'],
+    ['ip6 nexthdr is the first header, meta l4proto the last', input('ip6 nexthdr tcp accept'), { source: address('2001:db8::7'), destination: address('2001:db8::1'), extension: 0 }, 'dropped'],
+    ['meta l4proto sees past extension headers', input('meta l4proto tcp accept'), { source: address('2001:db8::7'), destination: address('2001:db8::1'), extension: 0 }, 'accepted'],
+    ['icmp type is IPv4 only', input('icmp type echo-request accept'), { source: address('2001:db8::7'), destination: address('2001:db8::1'), protocol: 1, icmpType: 8 }, 'dropped'],
+    ['an accept ends one base chain, a later one still drops', nft('table inet a {\nchain c {\ntype filter hook input priority 0; policy accept;\naccept\n}\n}\ntable inet b {\nchain c {\ntype filter hook input priority 1; policy drop;\n}\n}'), {}, 'dropped'],
+    ['goto does not come back: policy drop', input('goto c\naccept', 'drop', 'chain c {\n}'), {}, 'dropped'],
+    ['a verdict map sends each key its way', input('tcp dport vmap { 22 : accept, 23 : drop }'), {}, 'accepted'],
+    ['a concatenation needs all its parts', input('ip saddr . tcp dport { 198.51.100.0/24 . 20-30 } accept'), {}, 'accepted'],
+    ['a negated set holds for what is outside', input('ip saddr != { 198.51.100.0/24, 10.0.0.1 } accept'), {}, 'dropped'],
+    ['a set with a timeout is open until then', input('ip saddr @s accept', 'drop', 'set s {\ntype ipv4_addr\nflags timeout\nelements = { 198.51.100.7 timeout 1h expires 5m }\n}'), {}, 'accepted'],
+    ['a set that rules fill is not known', input('ip saddr @s accept', 'drop', 'set s {\ntype ipv4_addr\nsize 10\nflags dynamic\n}'), {}, 'undecided'],
+    ['a limit is not known', input('limit rate 1/second accept'), {}, 'undecided'],
+    ['a limit before a sure accept does not matter', input('limit rate 1/second accept\naccept'), {}, 'accepted'],
+    ['a wildcard name', input('iifname "eth*" accept'), {}, 'accepted'],
+    ['a mark set in prerouting is read in input', nft('table inet t {\nchain p {\ntype filter hook prerouting priority -150; policy accept;\ntcp dport 22 meta mark set 7\n}\nchain i {\ntype filter hook input priority 0; policy drop;\nmeta mark 7 accept\n}\n}'), {}, 'accepted'],
+    ['fib daddr type local', input('fib daddr type local accept'), {}, 'accepted'],
+    ['destination NAT is seen by the next hook', nft('table inet t {\nchain p {\ntype nat hook prerouting priority -100; policy accept;\ntcp dport 22 redirect to :2222\n}\nchain i {\ntype filter hook input priority 0; policy drop;\ntcp dport 2222 accept\n}\n}'), {}, 'accepted'],
+    ['ct original keeps the port from before NAT', nft('table inet t {\nchain p {\ntype nat hook prerouting priority -100; policy accept;\ntcp dport 22 redirect to :2222\n}\nchain i {\ntype filter hook input priority 0; policy drop;\nmeta l4proto tcp ct original proto-dst 22 accept\n}\n}'), {}, 'accepted'],
+    ['a prerouting gate before NAT sees the published port', nft('table inet t {\nchain g {\ntype filter hook prerouting priority -150; policy accept;\ntcp dport 22 drop\n}\nchain p {\ntype nat hook prerouting priority -100; policy accept;\ntcp dport 22 redirect to :2222\n}\n}'), {}, 'dropped'],
+  ])('%s', (_title, ruleset, packet, expected) => {
+    expect(verdict(ruleset, packet)).toBe(expected)
+  })
+
+  test('undecided names the rule and the match', () => {
+    const answer = new Decider(input('tcp dport 22 limit rate 1/second accept'), { way: 'input' }).decide(ssh)
+    expect(answer).toMatchObject({ kind: 'undecided', outcomes: ['accept', 'drop'] })
+    if (answer.kind !== 'undecided' || answer.because === 'budget') throw new Error('expected reasons')
+    expect(answer.because[0]?.what).toContain('limit')
+    expect(answer.because[0]?.rule?.source.line).toBe(5)
+  })
+
+  test('past the budget nothing is decided', () => {
+    const decider = new Decider(input('tcp dport { 1, 3, 5 } accept'), { way: 'input', budget: { edgesMax: 3 } })
+    expect(decider.decide(ssh)).toMatchObject({ kind: 'undecided', because: 'budget' })
+  })
+
+  test('a class of packets is open only where each of them is', () => {
+    const { sourcePort: _sport, ...anySource } = ssh
+    expect(verdict(input('tcp sport 1024-65535 accept'), { ...anySource, sourcePort: undefined as never })).toBe('undecided')
+  })
+})
+
+const different = (comparison: Comparison): readonly Difference[] => (comparison.kind === 'different' ? comparison.differences : [])
+const ports = (ranges: readonly PortRange[]): string => ranges.map(formatPortRange).join(',') || 'any'
+const sources = (from: Sources): string =>
+  from.kind === 'any' ? 'any' : from.kind === 'family' ? `IPv${from.family}` : from.prefixes.map(formatPrefix).join(' ')
+const line = (each: Difference): string => `${each.change} ${ports(each.protocols)}/${ports(each.ports)} from ${sources(each.sources)}`
+
+describe('comparing two rulesets', () => {
+  const compare = (a: Ruleset, b: Ruleset): readonly string[] => different(compareRulesets(a, b, { way: 'input' })).map(line)
+
+  test.each<[string, string, string]>([
+    ['rules of one verdict in another order', 'tcp dport 22 accept\nudp dport 53 accept', 'udp dport 53 accept\ntcp dport 22 accept'],
+    ['a set and a list of rules', 'tcp dport { 22, 80-90 } accept', 'tcp dport 22 accept\ntcp dport 80-85 accept\ntcp dport 86-90 accept'],
+    ['two halves and the whole', 'ip saddr 10.0.0.0/9 accept\nip saddr 10.128.0.0/9 accept', 'ip saddr 10.0.0.0/8 accept'],
+    ['a shadowed rule more', 'ip saddr 10.0.0.0/8 accept', 'ip saddr 10.0.0.0/8 accept\nip saddr 10.1.0.0/16 accept'],
+    ['a verdict map and rules', 'tcp dport vmap { 22 : accept, 23 : drop }', 'tcp dport 22 accept\ntcp dport 23 drop'],
+  ])('equal: %s', (_title, a, b) => {
+    expect(compareRulesets(input(a), input(b), { way: 'input' })).toEqual({ kind: 'equal' })
+  })
+
+  test.each<[string, string, string, string[]]>([
+    ['a port opened', 'tcp dport 22 accept', 'tcp dport { 22, 80 } accept', ['opens 6/80 from any']],
+    ['a port closed', 'tcp dport { 22, 80 } accept', 'tcp dport 22 accept', ['closes 6/80 from any']],
+    ['a source more', 'ip saddr 10.0.0.0/8 tcp dport 22 accept', 'ip saddr { 10.0.0.0/8, 192.168.0.0/16 } tcp dport 22 accept', ['opens 6/22 from 192.168.0.0/16']],
+    ['both ways', 'tcp dport 22 accept', 'tcp dport 23 accept', ['opens 6/23 from any', 'closes 6/22 from any']],
+    ['reject instead of drop', '', 'tcp dport 113 reject with tcp reset', ['refuses-otherwise 6/113 from any']],
+    ['a limit put on', 'tcp dport 22 accept', 'tcp dport 22 limit rate 5/minute accept', ['less-certain 6/22 from any']],
+    ['IPv6 forgotten', 'tcp dport 443 accept', 'ip protocol tcp tcp dport 443 accept', ['closes 6/443 from IPv6']],
+  ])('different: %s', (_title, a, b, expected) => {
+    expect(compare(input(a), input(b))).toEqual(expected)
+  })
+
+  test('each difference has a readable packet, and the linear evaluator says the same of it', () => {
+    const [a, b] = [input('tcp dport 22 accept'), input('ip saddr 10.0.0.0/8 tcp dport 22 accept')]
+    const [only] = different(compareRulesets(a, b, { way: 'input' }))
+    expect(only?.packet).toMatchObject({ source: address('198.51.100.7'), protocol: 6, destinationPort: 22, ct: 'new', tcpFlags: 2 })
+    const packet = only?.packet ?? ssh
+    expect([...evaluateLinear(a, packet, { hook: 'input' }).outcomes]).toEqual(only?.before)
+    expect([...evaluateLinear(b, packet, { hook: 'input' }).outcomes]).toEqual(only?.after)
+  })
+
+  test('past the budget nothing is decided', () => {
+    expect(compareRulesets(input('tcp dport 22 accept'), input('tcp dport 23 accept'), { way: 'input', budget: { edgesMax: 5 } })).toEqual({ kind: 'undecided', because: 'budget' })
+  })
+})
+
+describe('comparing the rendered text with the intent', () => {
+  const rendered = (intent: Intent): Ruleset => nft(renderNft(intent, { digestOf: sha256 }).text)
+
+  test.each(Object.entries(GOLDEN_INTENTS))('equal: %s', (_name, intent) => {
+    expect(compareWithIntent(intent, rendered(intent))).toEqual({ kind: 'equal' })
+  })
+
+  test('a grant that the text lacks, and one that it has too much, are told', () => {
+    const { mixed } = GOLDEN_INTENTS
+    if (!mixed) throw new Error('no such intent')
+    const grant = { protocol: 'tcp', ports: { first: 9200, last: 9200 }, from: { family: 4, value: 0x0a01_0000n, length: 16 }, needs: ['x'] } as const
+    const more = { ...mixed, grants: [...mixed.grants, grant] }
+    expect(different(compareWithIntent(more, rendered(mixed))).map(line)).toEqual(['closes 6/9200 from 10.1.0.0/16'])
+    expect(different(compareWithIntent(mixed, rendered(more))).map(line)).toEqual(['opens 6/9200 from 10.1.0.0/16'])
+  })
+
+  test('a foreign table that closes more shows as such', () => {
+    const { mixed } = GOLDEN_INTENTS
+    if (!mixed) throw new Error('no such intent')
+    const own = rendered(mixed)
+    const foreign = input('tcp dport 443 drop', 'accept')
+    const both = { tables: [...own.tables, ...foreign.tables], unmodelled: [] }
+    expect(new Set(different(compareWithIntent(mixed, both)).map((each) => each.change))).toEqual(new Set(['closes']))
+  })
+})
+
+describe('what a ruleset accepts', () => {
+  test('as an auditor reads it', () => {
+    const rows = acceptedRows(input('ct state established,related accept\niif lo accept\ntcp dport { 22, 80 } accept\nip saddr 10.0.0.0/8 udp dport 53 accept\ntcp dport 8080 limit rate 3/second accept\nicmp type echo-request accept'), 'input')
+    const shown = rows
+      .filter((row) => row.states.includes('new') || row.states.length === 0)
+      .map((row) => `${row.verdict} ${row.interfaces.join(',') || 'any'} ${ports(row.protocols)} ${ports(row.ports)} ${ports(row.icmpTypes)} ${sources(row.sources)}`)
+    expect(shown).toEqual([
+      'accepted lo any any any any',
+      'accepted other 1 any 8 IPv4',
+      'accepted other 6 22,80 any any',
+      'undecided other 6 8080 any any',
+      'accepted other 17 53 any 10.0.0.0/8',
+    ])
+  })
+
+  test('what an unshown field decides is accepted in part', () => {
+    expect(acceptedRows(input('ip daddr 192.0.2.1 tcp dport 22 accept'), 'input').map((row) => row.verdict)).toEqual(['in part'])
+  })
+})
+
+describe('idle rules', () => {
+  const idle = (rules: string, policy?: string): string[] => findIdleRules(input(rules, policy)).map(({ kind, rule }) => `${kind} ${rule.source.text.trim()}`)
+
+  test.each<[string, string, string | undefined, string[]]>([
+    ['a rule behind a wider one', 'ip saddr 10.0.0.0/8 accept\nip saddr 10.1.0.0/16 drop', undefined, ['shadowed ip saddr 10.1.0.0/16 drop']],
+    ['a rule that the policy repeats', 'tcp dport 22 accept\ntcp dport 23 drop', undefined, ['redundant tcp dport 23 drop']],
+    ['two rules that together hide a third', 'ip saddr 10.0.0.0/9 accept\nip saddr 10.128.0.0/9 accept\nip saddr 10.0.0.0/8 drop', undefined, ['shadowed ip saddr 10.0.0.0/8 drop']],
+    ['a limit hides nothing', 'limit rate 1/second drop\ntcp dport 22 accept', undefined, []],
+    ['counting is no verdict', 'counter\ntcp dport 22 accept', undefined, []],
+  ])('%s', (_title, rules, policy, expected) => {
+    expect(idle(rules, policy)).toEqual(expected)
+  })
+})
+
+describe('digests', () => {
+  const digest = (ruleset: Ruleset, others: Ruleset[] = []): string => {
+    const space = new PacketSpace([ruleset, ...others])
+    return digestOf(space, composeWay(space, ruleset, 'input'), sha256)
+  }
+
+  test('are the same for the same meaning, in whatever company and words', () => {
+    const a = digest(input('iifname eth0 tcp dport { 22, 23 } accept'))
+    expect(digest(input('iifname "eth0" tcp dport 22-23 accept'), [input('iifname "wlan*" accept'), input('iifname eth1 accept')])).toBe(a)
+    expect(digest(input('iifname eth1 tcp dport { 22, 23 } accept'))).not.toBe(a)
+  })
+})
