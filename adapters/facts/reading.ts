@@ -69,12 +69,11 @@ export function readFacts(host: string, at: Instant, text: string): Result<Facts
   const topology = readTopology(sections, sysctls, source)
   if (!topology.ok) return topology
   const flows = sections.get('flows')
-  const tracked = flows && readTrackedFlows(host, at, flows)
   const failures = failuresOf(sections)
   const observations = [
     ...listenersOf(host, at, sections, sysctls),
     ...publishedOf(host, at, sections, topology.value),
-    ...(tracked?.observations ?? []),
+    ...(flows ? readTrackedFlows(host, at, flows) : []),
     ...failures.map((failure) => lossOf(host, at, failure)),
   ]
   return succeed({
@@ -88,7 +87,7 @@ export function readFacts(host: string, at: Instant, text: string): Result<Facts
     ...rawText('iptablesLegacy', sections.get('iptables-legacy')),
     ...rawText('ip6tablesLegacy', sections.get('ip6tables-legacy')),
     sysctls,
-    ...(tracked?.count === undefined ? {} : { conntrack: { count: tracked.count, countMax: tracked.countMax ?? 0 } }),
+    ...conntrackOf(sysctls),
     established: new Map([...wordsOf(sections.get('established'))].map(([protocol, count]) => [protocol, Number(count)])),
     runtimes: wordsOf(sections.get('runtimes')),
     observations,
@@ -138,6 +137,11 @@ const RULESETS: readonly { readonly name: string; readonly sensor: string; reado
   { name: 'iptables-legacy', sensor: 'iptables-legacy', parse: (text) => parseIptablesSave({ file: 'iptables-legacy', dialect: 'iptables-save', text }) },
   { name: 'ip6tables-legacy', sensor: 'ip6tables-legacy', parse: (text) => parseIptablesSave({ file: 'ip6tables-legacy', dialect: 'ip6tables-save', text }) },
 ]
+
+function conntrackOf(sysctls: ReadonlyMap<string, string>): Pick<FactsReading, 'conntrack'> {
+  const [count, countMax] = [sysctls.get('net/netfilter/nf_conntrack_count'), sysctls.get('net/netfilter/nf_conntrack_max')]
+  return count === undefined || countMax === undefined ? {} : { conntrack: { count: Number(count), countMax: Number(countMax) } }
+}
 
 /** Lines `NAME EXIT-CODE REASON`. */
 const failuresOf = (sections: Sections): SectionFailure[] =>

@@ -18,6 +18,8 @@ const SECTIONS_MAX = 64
  * `@end`. `source` names the answer in faults. Faults: FACTS_TOO_LARGE, FACTS_FRAME.
  */
 export function readSections(text: string, source: string): Result<Sections> {
+  // A text has no more characters than bytes, so this one costs nothing to refuse.
+  if (text.length > ANSWER_BYTES_MAX) return fail(tooLarge(source, text.length))
   const bytes = Buffer.from(text, 'utf8')
   if (bytes.length > ANSWER_BYTES_MAX) return fail(tooLarge(source, bytes.length))
   const sections = new Map<string, Section>()

@@ -4,33 +4,23 @@ import { readTrackedFlow, type TrackedFlow } from './conntrackLine.ts'
 import { printable } from './printable.ts'
 import type { Section } from './section.ts'
 
-export interface Tracked {
-  /** Live flows to the host, one observation for each source, protocol and port. */
-  readonly observations: readonly Observation[]
-  readonly count?: number
-  readonly countMax?: number
-}
-
 /**
- * Reads the section `flows`. It is a picture of a moment: a flow that it does not hold may have been, so it never says
+ * Reads the section `flows`: live flows to the host, one observation for each source, protocol and port. It is a picture of a moment: a flow that it does not hold may have been, so it never says
  * that a port is unused.
  */
-export function readTrackedFlows(host: string, at: Instant, section: Section): Tracked {
+export function readTrackedFlows(host: string, at: Instant, section: Section): Observation[] {
   const flows = new Map<string, FlowObservation>()
   const lost: string[] = []
-  let counts: { count: number; countMax: number } | undefined
   for (const [index, line] of section.text.split('\n').entries()) {
-    const size = /^# count ([0-9]{1,12}) max ([0-9]{1,12})$/.exec(line)
-    if (size) counts = { count: Number(size[1]), countMax: Number(size[2]) }
-    else if (line === '# truncated') lost.push('more flows than are listed')
-    else if (line !== '' && !line.startsWith('#')) {
+    if (line === '# truncated') lost.push('more flows than are listed')
+    else if (line !== '') {
       const flow = readTrackedFlow(line)
       if (flow === undefined) lost.push(`line ${section.line + index} of the answer is not understood`)
       else if (flow !== 'other' && !flow.isEnded) join(flows, host, at, flow)
     }
   }
   const evidence = lost.length === 0 ? [] : [{ kind: 'evidence' as const, host, sensor: SENSOR, at, lost: lost.length, because: printable(`connection tracking: ${lost[0]}`) }]
-  return { observations: [...flows.values(), ...evidence], ...counts }
+  return [...flows.values(), ...evidence]
 }
 
 const SENSOR = 'conntrack'

@@ -130,6 +130,8 @@ const INITDB_ARGUMENTS = [
   '--builtin-locale=C.UTF-8',
   '--auth-local=peer',
   '--auth-host=reject',
+  // One syncfs(2) where the default syncs a thousand files one by one: as durable, and half the time.
+  '--sync-method=syncfs',
   '--no-instructions',
 ]
 

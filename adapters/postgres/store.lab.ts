@@ -7,7 +7,7 @@ import type { Store } from '@portcullis/engine/store.ts'
 import pg from 'pg'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openStore } from './openStore.ts'
-import { describeStore } from './storeSuite.ts'
+import { describeStore } from './store.test.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'fm-store-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -30,7 +30,7 @@ const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`) && !readFil
 const note = (store: Store, name: string) => store.appendJournal({ run: 'r', at: 1, kind: 'action', name })
 const names = async (store: Store): Promise<string[]> => (await store.journal({ run: 'r' })).map((entry) => entry.name)
 
-describeStore('PostgreSQL on a folder', () => open('suite'))
+describeStore('on a folder', () => open('suite'))
 
 describe('a folder', () => {
   test('keeps everything from one opening to the next, in order', async () => {
@@ -52,10 +52,10 @@ describe('a folder', () => {
 
   test('the second may wait for the first to leave', async () => {
     const store = await open('waits')
-    const second = open('waits', 20_000)
+    const second = faultOf({ kind: 'folder', folder: folderOf('waits'), waitMs: 20_000 })
     await sleep(50)
     await store.close()
-    await (await second).close()
+    expect(await second).toBe('opened')
   })
 
   test('listens on nothing but its own socket, as nobody but its owner, and says who may connect', async () => {
@@ -90,10 +90,7 @@ describe('a folder', () => {
   })
 
   test('with a path longer than a socket’s name may be serves all the same', async () => {
-    const name = `long/${'x'.repeat(120)}`
-    const store = await open(name)
-    await note(store, 'one')
-    await store.close()
+    expect(await faultOf({ kind: 'folder', folder: folderOf(`long/${'x'.repeat(120)}`) })).toBe('opened')
   })
 
   test('that is a file is refused', async () => {
@@ -162,7 +159,7 @@ describe('after a crash', () => {
     const pid = join(folderOf('reused'), 'data/postmaster.pid')
     writeFileSync(pid, `${process.pid}\n/nowhere\n1\n5432\n\n\n`)
     chmodSync(pid, 0o600)
-    await (await open('reused')).close()
+    expect(await faultOf({ kind: 'folder', folder: folderOf('reused') })).toBe('opened')
   })
 })
 

@@ -1,11 +1,14 @@
 import type { Observation } from '@portcullis/core/inventory/observation.ts'
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
 import type { ConfirmedGeneration, NewJournalEntry, Store } from '@portcullis/engine/store.ts'
+import { simStore } from '@portcullis/sim/store.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
+describeStore('in memory', async () => simStore())
+
 /** What every Store does, whatever it is made of. Each test uses hosts and runs of its own, so that one store serves all. */
-export function describeStore(name: string, open: () => Promise<Store>): void {
-  describe(name, () => {
+export function describeStore(where: string, open: () => Promise<Store>): void {
+  describe(`a store ${where}`, () => {
     let store: Store
     beforeAll(async () => {
       store = await open()
