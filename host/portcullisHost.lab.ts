@@ -3,10 +3,12 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { mustRun, runCommand, type CommandResult } from '@portcullis/lab/command.ts'
 import { openNamespaces, type Namespace } from '@portcullis/lab/netns.ts'
+import type { FlowEnd } from '../adapters/transport/lab/flow.ts'
 
 /** What cannot be seen through a transport: hostile texts, full disks, calls that are killed half-way. */
 
@@ -174,6 +176,9 @@ test('a full disk is told, and the live rules stay', async () => {
     expect(readdirSync(join(state, 'rulesets'))).toEqual([`${digestOf(GATE)}.nft`])
     expect(await say('version')).toContain(`confirmed 1 ${digestOf(GATE)}\nstaged -`)
     expect(await say('revert')).toBe(`reverted 1 ${digestOf(GATE)}`)
+    await mustRun(['mount', '-o', 'remount,ro', state])
+    expect(await stage(2, OTHER)).toMatchObject({ exitCode: 18, stdout: '' })
+    expect(await say('version')).toContain(`confirmed 1 ${digestOf(GATE)}`)
   } finally {
     await mustRun(['umount', '-l', state])
   }
@@ -182,6 +187,9 @@ test('a full disk is told, and the live rules stay', async () => {
 test('a state directory that others can write to is refused', async () => {
   mkdirSync(state)
   await mustRun(['chmod', '777', state])
+  expect(await say('arm 5')).toMatch(/^18 .*root alone/)
+  await mustRun(['chmod', '700', state])
+  await mustRun(['chown', '65534:0', state])
   expect(await say('arm 5')).toMatch(/^18 .*root alone/)
 })
 
@@ -259,6 +267,59 @@ test('a confirmed text that was damaged is not loaded: our table goes rather tha
   expect(await say('boot')).toMatch(/^14 /)
 })
 
+describe('cut ends flows that are only forwarded, both directions, and keeps those of other ports', () => {
+  const FLOW = join(import.meta.dirname, '../adapters/transport/lab/flow.ts')
+  let client: Namespace
+  let inner: Namespace
+
+  beforeAll(async () => {
+    client = await spaces.add('client')
+    inner = await spaces.add('inner')
+    await spaces.link({ at: client, device: 'eth0', addresses: ['10.78.1.2/24'] }, { at: space, device: 'out', addresses: ['10.78.1.1/24'] })
+    await spaces.link({ at: inner, device: 'eth0', addresses: ['10.78.2.2/24'] }, { at: space, device: 'in', addresses: ['10.78.2.1/24'] })
+    await inner.must(['ip', 'route', 'add', 'default', 'via', '10.78.2.1'])
+    await space.must(['sysctl', '-qw', 'net.ipv4.ip_forward=1'])
+  })
+
+  const begin = async (at: Namespace, ...words: string[]) => {
+    const { process: child } = at.spawn([process.execPath, FLOW, ...words])
+    if (!child.stdout) throw new Error('a flow has no output')
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    expect((await lines.next()).value).toBe('ready')
+    return async () => JSON.parse(String((await lines.next()).value)) as FlowEnd
+  }
+
+  const RULESETS = [
+    ['gate', GATE, '8080'],
+    ['what the renderer makes', readFileSync(join(GOLDENS, 'mixed.nft'), 'utf8'), '443'],
+  ] as const
+  const WAYS = [
+    ['push', 'sink'],
+    ['sink', 'push'],
+  ] as const
+
+  test.each(RULESETS.flatMap(([name, text, port]) => WAYS.map((way) => [name, ...way, port, text] as const)))(
+    '%s, server %s, client %s',
+    async (_name, serverDoes, clientDoes, port, text) => {
+      await space.must(['nft', '-f', '-'], {
+        input: `table ip nat {\n chain pre {\n type nat hook prerouting priority -100\n tcp dport ${port} dnat to 10.78.2.2:80\n }\n}\n`,
+      })
+      await confirm(1, text)
+      const server = await begin(inner, 'serve', '80', serverDoes)
+      const user = await begin(client, 'use', '10.78.1.1', port, clientDoes)
+      await sleep(500)
+      expect(await say(`cut tcp ${port}`)).toBe('cut 1')
+      const cutAt = Date.now()
+      const ends = await Promise.all([server(), user()])
+      expect(Math.max(...ends.map((end) => end.bytes))).toBeGreaterThan(0)
+      expect(Math.max(...ends.map((end) => end.lastAt)) - cutAt).toBeLessThanOrEqual(50)
+      // The sender is told; a receiver that says nothing cannot be.
+      expect(ends[serverDoes === 'push' ? 0 : 1]?.ended).not.toBe('still open')
+      expect((await space.run(['conntrack', '-L', '-p', 'tcp'])).stdout).not.toContain('ESTABLISHED')
+    },
+  )
+})
+
 test('a key that sshd restricts to the script brings its words in SSH_ORIGINAL_COMMAND', async () => {
   const forced = (command: string) => space.run([...argvOf('version').slice(0, -2), `SSH_ORIGINAL_COMMAND=${command}`, SCRIPT])
   expect((await forced('/usr/local/sbin/portcullis-host arm 4')).stderr).toContain('seconds')
@@ -275,6 +336,14 @@ test('a session ends at the first line that is no request', async () => {
   expect(result.stdout.match(/^reply /gm)).toHaveLength(1)
   expect(result.exitCode).toBe(2)
   expect((await call('session', '0 session\n')).exitCode).toBe(2)
+})
+
+test('a source is an address or a prefix, written in one way', async () => {
+  await confirm(1, GATE)
+  const ADDRESSES = ['2001:db8:1234:5678::1', '2001:db8:1:2:3:4:5:6', '::1', 'fe80::1', '1::/16', '10.0.0.1', '192.0.2.0/24']
+  const OTHERS = ['12345::1', '1:2:3', '1:2:3:4:5:6:7:8:9', ':1::2', '1::2:', '2001:DB8::1', '::ffff:1.2.3.4', '1:::2', '1::2::3', '10.0.0', '1.2.3.4.5', '01.2.3.4', '256.1.1.1', 'face', '10.0.0.0/33', '::/129', 'any']
+  for (const source of ADDRESSES) expect(await say(`block add ${source} 60`)).toBe(`block ${source} 60`)
+  for (const source of OTHERS) expect([source, (await call(`block add ${source} 60`)).exitCode]).toEqual([source, 2])
 })
 
 test('the version is that of the product', () => {
