@@ -48,7 +48,7 @@ const EXIT_FAULTS: Readonly<Record<number, ExitFault>> = {
     what: { en: 'the host has this generation or a later one already: another controller was faster', zh: '主机已处于该代次或更新的代次：其他控制端已先行变更' },
     next: PLAN_AGAIN,
   },
-  12: { code: 'HOST_NOT_OURS', what: { en: 'the ruleset touches something that is not ours', zh: '规则集涉及不属于 Portcullis 的内容' }, next: PLAN_AGAIN },
+  12: { code: 'HOST_NOT_OURS', what: { en: 'the ruleset touches something that is not ours', zh: '规则集涉及不属于 Portcullis 的内容' }, next: { en: 'nothing was changed; this is a defect of Portcullis', zh: '未做任何改动；这是 Portcullis 的缺陷' } },
   13: {
     code: 'HOST_TOO_LARGE',
     what: { en: 'the ruleset is larger than the host takes', zh: '规则集超过主机的大小上限' },

@@ -36,6 +36,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/observe.ts'),
   },
   {
+    name: 'scan',
+    summary: { en: 'see from outside what hosts leave open', zh: '从外部查看主机开放的端口' },
+    load: () => import('./commands/scan.ts'),
+  },
+  {
     name: 'matrix',
     summary: { en: 'show the port matrix: each endpoint, who can reach it, who used it', zh: '显示端口状态矩阵：端点、可达来源、使用情况' },
     load: () => import('./commands/matrix.ts'),

@@ -116,6 +116,8 @@ async function must(...argv: readonly string[]): Promise<string> {
 async function applyAndKill(policy: string, point: ApplyStep, delayMs: number): Promise<string[]> {
   const child = controller('apply', '--policy', policy, '--yes', '--json', '--confirm-within', String(CONFIRM_WITHIN_SECONDS))
   const ended = new Promise<string | null>((resolve) => child.once('close', (_, signal) => resolve(signal)))
+  let out = ''
+  child.stdout?.on('data', (chunk) => (out += String(chunk)))
   const seen: string[] = []
   if (!child.stderr) throw new Error('no stderr')
   for await (const line of createInterface({ input: child.stderr })) {
@@ -126,7 +128,7 @@ async function applyAndKill(policy: string, point: ApplyStep, delayMs: number): 
     child.kill('SIGKILL')
     break
   }
-  expect(await ended).toBe('SIGKILL')
+  if ((await ended) !== 'SIGKILL') throw new Error(`it ended before ${point}: ${seen.join(', ')} ${out}`)
   return seen
 }
 

@@ -26,7 +26,7 @@ export const define: CommandModule['define'] = (command, { text, run }) => {
       if (!report.ok) return refuse(cli, report.faults)
       const { plan } = report.value
       if (plan && report.value.unread.length === 0) {
-        if (!cli.isJson) cli.err(showPlan({ language: cli.language, paint: cli.errPaint }, report.value))
+        if (!cli.isJson) cli.err(showPlan({ language: cli.language, paint: cli.errPaint }, report.value, true))
         return applyPlan(cli, fleet, plan, values as unknown as ApplyOptionValues)
       }
       if (cli.isJson) outJson(cli, planJson(report.value))

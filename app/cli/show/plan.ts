@@ -6,8 +6,8 @@ import { layTable } from '../table.ts'
 import { faultLines, unreadLines } from './faults.ts'
 import { count, shortId, sourceWords, t, timeWords, type Pen } from './words.ts'
 
-/** A plan as a person reads it: what each host loses and gains, who would be hurt, what guards found, and how to go on. */
-export function showPlan(pen: Pen, report: PlanReport): string {
+/** A plan as a person reads it: what each host loses and gains, who would be hurt, what guards found, and how to go on unless it goes on by itself. */
+export function showPlan(pen: Pen, report: PlanReport, goesOn = false): string {
   const { hosts, findings, unchanged } = report.drafted
   const lines = [
     headline(pen, report),
@@ -17,7 +17,7 @@ export function showPlan(pen: Pen, report: PlanReport): string {
     ...(unchanged.length === 0 ? [] : [pen.paint.dim(`= ${unchangedWords(pen, unchanged)}`)]),
     ...unreadLines(pen, report.unread),
     ...faultLines(pen, report.faults),
-    ...closing(pen, report),
+    ...closing(pen, report, goesOn),
   ]
   return `${lines.join('\n')}\n`
 }
@@ -94,13 +94,13 @@ function flowLines(pen: Pen, flows: DraftedHost['draft']['flows'], mode: Mode): 
 const unchangedWords = (pen: Pen, hosts: readonly string[]): string =>
   t(pen, { en: `already as wanted: ${hosts.join(' ')}`, zh: `已符合策略：${hosts.join(' ')}` })
 
-function closing(pen: Pen, { kind, plan, drafted }: PlanReport): string[] {
+function closing(pen: Pen, { kind, plan, drafted }: PlanReport, goesOn: boolean): string[] {
   if (kind === 'refused') return [pen.paint.red(t(pen, { en: 'Not sealed. Nothing was changed.', zh: '未封存，未做任何改动。' }))]
   if (!plan) return []
   const by = drafted.hosts.flatMap(({ comparison }) => (comparison.kind === 'equal' ? [comparison.by] : []))[0] ?? ''
   return [
     t(pen, { en: `Every rendered ruleset was read again and equals its intent (${by}).`, zh: `每份规则集均已回读并与意图等价（${by}）。` }),
-    `${t(pen, { en: 'Next:', zh: '下一步：' })} ${pen.paint.cyan(`portcullis apply ${shortId(plan.id)}`)}`,
+    ...(goesOn ? [] : [`${t(pen, { en: 'Next:', zh: '下一步：' })} ${pen.paint.cyan(`portcullis apply ${shortId(plan.id)}`)}`]),
   ]
 }
 

@@ -1,0 +1,97 @@
+import type { ScanResult } from '@portcullis/adapters/prober/scan-result.ts'
+import type { ResumeState, ScanSpec } from '@portcullis/adapters/prober/scan-spec.ts'
+import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
+import { Option } from 'commander'
+import { outJson, reportFaults } from '../cli.ts'
+import { examples, wholeNumber, type CommandModule } from '../command.ts'
+import { EXIT, type ExitCode } from '../exitCode.ts'
+import { showScan, startScanProgress } from '../show/scan.ts'
+
+interface ScanValues {
+  readonly ports: string
+  readonly udp?: string
+  readonly rate?: number
+  readonly hostRate?: number
+  readonly method: 'auto' | 'syn' | 'connect'
+  readonly list: NonNullable<ScanSpec['list']>
+  readonly identify: boolean
+  readonly udpSeconds: number
+  readonly resume?: string
+}
+
+const RATE_MAX = 10_000_000
+
+export const define: CommandModule['define'] = (command, { text, run }) => {
+  command
+    .argument('<target...>', text({ en: 'addresses, prefixes (10.0.0.0/24), ranges (10.0.0.1-9)', zh: '地址、网段（10.0.0.0/24）、范围（10.0.0.1-9）' }))
+    .addOption(new Option('--ports <list>', text({ en: 'TCP ports; "" for none', zh: 'TCP 端口；"" 表示不扫描' })).default('1-65535'))
+    .addOption(new Option('--udp <list>', text({ en: 'UDP ports, each asked in its usual protocol', zh: 'UDP 端口，按其常用协议询问' })))
+    .addOption(new Option('--rate <n>', text({ en: 'packets a second at most (150000 without it)', zh: '每秒最多发包数（默认 150000）' })).argParser(wholeNumber(1, RATE_MAX)))
+    .addOption(new Option('--host-rate <n>', text({ en: 'packets a second at most to one target', zh: '对单个目标每秒最多发包数' })).argParser(wholeNumber(1, RATE_MAX)))
+    .addOption(new Option('--method <how>', text({ en: 'raw SYN frames where root, else connections', zh: '有 root 权限时用原始 SYN 帧，否则用普通连接' })).choices(['auto', 'syn', 'connect']).default('auto'))
+    .addOption(new Option('--list <state...>', text({ en: 'states to list one by one', zh: '逐一列出的状态' })).choices(['open', 'closed', 'filtered', 'open|filtered', 'unknown']).default(['open', 'open|filtered']))
+    .addOption(new Option('--identify', text({ en: 'ask each open TCP port what it is, by handshake', zh: '通过握手识别每个开放的 TCP 端口' })).default(false))
+    .addOption(new Option('--udp-seconds <n>', text({ en: 'patience with targets that limit their ICMP errors', zh: '目标限制 ICMP 差错速率时的等待秒数' })).default(30).argParser(wholeNumber(1, 3600)))
+    .addOption(new Option('--resume <file>', text({ en: 'go on from the --json result of an interrupted scan', zh: '从被中断扫描的 --json 结果继续' })))
+  examples(command, text, [
+    ['portcullis scan 192.0.2.7', { en: 'every TCP port of one host', zh: '一台主机的全部 TCP 端口' }],
+    ['portcullis scan 10.0.0.0/24 --ports 1-1024 --udp 53,123,161 --identify', { en: 'a network, with names', zh: '一个网段，并识别服务' }],
+    ['portcullis scan 10.0.0.0/16 --rate 20000 --json > scan.json', { en: 'gently, for a program', zh: '低速扫描，供程序使用' }],
+  ])
+  run(async (cli, options, targets) => {
+    const values = options as unknown as ScanValues
+    const resume = values.resume === undefined ? succeed(undefined) : await readResume(values.resume)
+    if (!resume.ok) return refuse(cli, resume.faults)
+    const { scan } = await import('@portcullis/adapters/prober/scan.ts')
+    const progress = startScanProgress(cli)
+    const scanned = await scan(specOf(targets, values, resume.value), { signal: cli.signal, onProgress: progress.report })
+    progress.end()
+    if (!scanned.ok) return refuse(cli, scanned.faults)
+    if (cli.isJson) outJson(cli, { format: 'portcullis-scan', version: 1, ...scanned.value })
+    else cli.out(showScan(cli, scanned.value))
+    return exitCodeOf(scanned.value)
+  })
+}
+
+function refuse(cli: Parameters<typeof reportFaults>[0], faults: readonly Fault[]): ExitCode {
+  reportFaults(cli, faults)
+  return EXIT.usage
+}
+
+const specOf = (targets: readonly string[], values: ScanValues, resume: ResumeState | undefined): ScanSpec => ({
+  targets: [...targets],
+  ports: values.ports,
+  udp: values.udp ?? '',
+  ...(values.rate === undefined ? {} : { rate: values.rate }),
+  ...(values.hostRate === undefined ? {} : { hostRate: values.hostRate }),
+  method: values.method,
+  list: values.list,
+  identify: values.identify,
+  udpSecondsMax: values.udpSeconds,
+  ...(resume ? { resume } : {}),
+})
+
+/** An unknown port is no answer, even when the scan ran to its end. */
+function exitCodeOf({ counts, isComplete }: ScanResult): ExitCode {
+  if (!isComplete) return EXIT.interrupted
+  return counts.tcp.unknown + counts.udp.unknown > 0 ? EXIT.incomplete : EXIT.ok
+}
+
+const STATE_BYTES_MAX = 256 * 1024 * 1024
+
+/** What is in the state is checked with the spec. */
+async function readResume(file: string): Promise<Result<ResumeState>> {
+  const { readFile, stat } = await import('node:fs/promises')
+  try {
+    if ((await stat(file)).size > STATE_BYTES_MAX) return fail(noState(file))
+    const { resume } = JSON.parse(await readFile(file, 'utf8')) as { resume?: ResumeState }
+    return resume ? succeed(resume) : fail(noState(file))
+  } catch {
+    return fail(noState(file))
+  }
+}
+
+const noState = (file: string): Fault => ({
+  code: 'SCAN_NO_STATE',
+  what: { en: `${file} is not the --json result of an interrupted scan`, zh: `${file} 不是被中断扫描的 --json 结果` },
+})
