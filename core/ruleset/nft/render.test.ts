@@ -33,7 +33,7 @@ describe('the text', () => {
 
   test('never deletes or flushes what a replace must keep', () => {
     const flushed = render(intentOf({})).match(/(?<=^(?:flush|delete) set inet portcullis ).*$/gm)
-    for (const kept of ['lease4', 'lease6', 'lease_any', 'block4', 'block6', 'closing', 'seen4', 'seen6', 'denied4', 'denied6', 'accepted_ports', 'denied_ports']) {
+    for (const kept of ['lease4', 'lease6', 'lease_any', 'block4', 'block6', 'closing', 'closing4', 'closing6', 'seen4', 'seen6', 'denied4', 'denied6', 'accepted_ports', 'denied_ports']) {
       expect(flushed).not.toContain(kept)
     }
   })

@@ -130,6 +130,8 @@ const KEPT_SETS: Readonly<Record<string, readonly string[]>> = {
   block4: ['type ipv4_addr', 'flags interval,timeout'],
   block6: ['type ipv6_addr', 'flags interval,timeout'],
   closing: [`type ${ENDPOINT}`, 'flags timeout'],
+  closing4: [`type ${FLOW4}`, 'flags interval,timeout'],
+  closing6: [`type ${FLOW6}`, 'flags interval,timeout'],
   seen4: [`type ${FLOW4}`, `size ${FLOWS_COUNTED_MAX}`, 'flags dynamic'],
   seen6: [`type ${FLOW6}`, `size ${FLOWS_COUNTED_MAX}`, 'flags dynamic'],
   denied4: [`type ${FLOW4}`, `size ${FLOWS_COUNTED_MAX}`, 'flags dynamic'],
@@ -236,6 +238,8 @@ function gate(mode: Mode): string[] {
     'ip saddr @block4 jump blocked',
     'ip6 saddr @block6 jump blocked',
     `${ENDPOINT_KEY} @closing jump closing_in`,
+    `${FLOW_KEY[4]} @closing4 jump closing_in`,
+    `${FLOW_KEY[6]} @closing6 jump closing_in`,
     'ct state established,related accept',
     // To be forwarded, not for this host. Every other type (local, broadcast, multicast, anycast, and IPv6 multicast, which fib calls unspec) is judged.
     'fib daddr type unicast accept',
@@ -258,12 +262,11 @@ const blocked = (management: readonly Opening[]): string[] => [
 ]
 
 /**
- * While a port is in `closing`, nobody's flow to it lives: both ends get a reset. Replies need a chain of their own where
- * they leave the host, or where it forwards them (a published port, whose replies still carry the container's port).
+ * While a port stands in `closing` (or a source and a port in `closing4` or `closing6`), no such flow lives: its packets are
+ * answered with a reset, both ways. Replies are known by the port that the client asked for, because a published port's
+ * still carry the container's; they need a chain where they leave the host and one where it forwards them.
  */
 function closing(): string[] {
-  const isForwardedReply = (protocol: string): string =>
-    `ct status dnat ct direction reply meta l4proto ${protocol} meta l4proto . ct original proto-dst @closing`
   return [
     ...chain('closing_in', [
       'ct direction reply return',
@@ -271,21 +274,25 @@ function closing(): string[] {
       'meta l4proto tcp reject with tcp reset',
       'reject with icmpx port-unreachable',
     ]),
-    ...chain('closing_out', [
-      HOOKS.closing_out,
-      'ct direction reply meta l4proto . th sport @closing oif != "lo" jump closing_reply',
-    ]),
-    ...chain('closing_forward', [
-      HOOKS.closing_forward,
-      `${isForwardedReply('tcp')} jump closing_reply`,
-      `${isForwardedReply('udp')} jump closing_reply`,
-    ]),
+    ...chain('closing_out', [HOOKS.closing_out, 'ct direction reply oif != "lo" jump closing_back']),
+    ...chain('closing_forward', [HOOKS.closing_forward, 'ct status dnat ct direction reply jump closing_back']),
+    ...chain('closing_back', ['tcp', 'udp'].flatMap(closingBack)),
     ...chain('closing_reply', [
       // The reset that `closing_in` has just sent to the other end passes here too.
       'tcp flags & rst == rst return',
       'meta l4proto tcp reject with tcp reset',
       'reject with icmpx port-unreachable',
     ]),
+  ]
+}
+
+function closingBack(protocol: string): string[] {
+  // nft 1.0.6 knows how wide `ct original proto-dst` is only beside the protocol.
+  const endpoint = 'meta l4proto . ct original proto-dst'
+  return [
+    `meta l4proto ${protocol} ${endpoint} @closing goto closing_reply`,
+    `meta l4proto ${protocol} ip daddr . ${endpoint} @closing4 goto closing_reply`,
+    `meta l4proto ${protocol} ip6 daddr . ${endpoint} @closing6 goto closing_reply`,
   ]
 }
 
