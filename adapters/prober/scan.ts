@@ -12,6 +12,7 @@ import type { SweepTarget } from './sweep-target.ts'
 /** Bytes of answers held at once; a larger scan runs in groups of targets. */
 const CELLS_MAX = 32 * 1024 * 1024
 const PROGRESS_EVERY_MS = 250
+const IDENTIFY_AT_ONCE = 32
 
 export interface ScanOptions {
   readonly signal?: AbortSignal
@@ -59,6 +60,7 @@ class Scan {
       if (faults.length > 0) return fail(...faults)
     }
     if (this.#plan.udpPorts.length > 0 && !this.#isAborted) await this.#scanUdp()
+    if (this.#plan.identify && !this.#isAborted) await this.#identify()
     return succeed(this.#result())
   }
 
@@ -158,6 +160,24 @@ class Scan {
       if (!this.#plan.listed.has(state)) continue
       this.#endpoints.push({ address: formatAddress(address), protocol: 'udp', port, state, ...(service === undefined ? {} : { service }) })
     }
+  }
+
+  /** A few at a time: each endpoint may get a dozen connections. */
+  async #identify(): Promise<void> {
+    const { identify } = await import('./identify/identify.ts')
+    const open = [...this.#endpoints.entries()].filter(([, endpoint]) => endpoint.protocol === 'tcp' && endpoint.state === 'open')
+    const queue = open.values()
+    let done = 0
+    const work = async (): Promise<void> => {
+      for (const [index, endpoint] of queue) {
+        if (this.#isAborted) return
+        const identity = await identify(endpoint, this.#options.signal)
+        if (identity) this.#endpoints[index] = { ...endpoint, ...identity }
+        done += 1
+        this.#options.onProgress?.({ phase: 'identify', done, total: open.length, open: open.length, secondsLeft: undefined })
+      }
+    }
+    await Promise.all(Array.from({ length: IDENTIFY_AT_ONCE }, work))
   }
 
   #reportSyn(targets: readonly SweepTarget[]): void {
