@@ -130,7 +130,7 @@ class Walk {
   passHook(hook: Hook, paths: readonly Path[], oif: string | undefined): readonly Path[] {
     let open = paths.map((path) => ({ ...path, isMapped: false }))
     for (const registered of registeredAt(this.#ruleset, hook, this.scene.packet.source.family)) {
-      const station = { hook, priority: registered.priority, oif }
+      const station = { hook, priority: registered.priority, oif, isForwarded: hook === 'forward' }
       open = [...this.#passBase(registered, open, station)]
     }
     return open

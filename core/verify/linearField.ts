@@ -115,6 +115,12 @@ const readMac: Reader = (question) => {
   return stated(question.scene.packet.macSource)
 }
 
+/** Forwarding takes one off before the rules of the forward hook are asked (ip_forward.c, ip6_output.c). */
+const readTtl: Reader = ({ scene, station }) => {
+  const { ttl } = scene.packet
+  return stated(ttl !== undefined && station.isForwarded ? ttl - 1 : ttl)
+}
+
 const ICMP = [1, 58]
 const TCP = [6]
 
@@ -157,7 +163,7 @@ const NUMBERS: Record<NumberFieldName, Reader> = {
   daddrTypeOif: typeOf('destination', 'oif'),
   saddrRoute: routeOf(false),
   saddrRouteIif: routeOf(true),
-  ttl: ({ scene }) => stated(scene.packet.ttl),
+  ttl: readTtl,
   dscp: ({ scene }) => stated(scene.packet.dscp),
   length: ({ scene }) => stated(scene.packet.length),
 }

@@ -28,6 +28,7 @@ export interface Station {
   readonly hook: Hook
   readonly priority: number
   readonly oif: string | undefined
+  readonly isForwarded: boolean
 }
 
 /** What stays the same on every way of one packet. */
@@ -44,7 +45,8 @@ export function startPath(packet: Packet): Path {
     destination: { first: packet.destination.value, last: packet.destination.value },
     destinationPort: single(packet.destinationPort),
     mark: BigInt(packet.mark ?? 0),
-    ctMark: packet.ctMark === undefined ? undefined : BigInt(packet.ctMark),
+    // The entry of a new flow starts without a mark; that of a related one takes its parent's.
+    ctMark: packet.ctMark === undefined ? (packet.ct === 'new' ? 0n : undefined) : BigInt(packet.ctMark),
     isUntracked: false,
     isMapped: false,
     isDnat: false,

@@ -20,10 +20,12 @@ export interface Tally {
   stopped: number
   /** The model said "either": the kernel cannot contradict that. */
   undecided: number
+  /** The two evaluators differ from one another, whatever the kernel did. */
+  disagreements: number
   readonly mismatches: Mismatch[]
 }
 
-export const emptyTally = (): Tally => ({ packets: 0, passed: 0, stopped: 0, undecided: 0, mismatches: [] })
+export const emptyTally = (): Tally => ({ packets: 0, passed: 0, stopped: 0, undecided: 0, disagreements: 0, mismatches: [] })
 
 const HOOK_INPUT = 1
 const WAIT_MS = 5000
@@ -45,6 +47,7 @@ function compareOne(ruleset: Ruleset, facts: HostFacts, decider: Decider, test: 
   if (linear.outcomes.size > 1) tally.undecided += 1
   const answers: readonly (readonly Outcome[])[] = [[...linear.outcomes], diagram]
   const isPassed = kernel !== 'stopped'
+  if (!sameSet(answers)) tally.disagreements += 1
   const agrees = answers.every((outcomes) => outcomes.some((outcome) => (outcome === 'accept') === isPassed)) && sameSet(answers)
   if (!agrees) tally.mismatches.push({ packet: test.packet, kernel, linear: [...linear.outcomes], diagram, linearWhy: explain(ruleset, facts, test) })
 }

@@ -11,7 +11,7 @@ export function randomIptables(dice: Dice, family: Family): string {
 type Make = (dice: Dice, family: Family) => string
 
 const not: Make = (dice) => (dice.chance(0.25) ? '! ' : '')
-const port: Make = (dice) => String(dice.pick(POOL.ports))
+const port = (dice: Dice, _family?: Family): string => String(dice.pick(POOL.ports))
 const ports: Make = (dice) => dice.pick(['1:22', '22:80', ':1023', '1024:', '8080:8081', port(dice, 4)])
 const PREFIXES: Record<Family, readonly string[]> = { 4: ['10.0.0.0/8', '198.51.100.0/24', '192.0.2.0/24', '10.9.0.0/16'], 6: ['2001:db8::/32', 'fd00::/8', 'fe80::/10'] }
 const place: Make = (dice, family) => dice.pick([...PREFIXES[family], ...POOL.sources[family], ...POOL.destinations[family]])
@@ -32,7 +32,7 @@ const MATCHES: readonly Make[] = [
   (dice, family) => `-m conntrack ${not(dice, family)}--ctstate ${dice.pick(['NEW', 'RELATED,ESTABLISHED', 'INVALID', 'NEW,UNTRACKED', 'DNAT', 'NEW,DNAT', 'INVALID,SNAT'])}`,
   (dice) => `-m state --state ${dice.pick(['NEW', 'RELATED,ESTABLISHED', 'INVALID'])}`,
   (dice, family) => `-m conntrack ${not(dice, family)}--ctorigdstport ${port(dice, family)}`,
-  (dice, family) => `-m conntrack --ctdir ${dice.pick(['ORIGINAL', 'REPLY'])}`,
+  (dice) => `-m conntrack --ctdir ${dice.pick(['ORIGINAL', 'REPLY'])}`,
   (dice, family) => `-m addrtype ${not(dice, family)}${dice.pick(['--dst-type', '--src-type'])} ${dice.pick(['LOCAL', 'UNICAST', 'MULTICAST'])}`,
   (dice, family) => (family === 4 ? `-m iprange ${not(dice, family)}--src-range 10.0.0.0-10.9.0.5` : `-m iprange ${not(dice, family)}--src-range fd00::-fd00:9::5`),
   (dice, family) => `-m mac ${not(dice, family)}--mac-source 02:00:00:00:00:0${dice.pick(['1', '2'])}`,

@@ -114,10 +114,24 @@ const ctStatus = option(1, (word, isNegated) => {
 const RTN: Readonly<Record<string, number>> = { ...ADDRESS_TYPES }
 
 const addressType = (side: 'saddr' | 'daddr'): OptionReader =>
-  option(1, (word, isNegated, { flags }) => {
+  option(1, (word, isNegated, { family, flags }) => {
     const suffix = flags.has('--limit-iface-in') ? 'Iif' : flags.has('--limit-iface-out') ? 'Oif' : ''
-    return among([field(`${side}Type${suffix}`)], list(word).map((each) => one(numbered(each, RTN, 'an address type'))), isNegated)
+    const types = list(word).map((each) => numbered(each, RTN, 'an address type'))
+    if (family === 4) return among([field(`${side}Type${suffix}`)], types.map(one), isNegated)
+    return { kind: 'any-of', isNegated, alternatives: [types.map((type) => ipv6Type(side, suffix, type))] }
   })
+
+/**
+ * xt_addrtype asks IPv6 addresses differently: several types must all hold, unicast and multicast are about the address itself
+ * (a local address is unicast too), and only the rest is looked up (xt_addrtype.c, match_type6).
+ */
+function ipv6Type(side: 'saddr' | 'daddr', suffix: 'Iif' | 'Oif' | '', type: number): Match {
+  const multicast = { first: 0xffn << 120n, last: (1n << 128n) - 1n }
+  if (type === ADDRESS_TYPES.unspec) return among([field(`${side}6`)], [one(0)], false)
+  if (type === ADDRESS_TYPES.multicast) return among([field(`${side}6`)], [multicast], false)
+  if (type === ADDRESS_TYPES.unicast) return among([field(`${side}6`)], [one(0), multicast], true)
+  return among([field(`${side}Type${suffix}`)], [one(type)], false)
+}
 
 const icmp = (protocol: 'icmp' | 'icmpv6'): OptionReader =>
   option(1, (word, isNegated) => {

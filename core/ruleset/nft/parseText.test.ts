@@ -40,6 +40,7 @@ describe('what a rule matches', () => {
     ['tcp flags syn', synAck, 'drop'],
     ['tcp flags == syn', synAck, 'accept'],
     ['tcp flags { syn }', synAck, 'accept'],
+    ['tcp flags { syn, syn | ack }', synAck, 'drop'],
     ['tcp flags != syn', synAck, 'drop'],
     ['tcp flags & (fin | syn | rst | ack) == syn', synAck, 'accept'],
     ['tcp flags & (fin | syn | rst | ack) == syn', ssh, 'drop'],

@@ -98,7 +98,8 @@ export function readBraced(cursor: Cursor, readItem: () => Json): Json[] {
 
 /** An element of a set with what the kernel tells of it: counter, timeout, expiry, comment. */
 export function readElement(cursor: Cursor): Json {
-  const value = cursor.take('*') ? '*' : readConcatenation(cursor)
+  const first = cursor.take('*') ? '*' : readConcatenation(cursor)
+  const value = cursor.is('|') ? readFlags(cursor, first) : first
   const options: { [key: string]: Json } = {}
   while (!cursor.isAtEnd && !cursor.is(',', ':', '}')) readElementOption(cursor, options)
   return Object.keys(options).length > 0 ? { elem: { val: value, ...options } } : value
