@@ -178,7 +178,7 @@ export interface Field {
  * | `saddrTypeIif` `daddrTypeIif` | the same, restricted to the incoming interface (nft `fib daddr . iif type`, iptables `--limit-iface-in`); Oif: outgoing | – |
  * | `saddrRoute` | 1 when the routing table has a route back to the source (nft `fib saddr oif exists`), else 0 | – |
  * | `saddrRouteIif` | 1 when that route leaves by the incoming interface (nft `fib saddr . iif oif exists`, strict rpfilter), else 0 | – |
- * | `ttl` | IPv4 TTL or IPv6 hop limit | – |
+ * | `ttl` | IPv4 TTL or IPv6 hop limit; in forward and later it is one less than on arrival | – |
  * | `dscp` | 6 bits | – |
  * | `length` | length of the IP packet in bytes (`meta length`) | – |
  *

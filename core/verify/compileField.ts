@@ -18,6 +18,8 @@ export interface Stage {
   /** DNAT has changed the destination address, the port: what they were before is apart from what the packet carries. */
   readonly isAddressNew: boolean
   readonly isPortNew: boolean
+  /** Forwarding takes one off the TTL before the forward hook (ip_forward.c, ip6_output.c). */
+  readonly isForwarded: boolean
   /** What routing must have found for the packet to be here; absent before routing. */
   readonly destination?: 'local' | 'unicast'
 }
@@ -80,6 +82,7 @@ const PORT_PROTOCOL_RANGES = mergeRanges(PORT_PROTOCOLS.map((protocol) => one(Bi
 export function simpleFieldOf(name: FieldName, stage: Stage, protocols: readonly Range[] | undefined): SimpleField | undefined {
   if (name === 'sport' || name === 'dport') return protocols && hasPorts(protocols) ? PORT[name] : undefined
   if (stage.isBeforeTracking && OF_TRACKING.has(name)) return undefined
+  if (name === 'ttl' && stage.isForwarded) return undefined
   if ((name === 'iif' && stage.hasNoIif) || (name === 'oif' && stage.hasNoOif)) return undefined
   return SIMPLE_FIELDS[name]
 }
@@ -198,6 +201,7 @@ const SPECIAL_FIELDS: Partial<Record<FieldName, Special>> = {
   dport: portDiagram,
   nexthdr: nextHeaderDiagram,
   ctState: earlyStateDiagram,
+  ttl: (space, field, values) => space.test('ttl', pick(256, (arrived) => arrived > 0 && holds(intervalsOf(values), BigInt(arrived - 1), field.mask))),
   ctDirection: () => NO,
   ctMark: () => NO,
   ctStatus: statusDiagram,

@@ -39,6 +39,8 @@ interface DnatState {
 }
 const UNCHANGED: DnatState = { isAddressNew: false, isPortNew: false }
 
+const BEFORE_ROUTING = { isBeforeTracking: false, hasNoIif: false, hasNoOif: true, isForwarded: false }
+
 class Composer {
   readonly #space: PacketSpace
   readonly #ruleset: Ruleset
@@ -130,6 +132,7 @@ class Composer {
       isBeforeTracking: isFirst && base.priority < TRACKING_PRIORITY,
       hasNoIif: base.hook === 'output' || (base.hook === 'postrouting' && this.#way === 'output'),
       hasNoOif: base.hook === 'prerouting' || base.hook === 'input',
+      isForwarded: base.hook === 'forward' || (base.hook === 'postrouting' && this.#way !== 'output'),
       ...dnat,
       ...(destination ? { destination } : {}),
     }
@@ -207,7 +210,7 @@ class Composer {
   #atOwnAddresses(following: Diagram): Diagram {
     const { facts } = this.#space
     if (!facts) return following
-    const types = destinationTypes(facts, { isBeforeTracking: false, hasNoIif: false, hasNoOif: true, ...UNCHANGED })
+    const types = destinationTypes(facts, { ...BEFORE_ROUTING, ...UNCHANGED })
     const own = (family: 4 | 6): Range[] => mergeRanges((types?.(family) ?? []).filter((range) => range.type === 2))
     return this.#byFamily((family) => this.#where(`daddr${family}`, own(family), following))
   }

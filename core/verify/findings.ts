@@ -20,7 +20,7 @@ export interface Finding {
 /** Beside the five outcomes: the rule was reached. */
 const REACHED = 32
 
-const ANYWHERE: Stage = { isBeforeTracking: false, hasNoIif: false, hasNoOif: false, isAddressNew: false, isPortNew: false }
+const ANYWHERE: Stage = { isBeforeTracking: false, hasNoIif: false, hasNoOif: false, isForwarded: false, isAddressNew: false, isPortNew: false }
 
 /**
  * Shadowed and redundant rules of every chain, each looked at within its chain alone. Rules without a verdict (counting, logging, marking) are not told;
