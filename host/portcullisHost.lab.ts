@@ -267,7 +267,7 @@ test('a confirmed text that was damaged is not loaded: our table goes rather tha
   expect(await say('boot')).toMatch(/^14 /)
 })
 
-describe('cut ends flows that are only forwarded, both directions, and keeps those of other ports', () => {
+describe('cut ends flows that are only forwarded, both directions', () => {
   const FLOW = join(import.meta.dirname, '../adapters/transport/lab/flow.ts')
   let client: Namespace
   let inner: Namespace
