@@ -19,7 +19,7 @@ export interface LabHost extends Namespace {
   hasEnded(name: string): boolean
   /** The last lines of a started service's log. */
   readLog(name: string): string
-  /** Where this process finds a file of one of the host's own folders. A file that only the machine has is not there. */
+  /** Where this process finds a file of one of the host's own folders, as the host sees it. */
   pathOf(path: string): string
   readFile(path: string): string
   exists(path: string): boolean
@@ -30,7 +30,7 @@ export interface LabHost extends Namespace {
 export function labHost({ spec, netns, folder, initPid }: Pick<LabHost, 'spec' | 'netns' | 'folder' | 'initPid'>): LabHost {
   const enter = ['nsenter', '--target', String(initPid), '--mount', '--net', '--pid', '--uts', '--']
   const inside = (argv: readonly string[]) => [...enter, ...argv]
-  const pathOf = (path: string) => join(folder, onDisk(path))
+  const pathOf = (path: string) => `/proc/${initPid}/root${own(path)}`
   const logOf = (name: string) => join(folder, 'log', name)
   const started = new Map<string, ChildProcess>()
   return {
@@ -69,8 +69,8 @@ export function labHost({ spec, netns, folder, initPid }: Pick<LabHost, 'spec' |
 
 const hostOptions = (options: CommandOptions = {}): CommandOptions => ({ ...options, env: { HOME: '/root', ...options.env } })
 
-function onDisk(path: string): string {
-  if (/^\/(etc|var|usr\/local)\//.test(path)) return `upper${path}`
-  if (/^\/(run|root|home|srv)\//.test(path)) return path.slice(1)
+/** What lies elsewhere is the machine's, and not for a lab to write to. */
+function own(path: string): string {
+  if (/^\/(etc|var|usr\/local|run|root|home|srv)\//.test(path) && !path.includes('/../')) return path
   throw new Error(`${path} is not in a folder that a lab host has of its own`)
 }

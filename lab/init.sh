@@ -8,7 +8,8 @@ directory=$1
 read -r pid _ </proc/self/stat
 
 mount -a -T "$directory/fstab"
-echo "$2" >/proc/sys/kernel/hostname
+# The file is closed to root of a user namespace, the system call is not.
+{ echo "$2" >/proc/sys/kernel/hostname; } 2>/dev/null || hostname "$2"
 # What Debian's systemd sets (/usr/lib/sysctl.d/50-default.conf), and no waiting for duplicate address detection.
 echo 2 >/proc/sys/net/ipv4/conf/all/rp_filter
 echo 2 >/proc/sys/net/ipv4/conf/default/rp_filter

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { generateOpensshKey } from './opensshKey.ts'
+import { layUfwRules } from './firewalls/ufw.ts'
 import { folderOf } from './registry.ts'
 import { addressOf, type World, type WorldHost } from './world.ts'
 
@@ -64,6 +65,7 @@ function prepareMachine(directory: string, host: WorldHost, userKey: string): st
   writeFileSync(join(folder, 'root/.ssh/authorized_keys'), `${userKey} lab\n`, { mode: 0o600 })
   writeFileSync(join(folder, 'upper/etc/hostname'), `${host.name}\n`)
   writeFileSync(join(folder, 'fstab'), fstab(join(directory, 'template'), folder))
+  if (host.firewall?.kind === 'ufw') layUfwRules(join(folder, 'upper'))
   const key = generateOpensshKey(host.name)
   writeFileSync(join(folder, 'upper/etc/ssh/ssh_host_ed25519_key'), key.privateFile, { mode: 0o600 })
   writeFileSync(join(folder, 'upper/etc/ssh/ssh_host_ed25519_key.pub'), `${key.publicLine} ${host.name}\n`)
@@ -72,12 +74,12 @@ function prepareMachine(directory: string, host: WorldHost, userKey: string): st
 
 const fstab = (template: string, folder: string): string =>
   [
-    // Sources named unlike the machine's own: mount -a skips what it finds mounted from the same source already.
-    'lab-proc /proc proc nosuid,nodev,noexec 0 0',
-    'lab-sysfs /sys sysfs nosuid,nodev,noexec 0 0',
+    // The folder as source: mount -a skips what it finds mounted from the same source already.
+    `${folder} /proc proc nosuid,nodev,noexec 0 0`,
+    `${folder} /sys sysfs nosuid,nodev,noexec 0 0`,
     ...OVERLAID.map((path) => {
       const lower = path === '/etc' ? `${template}/etc:/etc` : path
-      return `overlay ${path} overlay lowerdir=${lower},upperdir=${folder}/upper${path},workdir=${folder}/work${path}${USER_NAMESPACE} 0 0`
+      return `${folder} ${path} overlay lowerdir=${lower},upperdir=${folder}/upper${path},workdir=${folder}/work${path}${USER_NAMESPACE} 0 0`
     }),
     ...OWN.map((path) => `${folder}${path} ${path} none bind 0 0`),
     '',

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
+import { describeFault, FaultError } from '@portcullis/core/fault/fault.ts'
+import { DEMO_WORLD } from './demo/world.ts'
 import { readInits } from './machine.ts'
 import { asRoot } from './privilege.ts'
 import { registered, release } from './registry.ts'
 import { startWorld } from './start.ts'
-import { DEMO_WORLD } from './demo/world.ts'
 import { flatWorld, type World } from './world.ts'
 
 const USAGE = `usage: lab up [--world demo|flat:N] [--prefix P] [--keep]
@@ -21,7 +22,11 @@ const { values, positionals } = parseArgs({
 const COMMANDS: Readonly<Record<string, () => Promise<number> | number>> = { up, shell, list, down }
 const command = COMMANDS[positionals[0] ?? '']
 if (command === undefined) process.stderr.write(USAGE)
-process.exitCode = command === undefined ? 2 : await asRoot(command)
+try {
+  process.exitCode = command === undefined ? 2 : await asRoot(command)
+} catch (error) {
+  process.exitCode = refuse(error instanceof FaultError ? describeFault(error.fault, 'en') : String(error))
+}
 
 async function up(): Promise<number> {
   const world = worldNamed(values.world)

@@ -1,7 +1,8 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
-import { createInterface } from 'node:readline'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { certificatesNeeded, makeAuthority } from './certificate.ts'
 import { openVantage, type Vantage } from './clients/vantage.ts'
 import { killGroup, LAB_PATH, mustRun } from './command.ts'
@@ -210,7 +211,9 @@ function listen(init: ChildProcessWithoutNullStreams, name: string): (pattern: R
   const lines = createInterface(init.stdout)[Symbol.asyncIterator]()
   return async (pattern) => {
     const late = setTimeout(() => killGroup(init, 'SIGKILL'), BOOT_MS_MAX)
-    const { value = '' } = await lines.next()
+    const { value = '', done } = await lines.next()
+    // Its last words come on the other pipe, which may be read later.
+    if (done && init.exitCode === null && init.signalCode === null) await once(init, 'close')
     clearTimeout(late)
     const said = pattern.exec(value)?.[1]
     if (said === undefined) throw new Error(`${name} did not start: ${complaint.trim() || value || `no answer within ${BOOT_MS_MAX} ms`}`)

@@ -61,8 +61,8 @@ describe.each(POINTS)('SIGKILL of the controller at %s', (point) => {
       const before = await settled()
       const wanted = 1 - served
       await must('plan', '--policy', policyFile(wanted))
-      const seen = await applyAndKill(policyFile(wanted), point, delayMs)
-      expect(seen.at(-1)).toBe(`action ${point}`)
+      const { code, seen } = await applyAnd('SIGKILL', policyFile(wanted), point, delayMs)
+      expect([code, seen.at(-1)]).toEqual([undefined, `action ${point}`])
 
       const after = await settled()
       const isNew = after.confirmed?.generation === (before.confirmed?.generation ?? 0) + 1
@@ -77,6 +77,15 @@ describe.each(POINTS)('SIGKILL of the controller at %s', (point) => {
     180_000,
   )
 })
+
+test('Ctrl-C puts the host back at once, and says so', async () => {
+  const before = await settled()
+  await must('plan', '--policy', policyFile(1 - served))
+  const { code, out } = await applyAnd('SIGINT', policyFile(1 - served), 'probe', 0)
+  expect([code, out]).toEqual([130, expect.stringContaining('"reverted"')])
+  const after = await askVersion()
+  expect([after.armedSeconds, after.confirmed, after.live]).toEqual([undefined, before.confirmed, before.confirmed])
+}, 180_000)
 
 const policyFile = (index: number): string => join(folder, `policy-${index}.yaml`)
 
@@ -112,24 +121,31 @@ async function must(...argv: readonly string[]): Promise<string> {
   return out
 }
 
-/** Kills the controller some time after the journal announced the step; gives all that was announced until then. */
-async function applyAndKill(policy: string, point: ApplyStep, delayMs: number): Promise<string[]> {
+interface Struck {
+  /** Exit code, or undefined when the signal ended it. */
+  readonly code: number | undefined
+  readonly seen: readonly string[]
+  readonly out: string
+}
+
+/** Sends the signal some time after the journal announced the step; gives all that was announced until the end. */
+async function applyAnd(signal: 'SIGKILL' | 'SIGINT', policy: string, point: ApplyStep, delayMs: number): Promise<Struck> {
   const child = controller('apply', '--policy', policy, '--yes', '--json', '--confirm-within', String(CONFIRM_WITHIN_SECONDS))
-  const ended = new Promise<string | null>((resolve) => child.once('close', (_, signal) => resolve(signal)))
+  const ended = new Promise<number | undefined>((resolve) => child.once('close', (code) => resolve(code ?? undefined)))
   let out = ''
   child.stdout?.on('data', (chunk) => (out += String(chunk)))
   const seen: string[] = []
   if (!child.stderr) throw new Error('no stderr')
   for await (const line of createInterface({ input: child.stderr })) {
     const entry = JSON.parse(line) as JournalEntry
-    seen.push(`${entry.kind} ${entry.name}`)
-    if (entry.kind !== 'action' || entry.name !== point) continue
+    if (!child.killed) seen.push(`${entry.kind} ${entry.name}`)
+    if (child.killed || entry.kind !== 'action' || entry.name !== point) continue
     await sleep(delayMs)
-    child.kill('SIGKILL')
-    break
+    child.kill(signal)
   }
-  if ((await ended) !== 'SIGKILL') throw new Error(`it ended before ${point}: ${seen.join(', ')} ${out}`)
-  return seen
+  const code = await ended
+  if (!child.killed) throw new Error(`it ended before ${point}: ${seen.join(', ')} ${out}`)
+  return { code, seen, out }
 }
 
 /** What the host says once nothing is armed any more. Only asks: the revert has to fire by itself. */

@@ -5,17 +5,15 @@ import { mustRun } from '../command.ts'
 import { asUser, untilReady, type Daemon } from './daemon.ts'
 
 export const POSTGRES_PASSWORD = 'lab-postgres'
+const DATA = '/srv/postgresql'
 
 export const postgres: Daemon = async (host, _spec, site) => {
   const template = await templateCluster()
   const user = userIds()
-  host.writeFile('/var/lib/postgresql/lab/placeholder', '')
-  const data = host.pathOf('/var/lib/postgresql/lab')
-  rmSync(data, { recursive: true })
-  await mustRun(['cp', '-a', '--reflink=auto', template, data])
+  await mustRun(['cp', '-a', '--reflink=auto', template, host.pathOf(DATA)])
   mkdirSync(host.pathOf('/run/postgresql'))
   chownSync(host.pathOf('/run/postgresql'), user.uid, user.gid)
-  host.start('postgres', asUser('postgres', [tool('postgres'), '-D', '/var/lib/postgresql/lab', ...SETTINGS.flatMap((setting) => ['-c', setting])]))
+  host.start('postgres', asUser('postgres', [tool('postgres'), '-D', DATA, ...SETTINGS.flatMap((setting) => ['-c', setting])]))
   await untilReady(host, 'postgres', async () => (await site.connects(host, 5432)) && (await host.run([tool('pg_isready'), '-q'])).exitCode === 0)
 }
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { untilReady, type Daemon } from './daemon.ts'
 
-export const SYSLOG_FILE = '/var/log/lab-syslog'
+/** In a folder that other hosts find under `LabHost.folder`, so that a client can look whether its line arrived. */
+export const SYSLOG_FILE = '/srv/syslog'
 
 /** A log collector on UDP 514 that never answers: what arrived stands in `SYSLOG_FILE`. */
 export const syslog: Daemon = async (host) => {

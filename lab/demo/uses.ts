@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Family } from '@portcullis/core/net/address.ts'
 import { listensOf } from '../daemons/spec.ts'
 import { POSTGRES_PASSWORD } from '../daemons/postgres.ts'
@@ -86,7 +87,7 @@ function usesOf(lab: Lab, need: DemoNeed, host: string, family: Family): Use[] {
     case 'sftp':
       return [{ kind: 'sftp', address, port: 22, identityFile: lab.ssh.batchIdentityFile, knownHostsFile: lab.ssh.knownHostsFile }]
     case 'syslog':
-      return [{ kind: 'syslog', address, port: 514, arrivesIn: lab.host(host).pathOf(SYSLOG_FILE) }]
+      return [{ kind: 'syslog', address, port: 514, arrivesIn: join(lab.host(host).folder, SYSLOG_FILE) }]
     default:
       throw new Error(`no client knows how to use ${need.service}`)
   }

@@ -4,11 +4,11 @@ import type { LabHost } from '../host.ts'
 
 /** Real firewalld on a D-Bus of the host's own. */
 export async function startFirewalld(host: LabHost, spec: FirewallSpec): Promise<void> {
-  host.writeFile('/etc/firewalld/zones/public.xml', zone(spec))
+  host.writeFile('/etc/lab/firewalld/zones/public.xml', zone(spec))
   host.writeFile('/run/dbus/placeholder', '')
   host.start('dbus', ['dbus-daemon', '--system', '--nofork', '--nopidfile'])
   await untilReady(host, 'dbus', async () => host.exists('/run/dbus/system_bus_socket'))
-  host.start('firewalld', ['/usr/bin/python3', '/usr/sbin/firewalld', '--nofork', '--nopid'])
+  host.start('firewalld', ['/usr/bin/python3', '/usr/sbin/firewalld', '--nofork', '--nopid', '--system-config', '/etc/lab/firewalld'])
   await untilReady(host, 'firewalld', async () => (await host.run(['nft', 'list', 'chain', 'inet', 'firewalld', 'filter_IN_public_allow'])).exitCode === 0)
 }
 

@@ -2,8 +2,8 @@ import type { HostFacts } from '@portcullis/core/ruleset/hostfacts.ts'
 import type { Ruleset } from '@portcullis/core/ruleset/ruleset.ts'
 import { Decider, type PacketVerdict } from '@portcullis/core/verify/decide.ts'
 import { evaluateLinear, type LinearResult, type Outcome } from '@portcullis/core/verify/linear.ts'
-import { FRAME_BYTES_MAX, idOf, writeFrame, type TestPacket } from './packet.ts'
-import { INTERFACES, type Stage } from './stage.ts'
+import { address, FRAME_BYTES_MAX, idOf, writeFrame, type TestPacket } from './packet.ts'
+import { INTERFACES, SENTINEL_MAC, type Stage } from './stage.ts'
 
 /** Where the kernel, the linear evaluator and the diagram do not say the same of one packet. */
 export interface Mismatch {
@@ -28,7 +28,12 @@ export interface Tally {
 export const emptyTally = (): Tally => ({ packets: 0, passed: 0, stopped: 0, undecided: 0, disagreements: 0, mismatches: [] })
 
 const HOOK_INPUT = 1
-const WAIT_MS = 5000
+const WAIT_MS = 20_000
+
+const SENTINEL: TestPacket = {
+  id: 0xffff_ffff,
+  packet: { source: address('192.0.2.9'), destination: address('192.0.2.1'), protocol: 47, iif: 'eth0', ct: 'new', pkttype: 0, macSource: BigInt(`0x${SENTINEL_MAC.replaceAll(':', '')}`) },
+}
 
 /** Sends the packets through the kernel's rules and compares what it let pass with both evaluators. */
 export async function compareWithKernel(stage: Stage, ruleset: Ruleset, packets: readonly TestPacket[], tally: Tally): Promise<void> {
@@ -88,9 +93,9 @@ async function passThroughKernel(stage: Stage, packets: readonly TestPacket[]): 
   let arrived = stage.takeArrived()
   while (arrived < packets.length && performance.now() < until) arrived += stage.takeArrived()
   if (arrived !== packets.length) throw new Error(`${packets.length} packets were sent and ${arrived} arrived`)
-  // What has passed is in the kernel's log queue by now; it is flushed after 50 ms at the latest.
-  let isQuiet = false
-  while (!isQuiet) isQuiet = receive() === 0 && !(await stage.nflog.waitReadable(120))
+  await send(stage, 'eth0', [SENTINEL], receive)
+  while (!seen.has(SENTINEL.id) && performance.now() < until) if (receive() === 0) await stage.nflog.waitReadable(20)
+  if (!seen.has(SENTINEL.id)) throw new Error('the sentinel did not come back')
   if (stage.nflog.takeOverruns() > 0) throw new Error('the log of passed packets has lost some')
   return seen
 }
@@ -99,7 +104,7 @@ async function send(stage: Stage, name: (typeof INTERFACES)[number], packets: re
   const socket = stage.sockets.get(name)
   const hardware = stage.hardware.get(name)
   if (!socket || !hardware) throw new Error(`no interface ${name}`)
-  const batch = batchOf(stage, name, socket)
+  const batch = batchOf(socket)
   for (let at = 0; at < packets.length; at += BATCH) {
     const part = packets.slice(at, at + BATCH)
     for (const [index, test] of part.entries()) batch.setLength(index, writeFrame(batch.slot(index), test, hardware))
@@ -114,7 +119,7 @@ type Batch = ReturnType<Socket['newSendBatch']>
 
 const batches = new WeakMap<Socket, Batch>()
 
-function batchOf(_stage: Stage, _name: string, socket: Socket): Batch {
+function batchOf(socket: Socket): Batch {
   const batch = batches.get(socket) ?? socket.newSendBatch({ capacity: BATCH, slotBytes: FRAME_BYTES_MAX })
   batches.set(socket, batch)
   return batch

@@ -20,9 +20,15 @@ const ADDRESSES: Record<InterfaceName, readonly string[]> = {
 }
 
 const NFLOG_GROUP = 7
+/** A frame from here is logged before any rule under test: when it comes back, all that was logged before it has come too. */
+export const SENTINEL_MAC = '02:00:00:00:00:99'
 const PROBE = `table inet zz_probe {
   counter arrived { }
-  chain first { type filter hook prerouting priority -400; policy accept; iifname { "eth0", "eth1", "wan0" } counter name arrived; }
+  chain first {
+    type filter hook prerouting priority -400; policy accept;
+    ether saddr ${SENTINEL_MAC} log group ${NFLOG_GROUP} queue-threshold 64 snaplen 128 drop
+    iifname { "eth0", "eth1", "wan0" } counter name arrived
+  }
   chain input { type filter hook input priority 300; policy accept; iifname != "lo" log group ${NFLOG_GROUP} queue-threshold 64 snaplen 128 drop; }
   chain forward { type filter hook forward priority 300; policy accept; log group ${NFLOG_GROUP} queue-threshold 64 snaplen 128 drop; }
 }
