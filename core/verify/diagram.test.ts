@@ -230,14 +230,16 @@ const FACTS: HostFacts = {
 function bothSay(rules: Ruleset, packets: readonly Packet[], way: 'input' | 'forward' | 'output' | 'arrival'): void {
   const space = new PacketSpace([rules], FACTS)
   const diagram = composeWay(space, rules, way)
+  const asksOrigin = print(rules).includes('ctOriginal')
   for (const each of packets) {
     const asked = way === 'output' ? { ...each, iif: '' } : way === 'arrival' || way === 'input' ? withoutOif(each) : each
     const linear = evaluateLinear(rules, asked, { facts: FACTS, ...(way === 'arrival' ? {} : { hook: way }) }).outcomes
     const point = pointOf(space, asked)
     const said = outcomeNames(outcomesAt(space, diagram, point))
     const isSame = said.join() === [...linear].toSorted().join()
-    // Where ports cannot be read the diagram remembers more of what it has asked, so that it may be surer, never the other way round.
-    const isSurer = ![6, 17, 132].includes(each.protocol) && said.length > 0 && said.every((outcome) => linear.has(outcome))
+    // Where ports or a known flow's origin cannot be read the diagram remembers more of what it has asked: it may be surer, never the other way round.
+    const isOpen = ![6, 17, 132].includes(each.protocol) || (asksOrigin && each.ct !== 'new')
+    const isSurer = isOpen && said.length > 0 && said.every((outcome) => linear.has(outcome))
     if (!isSame && !isSurer) throw new Error(`diagram ${said.join()}, linear ${[...linear].join()}: ${print(each)}\n${print(rules)}`)
   }
 }
