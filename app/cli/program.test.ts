@@ -91,12 +91,12 @@ describe('what a person reads', () => {
     const { out } = await run('plan')
     expect(out.replaceAll(/[0-9a-f]{12}/g, 'ID')).toBe(`Change plan ID · 2 hosts · 2 close · 4 narrow
 
-db-1  generation 0 → 1
+db-1  generation 0 → 1  ID
   ▾ narrows  tcp/22   sshd   anyone (IPv4) → 10.0.0.0/24
   ✕ closes   tcp/23   inetd  anyone (IPv4) → nobody
   ▾ narrows  tcp/443  nginx  anyone (IPv4) → 10.0.0.0/8   web
 
-web-1  generation 0 → 1
+web-1  generation 0 → 1  ID
   ▾ narrows  tcp/22   sshd   anyone (IPv4) → 10.0.0.0/24
   ✕ closes   tcp/23   inetd  anyone (IPv4) → nobody
   ▾ narrows  tcp/443  nginx  anyone (IPv4) → 10.0.0.0/8   web
@@ -109,7 +109,7 @@ Next: portcullis apply ID
   test('plan in observe mode', async () => {
     policy = { ...policy, defaults: { ...policy.defaults, mode: 'observe' } }
     const { out } = await run('plan', '--host', 'web-1')
-    expect(out).toContain('web-1  generation 0 → 1  observe mode: counts, denies nothing\n')
+    expect(out).toMatch(/^web-1 {2}generation 0 → 1 {2}[0-9a-f]{12} {2}observe mode: counts, denies nothing$/m)
     expect(out).toContain('  ✕ would close   tcp/23   inetd  anyone (IPv4) → nobody\n')
   })
 

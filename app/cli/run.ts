@@ -20,10 +20,16 @@ export async function runMain(argv: readonly string[], doors: Doors): Promise<Ex
     return stop.signal.aborted ? EXIT.interrupted : code
   } catch (error) {
     if (stop.signal.aborted) return EXIT.interrupted
-    if (!(error instanceof FaultError) || !cli) throw error
+    if (!(error instanceof FaultError) || !cli) return reportDefect(error)
     reportFaults(cli, [error.fault])
-    return EXIT.usage
+    return EXIT.incomplete
   }
+}
+
+/** Where it happened is all that helps to mend it; nothing of the world stands in a stack. */
+function reportDefect(error: unknown): ExitCode {
+  process.stderr.write(`portcullis: a defect of Portcullis, please report it\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  return EXIT.defect
 }
 
 /** `--lang`, else what POSIX says of the locale: the first of LC_ALL, LC_MESSAGES, LANG that is set. */

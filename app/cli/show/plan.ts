@@ -12,7 +12,7 @@ export function showPlan(pen: Pen, report: PlanReport, goesOn = false): string {
   const lines = [
     headline(pen, report),
     '',
-    ...hosts.toSorted((a, b) => (a.draft.host < b.draft.host ? -1 : 1)).flatMap((host) => [...showHost(pen, host), '']),
+    ...hosts.toSorted((a, b) => (a.draft.host < b.draft.host ? -1 : 1)).flatMap((host) => [...showHost(pen, host, digestOf(report, host)), '']),
     ...findings.map((finding) => findingLine(pen, finding, '')),
     ...(unchanged.length === 0 ? [] : [pen.paint.dim(`= ${unchangedWords(pen, unchanged)}`)]),
     ...unreadLines(pen, report.unread),
@@ -30,14 +30,18 @@ function headline(pen: Pen, { plan, drafted, kind }: PlanReport): string {
   return [pen.paint.bold(name), hosts, ...totalWords(pen, totals)].join(' · ')
 }
 
-function showHost(pen: Pen, { draft, findings }: DraftedHost): string[] {
+/** Of the ruleset's text, as the host will name it; nothing is promised before the plan is sealed. */
+const digestOf = ({ plan }: PlanReport, { draft }: DraftedHost): string =>
+  plan?.hosts.find(({ host }) => host === draft.host)?.rulesetDigest ?? ''
+
+function showHost(pen: Pen, { draft, findings }: DraftedHost, digest: string): string[] {
   const { paint } = pen
   const changed = draft.changes.filter((change) => change.kind !== 'stays' || (change.ifEnforced?.kind ?? 'stays') !== 'stays')
   const stays = draft.changes.length - changed.length
   const generation = t(pen, { en: 'generation', zh: '代次' })
   const mode = draft.intent.mode === 'observe' ? `  ${paint.yellow(t(pen, { en: 'observe mode: counts, denies nothing', zh: '观察模式：只计数，不拒绝' }))}` : ''
   return [
-    `${paint.bold(draft.host)}  ${paint.dim(`${generation} ${draft.baseGeneration} → ${draft.generation}`)}${mode}`,
+    `${paint.bold(draft.host)}  ${paint.dim(`${generation} ${draft.baseGeneration} → ${draft.generation}  ${shortId(digest)}`.trimEnd())}${mode}`,
     ...layTable(changed.map((change) => changeRow(pen, change)), '  '),
     ...(stays === 0 ? [] : [paint.dim(`  = ${t(pen, { en: `${stays} ${stays === 1 ? 'endpoint stays as it is' : 'endpoints stay as they are'}`, zh: `${stays} 个端点不变` })}`)]),
     ...findings.map((finding) => findingLine(pen, finding, '  ')),
