@@ -38,19 +38,23 @@ export class Arena {
   #nodes = 0
   #edges = 0
   #level = new Uint8Array(1024)
+  #hashes = new Uint32Array(1024)
   /** Where the edges of a node start; those of the next node start where they end. */
   #start = new Uint32Array(1025)
-  #last = new Uint16Array(4096)
-  #child = new Int32Array(4096)
+  #last: Uint16Array
+  #child: Int32Array
   #table = new Int32Array(2048).fill(-1)
   /** Edges under construction; nested constructions stand above one another. */
   #pendingLast = new Uint16Array(4096)
   #pendingChild = new Int32Array(4096)
   #pending = 0
 
-  constructor(levelSizes: readonly number[], budget: Budget = DEFAULT_BUDGET) {
+  /** `edgesExpected` saves copying while the arena grows; being wrong costs nothing else. */
+  constructor(levelSizes: readonly number[], budget: Budget = DEFAULT_BUDGET, edgesExpected = 4096) {
     this.levelSizes = levelSizes
     this.#edgesMax = budget.edgesMax
+    this.#last = new Uint16Array(edgesExpected)
+    this.#child = new Int32Array(edgesExpected)
   }
 
   get nodeCount(): number {
@@ -118,11 +122,12 @@ export class Arena {
     const count = this.#pending - mark
     this.#pending = mark
     if (count === 1) return this.#pendingChild[mark] ?? 0
-    let slot = this.#hash(mark, count, level) & (this.#table.length - 1)
+    const hash = this.#hash(mark, count, level)
+    let slot = hash & (this.#table.length - 1)
     for (;;) {
       const found = this.#table[slot] ?? -1
-      if (found < 0) return this.#store(mark, count, level, slot)
-      if (this.#level[found] === level && this.#sameEdges(found, mark, count)) return found + TERMINALS
+      if (found < 0) return this.#store(mark, count, level, hash, slot)
+      if (this.#hashes[found] === hash && this.#level[found] === level && this.#sameEdges(found, mark, count)) return found + TERMINALS
       slot = (slot + 1) & (this.#table.length - 1)
     }
   }
@@ -153,7 +158,7 @@ export class Arena {
     return true
   }
 
-  #store(mark: number, count: number, level: number, slot: number): Diagram {
+  #store(mark: number, count: number, level: number, hash: number, slot: number): Diagram {
     const node = this.#nodes
     const start = this.#edges
     if (start + count > this.#edgesMax) throw new BudgetError(this.#edgesMax)
@@ -166,6 +171,7 @@ export class Arena {
       this.#child[start + offset] = children[mark + offset] ?? 0
     }
     this.#level[node] = level
+    this.#hashes[node] = hash
     this.#start[node] = start
     this.#start[node + 1] = start + count
     this.#table[slot] = node
@@ -178,14 +184,8 @@ export class Arena {
   #rehash(): void {
     this.#table = new Int32Array(this.#table.length * 4).fill(-1)
     const mask = this.#table.length - 1
-    const mark = this.#pending
     for (let node = 0; node < this.#nodes; node += 1) {
-      const start = this.#start[node] ?? 0
-      const end = this.#start[node + 1] ?? 0
-      while (mark + end - start > this.#pendingChild.length) this.#growPending()
-      this.#pendingLast.set(this.#last.subarray(start, end), mark)
-      this.#pendingChild.set(this.#child.subarray(start, end), mark)
-      let slot = this.#hash(mark, end - start, this.#level[node] ?? 0) & mask
+      let slot = (this.#hashes[node] ?? 0) & mask
       while ((this.#table[slot] ?? -1) >= 0) slot = (slot + 1) & mask
       this.#table[slot] = node
     }
@@ -214,6 +214,9 @@ export class Arena {
     const levels = new Uint8Array(this.#level.length * 2)
     levels.set(this.#level)
     this.#level = levels
+    const hashes = new Uint32Array(levels.length)
+    hashes.set(this.#hashes)
+    this.#hashes = hashes
     const starts = new Uint32Array(levels.length + 1)
     starts.set(this.#start)
     this.#start = starts

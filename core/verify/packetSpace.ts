@@ -20,7 +20,7 @@ export class PacketSpace {
   constructor(rulesets: readonly Ruleset[], facts?: HostFacts, budget?: Budget) {
     this.names = nameClasses(rulesets, facts)
     this.levels = layLevels(this.names.length)
-    this.arena = new Arena(this.levels.sizes, budget)
+    this.arena = new Arena(this.levels.sizes, budget, edgesExpected(rulesets))
     this.combiner = new Combiner(this.arena)
     this.facts = facts
   }
@@ -53,4 +53,10 @@ export class PacketSpace {
     this.arena.emit(mark, 1, isNegated ? NO : YES)
     return this.arena.close(mark, firstLevel + index)
   }
+}
+
+/** Rules of hosts leave about a hundred edges each behind while they are merged. */
+function edgesExpected(rulesets: readonly Ruleset[]): number {
+  const rules = rulesets.reduce((sum, { tables }) => sum + tables.reduce((all, { chains }) => all + chains.reduce((each, chain) => each + chain.rules.length, 0), 0), 0)
+  return Math.min(4096 + rules * 96, 4_000_000)
 }
