@@ -153,6 +153,9 @@ const SETTINGS = {
   shared_buffers: '64MB',
   max_wal_size: '256MB',
   jit: 'off',
+  // Workers that a store of this size has no work for; each is a process more at every start.
+  io_method: 'sync',
+  max_logical_replication_workers: 0,
   log_min_messages: 'warning',
   log_checkpoints: 'off',
   log_statement: 'none',
