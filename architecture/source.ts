@@ -9,6 +9,7 @@ const WORKSPACES = ['core', 'engine', 'adapters', 'app', 'console', 'sim', 'lab'
 export interface Source {
   /** Relative to the root, with forward slashes. */
   readonly path: string
+  /** Test files, and the fixtures of lab tests that stand in a `lab` folder beside them. */
   readonly isTest: boolean
   readonly imports: readonly string[]
   readonly functions: readonly FunctionSize[]
@@ -61,7 +62,7 @@ function readSource(path: string): Source {
       if (node.arguments.length === 0 && text.slice(node.callee.start, node.callee.end) === 'Date') note(node)
     },
   }).visit(parsed.program)
-  return { path, isTest: /\.(?:test|lab)\.ts$/.test(path), imports: specifiers.map((specifier) => resolve(path, specifier)), functions, ambient }
+  return { path, isTest: /\.(?:test|lab)\.ts$|^(?!lab\/).*\/lab\//.test(path), imports: specifiers.map((specifier) => resolve(path, specifier)), functions, ambient }
 }
 
 /** A path relative to the root for our own modules, the bare specifier for a package. */
