@@ -97,10 +97,13 @@ describe('every mode follows every other', () => {
     },
   )
 
-  /** Chains are listed in the order of their creation; their rules keep their own. */
+  /**
+   * Chains are listed in the order of their creation; their rules keep their own. What a text named for networks that the
+   * next one does not have stays behind, asked by nobody, until the host script clears it.
+   */
   async function sortedRules(): Promise<string> {
     const blocks = (await trap.host.must(['nft', 'list', 'table', 'inet', 'portcullis'])).split('\n\n').map((block) => block.replace(/\n}\n?$/, '').replace(/^table .*\n/, ''))
-    return blocks.toSorted().join('\n\n')
+    return blocks.filter((block) => !/^\t(?:set|chain) from_\d/.test(block)).toSorted().join('\n\n')
   }
 })
 

@@ -24,23 +24,25 @@ test.each(Object.entries(GOLDEN_INTENTS))('nft takes the golden intent %s, and a
 
 describe.each([
   ['sources', 'hosts4', (index: number) => `tcp 443 10.${index >> 15}.${(index >> 7) & 255}.${(index & 127) * 2}`],
-  ['networks', 'prefixes4', (index: number) => `tcp 443 ${10 + (index >> 14)}.${(index >> 6) & 255}.${(index & 63) * 4}.0/23`],
+  ['networks', 'from_1_ipv4', (index: number) => `tcp 443 ${10 + (index >> 14)}.${(index >> 6) & 255}.${(index & 63) * 4}.0/23`],
+  // Every port has networks of its own: as many sets and chains as ports.
+  ['lists', 'from_tcp', (index: number) => `tcp ${2 * index + 1} 10.${index >> 8}.${index & 255}.0/25`],
   ['ports', 'open', (index: number) => `${index % 2 ? 'tcp' : 'udp'} ${2 * (index >> 1) + 1} any`],
 ] as const)('%s', (_, set, grant) => {
-  const most = set === 'open' ? 50_000 : 100_000
-  test.each([10, 1_000, 10_000, most])('%d elements load, are listed, and are replaced', async (count) => {
+  const most = { open: 50_000, from_tcp: 2_000, hosts4: 100_000, from_1_ipv4: 100_000 }[set]
+  test.each([10, 1_000, ...(most > 10_000 ? [10_000] : []), most])('%d elements load, are listed, and are replaced', async (count) => {
     const grants = Array.from({ length: count }, (_, index) => grant(index))
     const text = textOf({ grants })
     const times = [await timed(() => load(trap.host, text)), await timed(() => load(trap.host, text))]
     console.log(`${set} ${count}: first load ${times[0]} ms, replace ${times[1]} ms, ${(text.length / 1024).toFixed(0)} KiB`)
-    const listing: unknown = JSON.parse(await trap.host.must(['nft', '-j', 'list', 'set', 'inet', 'portcullis', set]))
+    const listing: unknown = JSON.parse(await trap.host.must(['nft', '-j', 'list', set === 'from_tcp' ? 'map' : 'set', 'inet', 'portcullis', set]))
     expect(elementsIn(listing)).toBe(count)
   })
 })
 
 function elementsIn(listing: unknown): number {
-  const { nftables } = listing as { nftables: readonly { set?: { elem?: readonly unknown[] } }[] }
-  return nftables.reduce((sum, { set }) => sum + (set?.elem?.length ?? 0), 0)
+  const { nftables } = listing as { nftables: readonly Record<string, { elem?: readonly unknown[] } | undefined>[] }
+  return nftables.reduce((sum, { set, map }) => sum + ((set ?? map)?.elem?.length ?? 0), 0)
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
