@@ -29,16 +29,27 @@ export function compareAddresses(a: Address, b: Address): number {
   return a.value < b.value ? -1 : a.value > b.value ? 1 : 0
 }
 
+/** By characters, because streams of packets and long blocklists are read with it. */
 function parseIPv4(input: string): bigint | undefined {
-  const octets = input.split('.')
-  if (octets.length !== 4) return undefined
-  let value = 0n
-  for (const octet of octets) {
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(octet) || Number(octet) > 255) return undefined
-    value = (value << 8n) | BigInt(octet)
+  let value = 0
+  let octets = 0
+  let octet = -1
+  for (let at = 0; at <= input.length; at += 1) {
+    const digit = input.charCodeAt(at) - DIGIT_ZERO
+    if (digit >= 0 && digit <= 9) {
+      if (octet === 0) return undefined
+      octet = octet < 0 ? digit : octet * 10 + digit
+      if (octet > 255) return undefined
+    } else if (octet >= 0 && (at === input.length || input[at] === '.')) {
+      value = value * 256 + octet
+      octets += 1
+      octet = -1
+    } else return undefined
   }
-  return value
+  return octets === 4 ? BigInt(value) : undefined
 }
+
+const DIGIT_ZERO = 48
 
 function parseIPv6(input: string): bigint | undefined {
   const halves = input.split('::')

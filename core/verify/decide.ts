@@ -5,7 +5,7 @@ import { BudgetError, type Budget } from '../space/arena.ts'
 import { ACCEPT, DROP, REJECT, type Outcomes } from '../space/outcome.ts'
 import { composeWay, type Way } from './compose.ts'
 import { evaluateLinear, type Unknown } from './linear.ts'
-import { outcomesAt, pointOf } from './packetPoint.ts'
+import { outcomesAt, pointOf, type Point } from './packetPoint.ts'
 import { PacketSpace } from './packetSpace.ts'
 import { outcomeNames, type OutcomeName } from './compare.ts'
 
@@ -27,6 +27,7 @@ export class Decider {
   readonly #options: DecideOptions
   readonly #space: PacketSpace
   readonly #diagram: number | undefined
+  #point: Point | undefined
 
   constructor(ruleset: Ruleset, options: DecideOptions) {
     this.#ruleset = ruleset
@@ -38,7 +39,8 @@ export class Decider {
   /** What a packet states not is any value: the verdict is about the whole class. */
   decide(packet: Packet): PacketVerdict {
     if (this.#diagram === undefined) return { kind: 'undecided', outcomes: ['accept', 'drop', 'reject'], because: 'budget' }
-    const outcomes = outcomesAt(this.#space, this.#diagram, pointOf(this.#space, packet))
+    this.#point = pointOf(this.#space, packet, this.#point)
+    const outcomes = outcomesAt(this.#space, this.#diagram, this.#point)
     return SURE[outcomes] ?? { kind: 'undecided', outcomes: outcomeNames(outcomes), because: this.#because(packet) }
   }
 

@@ -1,8 +1,10 @@
+import type { Family } from '../net/address.ts'
 import type { Packet } from '../ruleset/packet.ts'
 import { CT_STATES, CT_STATUS } from '../ruleset/ruleset.ts'
 import { TERMINALS, type Diagram } from '../space/arena.ts'
+import type { Chunks } from '../space/ranges.ts'
 import { CT_CLASSES } from './compileField.ts'
-import { NO_EXTENSION, type LevelField } from './levels.ts'
+import { NO_EXTENSION } from './levels.ts'
 import type { PacketSpace } from './packetSpace.ts'
 
 /** Any value: the packet does not say. */
@@ -11,17 +13,83 @@ const UNSTATED = -1
 /** A packet's value at each level. */
 export type Point = Int32Array
 
-export function pointOf(space: PacketSpace, packet: Packet): Point {
-  const point = new Int32Array(space.levels.sizes.length).fill(UNSTATED)
-  for (const [field, value] of valuesOf(space, packet)) {
-    if (value === undefined) continue
-    const { firstLevel, count, bits } = space.chunks(field)
-    const mask = (1n << BigInt(bits)) - 1n
-    for (let chunk = 0; chunk < count; chunk += 1) {
-      point[firstLevel + chunk] = count === 1 ? Number(value) : Number((BigInt(value) >> BigInt((count - 1 - chunk) * bits)) & mask)
-    }
-  }
+/** Takes about a microsecond, so that streams of packets can be asked about; less where an old point is written over. */
+export function pointOf(space: PacketSpace, packet: Packet, into?: Point): Point {
+  const point = (into ?? new Int32Array(space.levels.sizes.length)).fill(UNSTATED)
+  const { of } = space.levels
+  const { family } = packet.source
+  point[of.isLaterFragment.firstLevel] = packet.fragment === 'later' ? 1 : 0
+  point[of.family.firstLevel] = family === 4 ? 0 : 1
+  point[of.extension.firstLevel] = packet.extension ?? NO_EXTENSION
+  point[of.l4proto.firstLevel] = packet.protocol
+  putAddress(point, of[`saddr${family}`], packet.source.value, family)
+  putAddress(point, of[`daddr${family}`], packet.destination.value, family)
+  put(point, of.sport, packet.sourcePort)
+  put(point, of.dport, packet.destinationPort)
+  put(point, of.tcpFlags, packet.tcpFlags)
+  put(point, of.icmpType, packet.icmpType)
+  put(point, of.icmpCode, packet.icmpCode)
+  putTracking(point, of, packet)
+  putInterfaces(point, space, packet)
+  putRest(point, of, packet)
   return point
+}
+
+type Fields = PacketSpace['levels']['of']
+
+function putTracking(point: Point, of: Fields, { ct, ctDirection, ctStatus, ctMark }: Packet): void {
+  point[of.ctState.firstLevel] = CT_CLASSES.indexOf(CT_STATES[ct])
+  point[of.ctDirection.firstLevel] = ctDirection === 'reply' ? 1 : 0
+  put(point, of.ctMark, ctMark ?? (ct === 'new' ? 0 : undefined))
+  if (ctStatus === undefined) return
+  point[of.ctDnat.firstLevel] = ctStatus & CT_STATUS.dnat ? 1 : 0
+  point[of.ctSnat.firstLevel] = ctStatus & CT_STATUS.snat ? 1 : 0
+}
+
+function putInterfaces(point: Point, space: PacketSpace, { iif, oif }: Packet): void {
+  const { of } = space.levels
+  put(point, of.iif, nameClassOf(space, iif))
+  put(point, of.oif, nameClassOf(space, oif))
+  if (!space.facts) return
+  put(point, of.iifIndex, interfaceFact(space, iif, 'index'))
+  put(point, of.oifIndex, interfaceFact(space, oif, 'index'))
+  put(point, of.iifType, interfaceFact(space, iif, 'type'))
+}
+
+function putRest(point: Point, of: Fields, { mark, pkttype, ttl, dscp, length, macSource }: Packet): void {
+  put(point, of.mark, mark ?? 0)
+  put(point, of.pkttype, pkttype)
+  put(point, of.ttl, ttl)
+  put(point, of.dscp, dscp)
+  put(point, of.length, length)
+  if (macSource !== undefined) putWide(point, of.macSaddr, macSource)
+}
+
+/** A number of at most 32 bits, in as many chunks as its field has. */
+function put(point: Point, { firstLevel, count, bits }: Chunks, value: number | undefined): void {
+  if (value === undefined) return
+  if (count === 1) {
+    point[firstLevel] = value
+    return
+  }
+  const mask = (1 << bits) - 1
+  for (let chunk = 0; chunk < count; chunk += 1) point[firstLevel + chunk] = (value >>> ((count - 1 - chunk) * bits)) & mask
+}
+
+function putAddress(point: Point, chunks: Chunks, value: bigint, family: Family): void {
+  if (family === 4) put(point, chunks, Number(value))
+  else putWide(point, chunks, value)
+}
+
+/** 32 bits at a time: a shift of a bigint costs as much as all the rest of a chunk. */
+function putWide(point: Point, { firstLevel, count, bits }: Chunks, value: bigint): void {
+  const perWord = 32 / bits
+  let rest = value
+  for (let end = count; end > 0; end -= perWord) {
+    const part = Math.min(perWord, end)
+    put(point, { firstLevel: firstLevel + end - part, count: part, bits }, Number(rest & 0xffff_ffffn))
+    rest >>= 32n
+  }
 }
 
 /** All outcomes that a packet may have: those of every packet that agrees with what it states. */
@@ -43,43 +111,6 @@ function outcomesOfAll(space: PacketSpace, node: Diagram, point: Point): number 
   return outcomes
 }
 
-type FieldValue = readonly [LevelField, number | bigint | undefined]
-
-function valuesOf(space: PacketSpace, packet: Packet): FieldValue[] {
-  const { family } = packet.source
-  const isLater = packet.fragment === 'later'
-  const status = packet.ctStatus
-  return [
-    ['isLaterFragment', isLater ? 1 : 0],
-    ['ctState', CT_CLASSES.indexOf(CT_STATES[packet.ct])],
-    ['ctDirection', packet.ctDirection === 'reply' ? 1 : 0],
-    ['ctDnat', status === undefined ? undefined : status & CT_STATUS.dnat ? 1 : 0],
-    ['ctSnat', status === undefined ? undefined : status & CT_STATUS.snat ? 1 : 0],
-    ['iif', nameClassOf(space, packet.iif)],
-    ['oif', nameClassOf(space, packet.oif)],
-    ['iifIndex', interfaceFact(space, packet.iif, 'index')],
-    ['oifIndex', interfaceFact(space, packet.oif, 'index')],
-    ['iifType', interfaceFact(space, packet.iif, 'type')],
-    ['pkttype', packet.pkttype],
-    ['mark', packet.mark ?? 0],
-    ['ctMark', packet.ctMark ?? (packet.ct === 'new' ? 0 : undefined)],
-    ['family', family === 4 ? 0 : 1],
-    ['extension', packet.extension ?? NO_EXTENSION],
-    ['l4proto', packet.protocol],
-    ['dport', packet.destinationPort],
-    [`saddr${family}`, packet.source.value],
-    [`daddr${family}`, packet.destination.value],
-    ['sport', packet.sourcePort],
-    ['tcpFlags', packet.tcpFlags],
-    ['icmpType', packet.icmpType],
-    ['icmpCode', packet.icmpCode],
-    ['ttl', packet.ttl],
-    ['dscp', packet.dscp],
-    ['length', packet.length],
-    ['macSaddr', packet.macSource],
-  ]
-}
-
 function interfaceFact(space: PacketSpace, name: string | undefined, fact: 'index' | 'type'): number | undefined {
   return space.facts?.interfaces.find((each) => each.name === name)?.[fact]
 }
@@ -88,6 +119,18 @@ function interfaceFact(space: PacketSpace, name: string | undefined, fact: 'inde
 export function nameClassOf(space: PacketSpace, name: string | undefined): number | undefined {
   if (name === undefined) return undefined
   if (name === '') return 0
+  const known = CLASSES.get(space) ?? new Map<string, number>()
+  CLASSES.set(space, known)
+  const found = known.get(name) ?? findClass(space, name)
+  if (known.size < CLASSES_KEPT_MAX) known.set(name, found)
+  return found
+}
+
+/** A host has few interfaces; packets may name any. */
+const CLASSES_KEPT_MAX = 4096
+const CLASSES = new WeakMap<PacketSpace, Map<string, number>>()
+
+function findClass(space: PacketSpace, name: string): number {
   const own = space.names.findIndex((each) => each.kind === 'name' && each.name === name)
   if (own >= 0) return own
   let best = space.names.length - 1
