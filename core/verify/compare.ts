@@ -9,6 +9,7 @@ import { composeWay, type Way } from './compose.ts'
 import { PacketSpace } from './packetSpace.ts'
 import { outcomesAt, pointOf } from './packetPoint.ts'
 import { branchesAt, project } from './project.ts'
+import { replayed } from './replay.ts'
 import { sourcesOf, type Sources } from './sources.ts'
 import { witnessOf } from './witness.ts'
 
@@ -37,6 +38,8 @@ export interface Difference {
   readonly assuming: readonly string[]
   readonly before: readonly OutcomeName[]
   readonly after: readonly OutcomeName[]
+  /** Whether the second, independent evaluator says the same of the packet. `disagrees` is a defect of this program: trust neither. */
+  readonly replay: 'agrees' | 'disagrees' | 'not replayed'
 }
 
 export type OutcomeName = 'accept' | 'drop' | 'reject'
@@ -51,7 +54,8 @@ export interface CompareOptions {
 export function compareRulesets(a: Ruleset, b: Ruleset, { way, facts, budget }: CompareOptions): Comparison {
   return withinBudget(() => {
     const space = new PacketSpace([a, b], facts, budget)
-    return compareDiagrams(space, composeWay(space, a, way), composeWay(space, b, way))
+    const comparison = compareDiagrams(space, composeWay(space, a, way), composeWay(space, b, way))
+    return replayed(comparison, [{ side: 'before', ruleset: a }, { side: 'after', ruleset: b }], way, facts)
   })
 }
 
@@ -108,6 +112,7 @@ function differencesOf(space: PacketSpace, where: Diagram, change: Change, a: Di
           ports: isAnyPort ? [] : port.ranges,
           sources,
           ...witness,
+          replay: 'not replayed',
           ...outcomesOf(space, a, b, witness.packet),
         })
       }

@@ -16,6 +16,7 @@ import { composeWay } from './compose.ts'
 import type { LevelField } from './levels.ts'
 import { classMatches } from './names.ts'
 import { PacketSpace } from './packetSpace.ts'
+import { replayed } from './replay.ts'
 
 /**
  * Compares what a ruleset does to every packet that is meant for the host itself with what the intent says, both ways.
@@ -29,7 +30,8 @@ export function compareWithIntent(intent: Intent, ruleset: Ruleset, budget?: Bud
     const done = mapTerminals(space.arena, composeWay(space, ruleset, 'input'), (outcomes) =>
       outcomes & REJECT ? (outcomes & ~REJECT) | DROP : outcomes,
     )
-    return compareDiagrams(space, comparable(space, meant), comparable(space, done))
+    const comparison = compareDiagrams(space, comparable(space, meant), comparable(space, done))
+    return replayed(comparison, [{ side: 'after', ruleset, isRejectDrop: true }], 'input')
   })
 }
 

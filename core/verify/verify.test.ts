@@ -122,6 +122,7 @@ describe('comparing two rulesets', () => {
     ['IPv6 forgotten', 'tcp dport 443 accept', 'ip protocol tcp tcp dport 443 accept', ['closes 6/443 from IPv6']],
   ])('different: %s', (_title, a, b, expected) => {
     expect(compare(input(a), input(b))).toEqual(expected)
+    for (const each of different(compareRulesets(input(a), input(b), { way: 'input' }))) expect(each.replay).toBe('agrees')
   })
 
   test('each difference has a readable packet, and the linear evaluator says the same of it', () => {
@@ -152,6 +153,7 @@ describe('comparing the rendered text with the intent', () => {
     const more = { ...mixed, grants: [...mixed.grants, grant] }
     expect(different(compareWithIntent(more, rendered(mixed))).map(line)).toEqual(['closes 6/9200 from 10.1.0.0/16'])
     expect(different(compareWithIntent(mixed, rendered(more))).map(line)).toEqual(['opens 6/9200 from 10.1.0.0/16'])
+    for (const each of different(compareWithIntent(mixed, rendered(more)))) expect(each.replay).toBe('agrees')
   })
 
   test('a foreign table that closes more shows as such', () => {
