@@ -2,16 +2,22 @@ import { FaultError, type Fault } from '../../fault/fault.ts'
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 
+/** nft nests about ten deep; a document that nests deeper is refused before it can exhaust the stack. */
+const DEPTH_MAX = 64
+
 /** One value of a JSON document and where it stands, so that a refusal can name the place. */
 export class JsonNode {
   readonly value: Json
   readonly #parent: JsonNode | undefined
   readonly #key: string | number
+  readonly #depth: number
 
   constructor(value: Json, parent?: JsonNode, key: string | number = '') {
     this.value = value
     this.#parent = parent
     this.#key = key
+    this.#depth = parent ? parent.#depth + 1 : 0
+    if (this.#depth > DEPTH_MAX) this.refuse(`is nested deeper than ${DEPTH_MAX}`, `嵌套超过 ${DEPTH_MAX} 层`)
   }
 
   /** RFC 6901. */

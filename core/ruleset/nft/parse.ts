@@ -4,7 +4,7 @@ import { JsonNode, nftJsonFault, type Json } from './jsonNode.ts'
 import { parseField } from './parseField.ts'
 import { parseElement, parseNatElement, parseSteps, parseVerdictElement, type TableContext } from './parseRule.ts'
 import { SET_TYPES, type DataType } from './parseValue.ts'
-import { printNft } from './print.ts'
+import { compactJson, printNft } from './print.ts'
 import { PRIORITY_SYMBOLS } from './symbols.ts'
 
 /** Four times what a 100,000-element ruleset takes. */
@@ -130,7 +130,7 @@ class DocumentReader {
   }
 
   outside(construct: string, node: JsonNode): void {
-    this.#unmodelled.push({ construct, source: this.#source(node, () => JSON.stringify(node.value).slice(0, 500)) })
+    this.#unmodelled.push({ construct, source: this.#source(node, () => compactJson(node)) })
   }
 
   finish(): Ruleset {

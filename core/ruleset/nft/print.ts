@@ -15,12 +15,22 @@ function print(node: JsonNode, depth: number): string {
   const inner = (child: JsonNode): string => print(child, depth + 1)
   if (node.isList) return node.items().slice(0, 200).map(inner).join(',')
   if (typeof node.value === 'string') return node.value
-  if (!node.isObject) return JSON.stringify(node.value)
+  if (!node.isObject) return compactJson(node)
   const { key, node: body } = node.sole ?? {}
   if (key === undefined || !body) return '{}'
   const known = PRINTERS[key]
   if (known && (body.isObject || body.isList)) return known(body, inner)
-  return body.value === null ? key : `${key} ${JSON.stringify(body.value)}`
+  return body.value === null ? key : `${key} ${compactJson(body)}`
+}
+
+/** JSON of a value that nobody has looked into, which may be nested deeper than the stack is. */
+export function compactJson(node: JsonNode): string {
+  try {
+    return JSON.stringify(node.value).slice(0, LENGTH_MAX)
+  } catch (error) {
+    if (error instanceof RangeError) return '…'
+    throw error
+  }
 }
 
 type Printer = (body: JsonNode, inner: (node: JsonNode) => string) => string
