@@ -23,9 +23,9 @@ without_starting_daemons() {
   fi
   masked=
   if [ -d /run/systemd/system ]; then
-    for unit in dnsmasq fail2ban firewalld nginx postgresql redis-server ssh ufw ulogd2; do
-      systemctl cat "$unit.service" >/dev/null 2>&1 && continue
-      systemctl mask --quiet "$unit.service" && masked="$masked $unit.service"
+    for unit in dnsmasq.service fail2ban.service firewalld.service inetutils-inetd.service nginx.service postgresql.service redis-server.service rpcbind.service rpcbind.socket ssh.service ufw.service; do
+      systemctl cat "$unit" >/dev/null 2>&1 && continue
+      systemctl mask --quiet "$unit" && masked="$masked $unit"
     done
   fi
   status=0

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { Dice } from './dice.ts'
 import { compareWithKernel, emptyTally, type Mismatch } from './differential.ts'
+import { knownFlowPacket, seedFlows } from './flow.ts'
 import { randomPacket } from './packet.ts'
 import { clearLegacy, DIALECTS, loadRandom, type Dialect } from './rulesets.ts'
 import { clearRules, closeStage, openStage } from './stage.ts'
@@ -27,8 +28,10 @@ interface Report {
 }
 
 const MISMATCHES_SHOWN = 3
+const KNOWN_FLOWS_SHARE = 0.12
 
 const stage = await openStage()
+seedFlows()
 const perRuleset = Number(values['per-ruleset'])
 const tally = emptyTally()
 const reports: Report[] = []
@@ -40,7 +43,10 @@ for (let seed = Number(values.seed); tally.packets < Number(values.packets); see
   const loaded = loadRandom(dice, dialect)
   const before = tally.mismatches.length
   const isRewritten = loaded.ruleset.tables.some((table) => table.chains.some((chain) => chain.base?.type === 'nat' && chain.rules.length > 0))
-  await compareWithKernel(stage, loaded.ruleset, Array.from({ length: perRuleset }, (_, index) => randomPacket(dice, (seed % 4000) * 1_000_000 + index, isRewritten)), tally)
+  await compareWithKernel(stage, loaded.ruleset, Array.from({ length: perRuleset }, (_, index) => {
+    const id = (seed % 4000) * 1_000_000 + index
+    return dice.chance(KNOWN_FLOWS_SHARE) ? knownFlowPacket(dice, id) : randomPacket(dice, id, isRewritten)
+  }), tally)
   const found = tally.mismatches.slice(before)
   if (found.length > 0) reports.push({ seed, dialect, written: loaded.written, mismatches: found.slice(0, MISMATCHES_SHOWN) })
   rulesets += 1
