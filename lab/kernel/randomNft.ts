@@ -156,7 +156,7 @@ class RandomTable {
     const families = this.#family === 'inet' ? (['ip', 'ip6'] as const) : [this.#family === 'ip' ? ('ip' as const) : ('ip6' as const)]
     const own = OF_FAMILY[this.#dice.pick(families)]
     const choices = this.#dice.chance(0.5) ? COMMON : own
-    const sets = [`${own === OF_FAMILY.ip ? 'ip saddr @four' : 'ip6 saddr @six'}`, 'tcp dport @ports', 'udp dport != @ports', 'meta l4proto . th dport @pairs']
+    const sets = [own === OF_FAMILY.ip ? 'ip saddr @four' : 'ip6 saddr @six', 'tcp dport @ports', 'udp dport != @ports', 'meta l4proto . th dport @pairs']
     return Array.from({ length: 1 + this.#dice.below(most) }, () => (this.#dice.chance(0.15) ? this.#dice.pick(sets) : this.#dice.pick(choices)(this.#dice))).join(' ')
   }
 
