@@ -8,6 +8,7 @@ import { evaluateLinear, type Unknown } from './linear.ts'
 import { outcomesAt, pointOf, type Point } from './packetPoint.ts'
 import { PacketSpace } from './packetSpace.ts'
 import { outcomeNames, type OutcomeName } from './compare.ts'
+import { linearOptions } from './replay.ts'
 
 /** "Closed" only where nothing is accepted, "open" only where nothing else happens; all between is undecided, and says because of what. */
 export type PacketVerdict =
@@ -46,8 +47,7 @@ export class Decider {
 
   #because(packet: Packet): readonly Unknown[] {
     const { way, facts } = this.#options
-    const hook = way === 'arrival' ? {} : { hook: way }
-    return evaluateLinear(this.#ruleset, packet, { ...hook, ...(facts ? { facts } : {}) }).unknowns
+    return evaluateLinear(this.#ruleset, packet, linearOptions(way, facts)).unknowns
   }
 
   #build(): number | undefined {

@@ -69,7 +69,7 @@ const PATHS_MAX = 4096
 const POSSIBLE: readonly Outcome[] = ['accept', 'drop', 'reject']
 
 export function evaluateLinear(ruleset: Ruleset, packet: Packet, options: LinearOptions = {}): LinearResult {
-  const walk = new Walk(ruleset, { packet, facts: options.facts }, options.isTraced ?? false)
+  const walk = new Walk(ruleset, { packet, facts: options.facts, hook: options.hook }, options.isTraced ?? false)
   const start = [startPath(packet)]
   if (options.hook === 'output') walk.finish(walk.passHook('output', start, packet.oif))
   else for (const way of route(walk, walk.passHook('prerouting', start, undefined), options)) walk.finish(walk.passHook(way.hook, [way.path], way.oif))

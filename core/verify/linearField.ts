@@ -9,7 +9,7 @@ import {
   type NumberFieldName,
 } from '../ruleset/ruleset.ts'
 import { ctStateAt, destinationOf, hasEntry, single, type Path, type Scene, type Station } from './linearPath.ts'
-import { addressTypeOf, hasRouteTo } from './linearRoute.ts'
+import { addressTypeOf, hasRouteTo, routedTypeOf } from './linearRoute.ts'
 
 /**
  * What reading a field gives: a closed interval of numbers it may be, a name, `unreadable` (every match on it is a no),
@@ -76,8 +76,14 @@ const addressOf = (family: 4 | 6, address: Address): Reading => (address.family 
 const typeOf = (side: 'source' | 'destination', device: 'any' | 'iif' | 'oif'): Reader => ({ scene, path, station }) => {
   const address = side === 'source' ? scene.packet.source : destinationOf(scene, path)
   const name = device === 'iif' ? scene.packet.iif : device === 'oif' ? station.oif : undefined
-  if (!scene.facts || !address || (device !== 'any' && name === undefined)) return 'unknown'
+  if (!address || (device !== 'any' && name === undefined)) return 'unknown'
+  if (!scene.facts) return side === 'destination' && device === 'any' ? routedType(scene, station, address) : 'unknown'
   return stated(addressTypeOf(scene.facts, address, name))
+}
+
+function routedType(scene: Scene, station: Station, address: Address): Reading {
+  if (scene.hook === 'input') return stated(routedTypeOf(address, true))
+  return station.hook === 'forward' || station.hook === 'postrouting' ? stated(routedTypeOf(address, false)) : 'unknown'
 }
 
 const routeOf = (isByIif: boolean): Reader => ({ scene }) => {

@@ -35,6 +35,8 @@ export interface Station {
 export interface Scene {
   readonly packet: Packet
   readonly facts: HostFacts | undefined
+  /** Where routing sends the packet, where that was stated. */
+  readonly hook: 'input' | 'forward' | 'output' | undefined
 }
 
 // NF_IP_PRI_CONNTRACK (linux/netfilter_ipv4.h).

@@ -28,6 +28,13 @@ export function addressTypeOf(facts: HostFacts, address: Address, device: string
   return route && route.type === 'unicast' ? ADDRESS_TYPES.unicast : ADDRESS_TYPES.unreachable
 }
 
+/** The same without facts, of an address that routing has sent to the host itself or away from it. */
+export function routedTypeOf({ family, value }: Address, isOwn: boolean): number {
+  if (family === 4 && (value >> 24n === 0n || isLimitedBroadcast({ family, value }))) return ADDRESS_TYPES.broadcast
+  if (isMulticast({ family, value })) return ADDRESS_TYPES.multicast
+  return isOwn ? ADDRESS_TYPES.local : ADDRESS_TYPES.unicast
+}
+
 /** Is there a unicast route to the address, by `device` where one is named? (nft_fib4_eval and nft_fib6_eval, result oif.) */
 export function hasRouteTo(facts: HostFacts, address: Address, device: string | undefined): boolean {
   const route = findRoute(facts, address)

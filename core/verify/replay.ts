@@ -3,7 +3,7 @@ import type { Packet } from '../ruleset/packet.ts'
 import type { Ruleset } from '../ruleset/ruleset.ts'
 import type { Comparison, Difference, OutcomeName } from './compare.ts'
 import type { Way } from './compose.ts'
-import { evaluateLinear } from './linear.ts'
+import { evaluateLinear, type LinearOptions } from './linear.ts'
 
 /** One side of a comparison, to take its packets through the linear evaluator. */
 export interface ReplaySide {
@@ -23,22 +23,23 @@ export function replayed(comparison: Comparison, sides: readonly ReplaySide[], w
   return { ...comparison, differences }
 }
 
-/** The linear evaluator may be less sure: it knows less of how questions hang together. It must never rule out what the diagram says. */
 function saysTheSame({ side, ruleset, isRejectDrop }: ReplaySide, difference: Difference, way: Way, facts: HostFacts | undefined): boolean {
   const outcomes = linearOutcomes(ruleset, difference.packet, way, facts).map((each) => (isRejectDrop && each === 'reject' ? 'drop' : each))
-  return difference[side].every((each) => outcomes.includes(each))
+  return doAgree(difference[side], outcomes)
 }
+
+/**
+ * Each evaluator may be less sure than the other: the linear one knows less of how questions hang together, the diagram remembers only so
+ * many unknown answers. What both say holds what really happens, so they must have something in common.
+ */
+export const doAgree = (diagram: readonly OutcomeName[], linear: readonly OutcomeName[]): boolean => diagram.some((each) => linear.includes(each))
 
 function linearOutcomes(ruleset: Ruleset, packet: Packet, way: Way, facts: HostFacts | undefined): OutcomeName[] {
-  const known = facts ?? (way === 'input' ? EVERY_ADDRESS_LOCAL : undefined)
-  const options = { ...(way === 'arrival' ? {} : { hook: way }), ...(known ? { facts: known } : {}) }
-  return [...evaluateLinear(ruleset, packet, options).outcomes]
+  return [...evaluateLinear(ruleset, packet, linearOptions(way, facts)).outcomes]
 }
 
-/** What the diagram takes for granted of packets on their way in when there are no facts. */
-const EVERY_ADDRESS_LOCAL: HostFacts = {
-  interfaces: [],
-  routes: ([4, 6] as const).map((family) => ({ type: 'local', table: 'local', metric: 0, destination: { family, value: 0n, length: 0 } })),
-  isForwarding: { 4: false, 6: false },
-  unmodelled: [],
-}
+/** The same question for the linear evaluator. */
+export const linearOptions = (way: Way, facts: HostFacts | undefined): LinearOptions => ({
+  ...(way === 'arrival' ? {} : { hook: way }),
+  ...(facts ? { facts } : {}),
+})
