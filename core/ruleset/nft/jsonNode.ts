@@ -84,6 +84,10 @@ export const nftJsonFault = (en: string, zh: string): Fault => ({
   next: { en: 'give the output of "nft -j list ruleset"', zh: '请提供 “nft -j list ruleset” 的输出' },
 })
 
+/** An entry of a table by a key that a document gave: `valueOf` is not one. */
+export const entryOf = <T>(table: Readonly<Record<string, T>>, key: string): T | undefined =>
+  Object.hasOwn(table, key) ? table[key] : undefined
+
 const isList = (value: Json): value is readonly Json[] => Array.isArray(value)
 
 const isObject = (value: Json): value is { readonly [key: string]: Json } =>

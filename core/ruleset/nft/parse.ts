@@ -1,6 +1,6 @@
 import { FaultError, fail, succeed, type Result } from '../../fault/fault.ts'
 import type { BaseChain, Chain, Hook, NamedSet, Rule, Ruleset, SetElement, Source, Table, TableFamily, Unmodelled } from '../ruleset.ts'
-import { JsonNode, nftJsonFault, type Json } from './jsonNode.ts'
+import { JsonNode, nftJsonFault, type Json, entryOf } from './jsonNode.ts'
 import { parseField } from './parseField.ts'
 import { parseElement, parseNatElement, parseSteps, parseVerdictElement, type TableContext } from './parseRule.ts'
 import { SET_TYPES, type DataType } from './parseValue.ts'
@@ -204,7 +204,7 @@ function parseSetTypes(node: JsonNode, family: TableFamily): DataType[] | undefi
   const parts = typeOf ? (typeOf.member('concat')?.items() ?? [typeOf]) : node.oneOrMore()
   for (const part of parts) {
     for (const name of typeof part.value === 'string' ? part.value.split(' . ') : [undefined]) {
-      const type = name === undefined ? parseField(part, family)?.type : SET_TYPES[name]
+      const type = name === undefined ? parseField(part, family)?.type : entryOf(SET_TYPES, name)
       if (!type || type === 'fragment') return undefined
       types.push(type)
     }
@@ -230,7 +230,7 @@ function parseSetElements(node: JsonNode, types: readonly DataType[]): SetElemen
 function parsePriority(node: JsonNode): number {
   if (typeof node.value === 'number') return node.integer()
   const [, name = '', offset = '0'] = /^(\w+)(?: *([+-] *[0-9]+))?$/.exec(node.text()) ?? []
-  const base = PRIORITY_SYMBOLS[name]
+  const base = entryOf(PRIORITY_SYMBOLS, name)
   return base === undefined ? node.refuse('is not a priority', '不是优先级') : base + Number(offset.replaceAll(' ', ''))
 }
 

@@ -1,5 +1,5 @@
 import { NUMBER_FIELD_BITS, type Field, type FieldName } from '../ruleset.ts'
-import type { JsonNode } from './jsonNode.ts'
+import { entryOf, type JsonNode } from './jsonNode.ts'
 import type { DataType } from './parseValue.ts'
 
 /** What an nft expression reads, and what nft silently tests before it (`nft --debug=netlink` shows them). */
@@ -15,7 +15,7 @@ export function parseField(node: JsonNode, tableFamily: string): ReadField | und
   const { key, node: body } = node.sole ?? {}
   if (!body) return undefined
   if (key === 'payload') return payloadField(body)
-  if (key === 'meta') return META_FIELDS[body.require('key').text()]
+  if (key === 'meta') return entryOf(META_FIELDS, body.require('key').text())
   if (key === 'ct') return ctField(body, tableFamily)
   if (key === 'fib') return fibField(body)
   return undefined
@@ -102,17 +102,17 @@ const CT_ORIGINAL_FIELDS: Readonly<Record<string, ReadField>> = {
 
 function payloadField(body: JsonNode): ReadField | undefined {
   const protocol = body.member('protocol')?.text()
-  return protocol === undefined ? undefined : PAYLOAD_FIELDS[protocol]?.[body.require('field').text()]
+  return protocol === undefined ? undefined : entryOf(entryOf(PAYLOAD_FIELDS, protocol) ?? {}, body.require('field').text())
 }
 
 function ctField(body: JsonNode, tableFamily: string): ReadField | undefined {
   const key = body.require('key').text()
   const direction = body.member('dir')?.text()
-  if (direction === undefined) return CT_FIELDS[key]
+  if (direction === undefined) return entryOf(CT_FIELDS, key)
   if (direction !== 'original') return undefined
   // `ct original saddr` without a family is only written in tables of one family.
   const isBare = key === 'saddr' || key === 'daddr'
-  return CT_ORIGINAL_FIELDS[isBare ? `${tableFamily} ${key}` : key]
+  return entryOf(CT_ORIGINAL_FIELDS, isBare ? `${tableFamily} ${key}` : key)
 }
 
 function fibField(body: JsonNode): ReadField | undefined {

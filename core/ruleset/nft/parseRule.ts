@@ -17,7 +17,7 @@ import type {
   Verdict,
   VerdictElement,
 } from '../ruleset.ts'
-import type { JsonNode } from './jsonNode.ts'
+import { entryOf, type JsonNode } from './jsonNode.ts'
 import { FRAGMENT_OFFSET_MASK, parseField, type ReadField } from './parseField.ts'
 import { lastValueOf, parseNumber, parseValue, type DataType } from './parseValue.ts'
 import { printNft } from './print.ts'
@@ -51,7 +51,7 @@ class RuleReader {
 
   statement(node: JsonNode): void {
     const { key, node: body } = node.sole ?? node.refuse('must be a statement', '必须是语句')
-    const read = STATEMENTS[key]
+    const read = entryOf(STATEMENTS, key)
     if (read) read(this, body, node)
     else if (NOTES.has(key)) this.note(node, false)
     else if (UNMODELLED_NOTES.has(key)) this.note(node, true)

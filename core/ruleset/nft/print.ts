@@ -1,4 +1,4 @@
-import type { JsonNode } from './jsonNode.ts'
+import { entryOf, type JsonNode } from './jsonNode.ts'
 
 const LENGTH_MAX = 500
 
@@ -18,7 +18,7 @@ function print(node: JsonNode, depth: number): string {
   if (!node.isObject) return compactJson(node)
   const { key, node: body } = node.sole ?? {}
   if (key === undefined || !body) return '{}'
-  const known = PRINTERS[key]
+  const known = entryOf(PRINTERS, key)
   if (known && (body.isObject || body.isList)) return known(body, inner)
   return body.value === null ? key : `${key} ${compactJson(body)}`
 }
