@@ -1,6 +1,6 @@
 import { FaultError, fail, succeed, type Result } from '../../fault/fault.ts'
 import type { BaseChain, Chain, Hook, NamedSet, Rule, Ruleset, SetElement, Source, Table, TableFamily, Unmodelled } from '../ruleset.ts'
-import { JsonNode, nftJsonFault, type Json, entryOf } from './jsonNode.ts'
+import { JsonNode, entryOf, nftJsonFault, type Json } from './jsonNode.ts'
 import { parseField } from './parseField.ts'
 import { parseElement, parseNatElement, parseSteps, parseVerdictElement, type TableContext } from './parseRule.ts'
 import { SET_TYPES, type DataType } from './parseValue.ts'
