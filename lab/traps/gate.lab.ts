@@ -79,8 +79,12 @@ describe('every new connection is counted', () => {
   ] as const)('%s', async (_, refusal, port) => {
     await load(trap.host, textOf({ refusal }))
     await reach(trap.outside, 'tcp', HOST.ipv6, port)
-    expect(await counted(trap.host, 'denied6')).toEqual({ [`${OUTSIDE.ipv6} . tcp . ${port}`]: 1 })
-    expect(await counted(trap.host, 'denied_ports')).toEqual({ [`tcp . ${port}`]: 1 })
+    // A slow second sees the SYN again, so what is exact is that both count the same.
+    const [flows, ports] = [await counted(trap.host, 'denied6'), await counted(trap.host, 'denied_ports')]
+    const syns = flows[`${OUTSIDE.ipv6} . tcp . ${port}`]
+    expect(syns).toBeGreaterThan(0)
+    expect(flows).toEqual({ [`${OUTSIDE.ipv6} . tcp . ${port}`]: syns })
+    expect(ports).toEqual({ [`tcp . ${port}`]: syns })
   })
 
   test('a SYN to a port that nobody may reach costs no connection tracking', async () => {

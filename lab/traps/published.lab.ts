@@ -34,7 +34,7 @@ describe('a published port', () => {
     await load(trap.host, DOCKER_RULES)
     await load(trap.host, textOf({ refusal }))
     expect(await toPublished()).toBe(refusal === 'drop' ? 'silent' : 'refused')
-    expect(await counted(trap.host, 'denied4')).toEqual({ [`${OUTSIDE.ipv4} . tcp . 8080`]: 1 })
+    expect(Object.keys(await counted(trap.host, 'denied4'))).toEqual([`${OUTSIDE.ipv4} . tcp . 8080`])
   })
 
   test('is open when the port that the client asks for is granted', async () => {

@@ -1,34 +1,54 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Address } from '../../net/address.ts'
-import { containsPort } from '../../net/port.ts'
-import { containsAddress, prefixOf, type Prefix } from '../../net/prefix.ts'
+import { formatAddress, type Address } from '../../net/address.ts'
+import { containsPort, formatPortRange } from '../../net/port.ts'
+import { containsAddress, formatPrefix, parsePrefix, prefixOf, type Prefix } from '../../net/prefix.ts'
 import { TRANSPORT_PROTOCOLS } from '../../net/protocol.ts'
 import type { Grant } from '../../policy/intent.ts'
 import { intentOf } from './golden/intents.ts'
-import { arrange, layOut, reachablePorts, type Opening } from './layout.ts'
+import { arrange, layOut, reachablePorts, type Layout, type Opening } from './layout.ts'
 
 describe('where an opening goes', () => {
   test.each([
     ['any source, one port', ['tcp 443 any'], { open: ['tcp . 443'] }],
-    ['any source, ports', ['udp 5000-5010 any'], { open_ranges: ['udp . 5000-5010'] }],
-    ['one family only', ['tcp 443 0.0.0.0/0', 'tcp 80-90 ::/0'], { open6_ranges: ['tcp . 80-90'], open4: ['tcp . 443'] }],
+    ['any source, ports', ['udp 5000-5010 any'], { open_udp: ['5000-5010'] }],
+    ['one family only', ['tcp 443 0.0.0.0/0', 'tcp 80-90 ::/0'], { open6_tcp: ['80-90'], open4: ['tcp . 443'] }],
     ['an address', ['tcp 22 10.0.0.1', 'tcp 22 fd00::1'], { hosts4: ['10.0.0.1 . tcp . 22'], hosts6: ['fd00::1 . tcp . 22'] }],
-    ['an address with ports', ['tcp 22-23 10.0.0.1'], { prefixes4: ['10.0.0.1 . tcp . 22-23'] }],
-    ['a prefix', ['sctp 9 10.0.0.0/8'], { prefixes4: ['10.0.0.0/8 . sctp . 9'] }],
-    ['halves of a prefix join', ['tcp 9 10.0.0.0/9', 'tcp 9 10.128.0.0/9'], { prefixes4: ['10.0.0.0/8 . tcp . 9'] }],
-    ['a part vanishes in the whole', ['tcp 9 10.0.0.1', 'tcp 9 10.0.0.0/8'], { prefixes4: ['10.0.0.0/8 . tcp . 9'] }],
+    ['an address with ports', ['tcp 22-23 10.0.0.1'], { 'tcp 22-23': ['10.0.0.1'] }],
+    ['a network', ['sctp 9 10.0.0.0/8'], { 'sctp 9': ['10.0.0.0/8'] }],
+    ['halves of a network join', ['tcp 9 10.0.0.0/9', 'tcp 9 10.128.0.0/9'], { 'tcp 9': ['10.0.0.0/8'] }],
+    ['a part vanishes in the whole', ['tcp 9 10.0.0.1', 'tcp 9 10.0.0.0/8'], { 'tcp 9': ['10.0.0.0/8'] }],
     ['a source vanishes in any', ['tcp 9 10.0.0.1', 'tcp 9 any'], { open: ['tcp . 9'] }],
-    ['neighbouring ports join', ['tcp 9 10.0.0.1', 'tcp 10 10.0.0.1'], { prefixes4: ['10.0.0.1 . tcp . 9-10'] }],
+    ['ports vanish in wider ones of the same source', ['tcp 5-9 any', 'tcp 7 any'], { open_tcp: ['5-9'] }],
+    ['neighbouring ports join', ['tcp 9 10.0.0.1', 'tcp 10 10.0.0.1'], { 'tcp 9-10': ['10.0.0.1'] }],
     [
       'overlapping boxes are cut apart',
       ['tcp 10-20 10.0.0.0/8', 'tcp 15-25 10.0.0.0/16'],
-      { prefixes4: ['10.0.0.0/8 . tcp . 10-20', '10.0.0.0/16 . tcp . 21-25'] },
+      { 'tcp 10-20': ['10.0.0.0/8'], 'tcp 21-25': ['10.0.0.0/16'] },
+    ],
+    [
+      'each port has the list of its networks',
+      ['tcp 9 10.0.0.0/8', 'tcp 9 fd00::/64', 'tcp 9-10 11.0.0.0/8'],
+      { 'tcp 9': ['10.0.0.0/7', 'fd00::/64'], 'tcp 10': ['11.0.0.0/8'] },
     ],
   ])('%s', (_, grants, expected) => {
-    expect(Object.fromEntries(layOut(arrange(intentOf({ grants }).grants)))).toEqual(expected)
+    expect(flat(layOut(arrange(intentOf({ grants }).grants)))).toEqual(expected)
   })
 })
+
+test('ports that are open to the same networks share one list', () => {
+  const { sources, ports } = layOut(arrange(intentOf({ grants: ['tcp 9 10.0.0.0/8', 'udp 9-99 10.0.0.0/8', 'tcp 11 10.0.0.0/9'] }).grants))
+  expect(sources.map((prefixes) => prefixes.map(formatPrefix))).toEqual([['10.0.0.0/8'], ['10.0.0.0/9']])
+  expect(ports.get('udp')).toEqual([{ ports: { first: 9, last: 99 }, source: 0 }])
+})
+
+/** Sets by name, and networks by the ports that they reach. */
+function flat({ sets, sources, ports }: Layout): Record<string, readonly string[]> {
+  const networks = [...ports].flatMap(([protocol, spans]) =>
+    spans.map(({ ports, source }) => [`${protocol} ${formatPortRange(ports)}`, (sources[source] ?? []).map(formatPrefix)] as const),
+  )
+  return { ...Object.fromEntries(sets), ...Object.fromEntries(networks) }
+}
 
 test('reachable ports are those of any source', () => {
   const openings = arrange(intentOf({ grants: ['tcp 22 10.0.0.1', 'tcp 23 fd00::/64', 'tcp 80 any', 'udp 99 any'] }).grants)
@@ -77,6 +97,17 @@ describe('laws', () => {
     )
   })
 
+  test('the layout holds exactly the packets of the grants', () => {
+    fc.assert(
+      fc.property(someGrants, (grants) => {
+        const laid = flat(layOut(arrange(grants)))
+        const wrong = PACKETS.filter((packet) => isLaid(laid, packet) !== grants.some((grant) => covers(grant, packet)))
+        expect(wrong).toEqual([])
+      }),
+      { numRuns: 100 },
+    )
+  })
+
   test('the order of grants makes no difference, nor a grant said twice', () => {
     const shuffled = someGrants.chain((grants) =>
       fc.tuple(fc.constant(grants), fc.shuffledSubarray([...grants, ...grants], { minLength: grants.length * 2 })),
@@ -96,3 +127,28 @@ describe('laws', () => {
     fc.assert(fc.property(someGrants, (grants) => { expect(arrange(grants.flatMap(cut))).toEqual(arrange(grants)) }))
   })
 })
+
+/** Reads a layout as the kernel does: each set by its name's key. */
+function isLaid(laid: Readonly<Record<string, readonly string[]>>, { name, port, source }: (typeof PACKETS)[number]): boolean {
+  const [address, { family }] = [formatAddress(source), source]
+  const isWithin = (range: string): boolean => {
+    const [first = '', last = first] = range.split('-')
+    return Number(first) <= port && port <= Number(last)
+  }
+  return Object.entries(laid).some(([set, elements]) => {
+    if (set.startsWith('hosts')) return set === `hosts${family}` && elements.includes(`${address} . ${name} . ${port}`)
+    if (!set.startsWith('open')) {
+      const [protocol, range = ''] = set.split(' ')
+      return protocol === name && isWithin(range) && elements.some((prefix) => containsAddress(prefixIn(prefix), source))
+    }
+    const [scope = '', protocol] = set.slice('open'.length).split('_')
+    if (scope !== '' && scope !== String(family)) return false
+    return protocol === undefined ? elements.includes(`${name} . ${port}`) : protocol === name && elements.some(isWithin)
+  })
+}
+
+function prefixIn(text: string): Prefix {
+  const parsed = parsePrefix(text)
+  if (!parsed.ok) throw new Error(`${text} is not a prefix`)
+  return parsed.value
+}

@@ -11,43 +11,51 @@ export interface Opening {
   readonly from: Prefix | 'any'
 }
 
-/** The sets that a policy fills, with the properties they are declared with. The name is where an opening goes. */
-export const POLICY_SETS = {
-  open: ['type inet_proto . inet_service'],
-  open_ranges: ['type inet_proto . inet_service', 'flags interval'],
-  open4: ['type inet_proto . inet_service'],
-  open4_ranges: ['type inet_proto . inet_service', 'flags interval'],
-  open6: ['type inet_proto . inet_service'],
-  open6_ranges: ['type inet_proto . inet_service', 'flags interval'],
-  hosts4: ['type ipv4_addr . inet_proto . inet_service'],
-  hosts6: ['type ipv6_addr . inet_proto . inet_service'],
-  prefixes4: ['type ipv4_addr . inet_proto . inet_service', 'flags interval'],
-  prefixes6: ['type ipv6_addr . inet_proto . inet_service', 'flags interval'],
-} as const satisfies Record<string, readonly string[]>
+/** How a policy's openings are spread over sets, so that a packet costs a few lookups however many there are. */
+export interface Layout {
+  /** Elements of the sets that hold whole openings: the set's name is the shape of what it holds. */
+  readonly sets: ReadonlyMap<EndpointSet | HostSet, readonly string[]>
+  /** The different lists of networks that any ports are open to, each once. */
+  readonly sources: readonly (readonly Prefix[])[]
+  /** For each protocol: ports, and which of the lists they are open to. Disjoint, in ascending order. */
+  readonly ports: ReadonlyMap<TransportProtocol, readonly PortsFrom[]>
+}
 
-export type PolicySet = keyof typeof POLICY_SETS
+export interface PortsFrom {
+  readonly ports: PortRange
+  /** Index in `sources`. */
+  readonly source: number
+}
+
+/** Open to any source of both families, or of one; ports in ranges apart, for each protocol. */
+export type EndpointSet = `open${Scope}` | `open${Scope}_${TransportProtocol}`
+export type Scope = '' | '4' | '6'
+/** A single address and a single port. */
+export type HostSet = 'hosts4' | 'hosts6'
 
 /**
- * The same packets as the grants, as disjoint openings in a canonical order: equal packet sets give equal lists.
- * Disjoint, because the kernel refuses a set whose intervals overlap (nft_set_pipapo.c, -ENOTEMPTY).
+ * The same packets as the grants, as disjoint openings, by protocol, first port, source: equal packet sets give equal lists.
+ * Disjoint, because the kernel refuses sets whose intervals overlap.
  * Each elementary span of ports is aggregated by itself, then every source's neighbouring spans are joined again.
  */
 export function arrange(grants: readonly Grant[]): Opening[] {
   return TRANSPORT_PROTOCOLS.flatMap((protocol) =>
-    joinSpans(protocol, spansOf(grants.filter((grant) => grant.protocol === protocol))).toSorted(compareOpenings),
+    joinSpans(protocol, spansOf(grants.filter((grant) => grant.protocol === protocol))),
   )
 }
 
-/** The elements of each policy set, in the order of the openings. */
-export function layOut(openings: readonly Opening[]): ReadonlyMap<PolicySet, readonly string[]> {
-  const elements = new Map<PolicySet, string[]>()
+/** Canonical: equal lists of openings give equal layouts. */
+export function layOut(openings: readonly Opening[]): Layout {
+  const sets = new Map<EndpointSet | HostSet, string[]>()
+  const networks: Opening[] = []
   for (const opening of openings) {
     const set = setOf(opening)
-    const list = elements.get(set)
-    if (list) list.push(elementOf(opening))
-    else elements.set(set, [elementOf(opening)])
+    const list = set && sets.get(set)
+    if (set === undefined) networks.push(opening)
+    else if (list) list.push(elementOf(opening))
+    else sets.set(set, [elementOf(opening)])
   }
-  return elements
+  return { sets, ...layOutNetworks(networks) }
 }
 
 /** Every port of the protocol that at least one source may reach: sorted, without overlaps. */
@@ -61,9 +69,11 @@ interface Span {
   readonly from: readonly (Prefix | 'any')[]
 }
 
-/** Cuts the grants of one protocol where any of them begins or ends. O(spans × grants that overlap there). */
-function spansOf(grants: readonly Grant[]): Span[] {
-  const changes = changesByPort(grants)
+type Claim = Pick<Grant, 'protocol' | 'ports' | 'from'>
+
+/** Cuts the claims of one protocol where any of them begins or ends. O(spans × claims that overlap there). */
+function spansOf(claims: readonly Claim[]): Span[] {
+  const changes = changesByPort(claims)
   const cuts = [...changes.keys()].toSorted((a, b) => a - b)
   const active = new Map<Prefix, number>()
   const spans: Span[] = []
@@ -83,15 +93,15 @@ interface Change {
   readonly ending: Prefix[]
 }
 
-function changesByPort(grants: readonly Grant[]): Map<number, Change> {
+function changesByPort(claims: readonly Claim[]): Map<number, Change> {
   const changes = new Map<number, Change>()
   const at = (port: number): Change => {
     const change = changes.get(port) ?? { beginning: [], ending: [] }
     changes.set(port, change)
     return change
   }
-  for (const { ports, from } of grants) {
-    // A copy of its own for each grant, so that it can be told from an equal prefix of another one.
+  for (const { ports, from } of claims) {
+    // A copy of its own for each claim, so that it can be told from an equal prefix of another one.
     const source = { ...from }
     at(ports.first).beginning.push(source)
     at(ports.last + 1).ending.push(source)
@@ -124,26 +134,34 @@ function joinSpans(protocol: TransportProtocol, spans: readonly Span[]): Opening
   return openings
 }
 
-function compareOpenings(a: Opening, b: Opening): number {
-  return a.ports.first - b.ports.first || a.ports.last - b.ports.last || compareSources(a.from, b.from)
-}
-
-function compareSources(a: Prefix | 'any', b: Prefix | 'any'): number {
-  if (a === 'any' || b === 'any') return Number(b === 'any') - Number(a === 'any')
-  if (a.family !== b.family) return a.family - b.family
-  return a.value === b.value ? a.length - b.length : a.value < b.value ? -1 : 1
-}
-
-function setOf({ from, ports }: Opening): PolicySet {
+function setOf({ protocol, from, ports }: Opening): EndpointSet | HostSet | undefined {
   const isSingle = isSinglePort(ports)
-  if (from === 'any') return isSingle ? 'open' : 'open_ranges'
-  if (from.length === 0) return isSingle ? `open${from.family}` : `open${from.family}_ranges`
-  return isSingle && from.length === bitsOf(from.family) ? `hosts${from.family}` : `prefixes${from.family}`
+  if (from === 'any') return isSingle ? 'open' : `open_${protocol}`
+  if (from.length === 0) return isSingle ? `open${from.family}` : `open${from.family}_${protocol}`
+  return isSingle && from.length === bitsOf(from.family) ? `hosts${from.family}` : undefined
 }
 
 function elementOf({ protocol, ports, from }: Opening): string {
-  const endpoint = `${protocol} . ${formatPortRange(ports)}`
-  return from === 'any' || from.length === 0 ? endpoint : `${formatPrefix(from)} . ${endpoint}`
+  if (from !== 'any' && from.length > 0) return `${formatPrefix(from)} . ${protocol} . ${formatPortRange(ports)}`
+  return isSinglePort(ports) ? `${protocol} . ${formatPortRange(ports)}` : formatPortRange(ports)
 }
 
-export const formatSource = (source: Prefix | 'any'): string => (source === 'any' ? source : formatPrefix(source))
+/** Ports that are open to the same networks share one list of them. */
+function layOutNetworks(openings: readonly Opening[]): Pick<Layout, 'sources' | 'ports'> {
+  const lists = new Map<string, { readonly at: number; readonly prefixes: readonly Prefix[] }>()
+  const ports = new Map<TransportProtocol, PortsFrom[]>()
+  for (const protocol of TRANSPORT_PROTOCOLS) {
+    const claims = openings.filter((opening): opening is Claim => opening.protocol === protocol && opening.from !== 'any')
+    const spans = spansOf(claims).map((span) => {
+      const prefixes = span.from.filter((source) => source !== 'any')
+      const key = prefixes.map(formatPrefix).join()
+      const list = lists.get(key) ?? { at: lists.size, prefixes }
+      lists.set(key, list)
+      return { ports: span.ports, source: list.at }
+    })
+    if (spans.length > 0) ports.set(protocol, spans)
+  }
+  return { sources: [...lists.values()].map(({ prefixes }) => prefixes), ports }
+}
+
+const formatSource = (source: Prefix | 'any'): string => (source === 'any' ? source : formatPrefix(source))

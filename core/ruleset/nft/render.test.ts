@@ -97,17 +97,17 @@ const OUTSIDE = [
   /^$/,
   /^#/,
   /^flush table inet portcullis$/,
-  /^delete set inet portcullis \w+$/,
+  /^delete (?:set|map) inet portcullis \w+$/,
   new RegExp(`^add chain inet portcullis \\w+(?: \\{ ${HOOK} \\})?$`),
   /^delete chain inet portcullis \w+$/,
-  /^add element inet portcullis \w+ \{ [0-9a-z.:/, -]+ \}$/,
+  /^add element inet portcullis \w+ \{ [0-9a-z_.:/, -]+ \}$/,
 ]
 const INSIDE = [
   /^\tchain \w+ \{$/,
   /^\t\}$/,
   new RegExp(`^\t\t${HOOK}$`),
   new RegExp(`^\tchain \\w+ \\{ ${HOOK} \\}$`),
-  /^\tcounter \w+ \{ \}$/,
-  /^\tset \w+ \{ [a-z0-9_,;. ]+ \}$/,
+  /^\t(?:counter|chain) \w+ \{ \}$/,
+  /^\t(?:set|map) \w+ \{ [a-z0-9_,:;. ]+ \}$/,
   /^\t\t(?:[^{};]|\{ [^{};]+ \})+$/,
 ]

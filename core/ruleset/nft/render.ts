@@ -1,10 +1,11 @@
 import type { Family } from '../../net/address.ts'
 import { formatPortRange, type PortRange } from '../../net/port.ts'
 import { formatPrefix, type Prefix } from '../../net/prefix.ts'
+import { TRANSPORT_PROTOCOLS } from '../../net/protocol.ts'
 import type { Intent } from '../../policy/intent.ts'
 import type { Mode, Refusal } from '../../policy/policy.ts'
 import { FIXED_ALLOWANCES, PING_ALLOWANCES, type FixedAllowance } from './fixed.ts'
-import { arrange, isSinglePort, layOut, POLICY_SETS, reachablePorts, type Opening, type PolicySet } from './layout.ts'
+import { arrange, isSinglePort, layOut, reachablePorts, type Layout, type Opening } from './layout.ts'
 
 export interface NftRuleset {
   /**
@@ -44,18 +45,20 @@ export const EPHEMERAL_PORTS: PortRange = { first: 32_768, last: 60_999 }
 export function renderNft(intent: Intent, { digestOf }: RenderOptions): NftRuleset {
   const openings = arrange(intent.grants)
   const management = arrange(intent.management)
-  const sets = fillSets(openings, dropsEarly(intent) ? reachablePorts([...management, ...openings], 'tcp') : [])
+  const layout = layOut(openings)
+  const reachable = dropsEarly(intent) ? reachablePorts([...management, ...openings], 'tcp') : []
+  const containers = [...policyContainers(layout), ...reachableContainers(reachable)]
   const body = [
-    ...declare(),
+    ...declare(containers),
     '',
     // Rules of an older version in chains that this one does not know go too. Sets keep their elements.
     'flush table inet portcullis',
-    ...clear(dropsEarly(intent)),
+    ...clear(containers, dropsEarly(intent)),
     '',
-    ...block(sets.map(({ name }) => setLine(name, REPLACED_SETS[name]))),
-    ...sets.flatMap(addElements),
+    ...block([...layout.sources.map((_, index) => `\tchain ${sourceChain(index)} { }`), ...containers.map(declarationOf)]),
+    ...containers.flatMap(addElements),
     '',
-    ...block(chains(intent, new Set(sets.map(({ name }) => name)), management)),
+    ...block(chains(intent, { layout, reachable, management })),
   ]
   const rulesDigest = digestOf(lines(body))
   const text = lines([...heading(intent), ...body, '', ...about(intent, rulesDigest)])
@@ -88,15 +91,19 @@ const chain = (name: string, rules: readonly string[]): string[] => [
 ]
 
 /**
- * What every replace makes anew, and the base chain that a mode does without (an unused hook costs every packet). The sets are deleted and not flushed, because the kernel takes the elements of an interval
- * set out one by one, each at the cost of the whole set (10,000 prefixes: 5 s; deleted as a whole: 0.1 s), and because
- * until the switch the old rules then go on asking the old sets, whole. Added first: only what is there can be deleted.
+ * What every replace makes anew, and the base chain that a mode does without (an unused hook costs every packet).
+ * Added first, because only what is there can be deleted. Deleted and not flushed, so that the old rules ask the old sets to
+ * the end and the new rules the new ones: a set of the same name may mean other ports. The price: the kernel shows the
+ * elements of a new interval set at the end of the switch (nft_set_commit_update), some ten microseconds after the new
+ * rules. For that long they are refused; sets without intervals have no such gap.
+ * Neither has intervals within a concatenation (nft_set_pipapo.c): to take 10,000 of them out one by one takes 5 s.
  */
-function clear(isEarly: boolean): string[] {
-  const sets = Object.keys(REPLACED_SETS).map((set) => `delete set inet portcullis ${set}`)
-  if (isEarly) return sets
+function clear(containers: readonly Container[], isEarly: boolean): string[] {
+  const names = new Map([...ALWAYS_CLEARED, ...containers].map(({ kind, name }) => [name, kind]))
+  const deletions = [...names].map(([name, kind]) => `delete ${kind} inet portcullis ${name}`)
+  if (isEarly) return deletions
   return [
-    ...sets,
+    ...deletions,
     `add chain inet portcullis early { ${HOOKS.early} }`,
     'add chain inet portcullis early_syn',
     'delete chain inet portcullis early',
@@ -142,45 +149,89 @@ const KEPT_SETS: Readonly<Record<string, readonly string[]>> = {
 
 const COUNTERS = ['seen_lost', 'denied_lost', 'denied_stray', 'blocked'] as const
 
-/** A set of another type needs another name: adding a set that is there with another type is refused. */
-const REPLACED_SETS = {
-  ...POLICY_SETS,
-  // One field of 16 bits: the kernel keeps it as a bitmap (nft_set_bitmap.c), the cheapest lookup there is.
-  reachable: ['type inet_service'],
-  reachable_ranges: ['type inet_service', 'flags interval'],
-} as const satisfies Record<string, readonly string[]>
-
-type ReplacedSet = keyof typeof REPLACED_SETS
-
-function declare(): string[] {
-  return block([
-    ...COUNTERS.map((name) => `\tcounter ${name} { }`),
-    ...Object.entries({ ...KEPT_SETS, ...REPLACED_SETS }).map(([name, properties]) => setLine(name, properties)),
-  ])
-}
-
-const setLine = (name: string, properties: readonly string[]): string => `\tset ${name} { ${properties.join('; ')}; }`
-
-interface FilledSet {
-  readonly name: ReplacedSet
+/** A set, or a map from a key to a verdict. One of another type needs another name: adding it would be refused where the old one is. */
+interface Container {
+  readonly kind: 'set' | 'map'
+  readonly name: string
+  readonly properties: readonly string[]
   readonly elements: readonly string[]
 }
 
-/** Only sets that hold something: a set that nobody asks is not in the table. */
-function fillSets(openings: readonly Opening[], reachable: readonly PortRange[]): FilledSet[] {
-  const elements = new Map<ReplacedSet, readonly string[]>([
-    ...layOut(openings),
-    ['reachable', reachable.filter(isSinglePort).map(formatPortRange)],
-    ['reachable_ranges', reachable.filter((ports) => !isSinglePort(ports)).map(formatPortRange)],
-  ])
-  const names = Object.keys(REPLACED_SETS) as ReplacedSet[]
-  return names.map((name) => ({ name, elements: elements.get(name) ?? [] })).filter((set) => set.elements.length > 0)
+const intervals = (name: string, elements: readonly string[] = []): Container => ({
+  kind: 'set',
+  name,
+  properties: ['type inet_service', 'flags interval'],
+  elements,
+})
+
+const portMap = (protocol: string, elements: readonly string[] = []): Container => ({
+  kind: 'map',
+  name: `from_${protocol}`,
+  properties: ['type inet_service : verdict', 'flags interval'],
+  elements,
+})
+
+const SCOPES = ['', '4', '6'] as const
+
+/** Whole openings, in the order in which they are asked. */
+const OPENING_SETS = [
+  ...SCOPES.map((scope) => ({ name: `open${scope}`, properties: [`type ${ENDPOINT}`] }) as const),
+  { name: 'hosts4', properties: [`type ${FLOW4}`] },
+  { name: 'hosts6', properties: [`type ${FLOW6}`] },
+  ...SCOPES.flatMap((scope) =>
+    TRANSPORT_PROTOCOLS.map((protocol) => ({ name: `open${scope}_${protocol}`, properties: intervals('').properties }) as const),
+  ),
+] as const
+
+/** Without these a mode or policy that has no use for one would leave it behind. Those of networks are as many as a policy needs; the host script clears them. */
+const ALWAYS_CLEARED: readonly Container[] = [
+  ...OPENING_SETS.map(({ name, properties }) => ({ kind: 'set', name, properties, elements: [] }) as const),
+  ...TRANSPORT_PROTOCOLS.map((protocol) => portMap(protocol)),
+  ...reachableContainers(),
+]
+
+/** Only those that hold something: what nobody asks is not in the table. */
+function policyContainers({ sets, sources, ports }: Layout): Container[] {
+  return [
+    ...OPENING_SETS.map(({ name, properties }) => ({ kind: 'set', name, properties, elements: sets.get(name) ?? [] }) as const),
+    ...sources.flatMap(sourceSets),
+    ...TRANSPORT_PROTOCOLS.map((protocol) =>
+      portMap(protocol, (ports.get(protocol) ?? []).map(({ ports, source }) => `${formatPortRange(ports)} : goto ${sourceChain(source)}`)),
+    ),
+  ].filter(({ elements }) => elements.length > 0)
 }
+
+const sourceChain = (index: number): string => `from_${index + 1}`
+
+const sourceSets = (prefixes: readonly Prefix[], index: number): Container[] =>
+  FAMILIES.map((family) => ({
+    kind: 'set',
+    name: `${sourceChain(index)}_ipv${family}`,
+    properties: [`type ipv${family}_addr`, 'flags interval'],
+    elements: prefixes.filter((prefix) => prefix.family === family).map(formatPrefix),
+  }))
+
+function reachableContainers(reachable: readonly PortRange[] = []): Container[] {
+  const single = reachable.filter(isSinglePort).map(formatPortRange)
+  return [
+    // One field of 16 bits: the kernel keeps it as a bitmap (nft_set_bitmap.c), the cheapest lookup there is.
+    { kind: 'set', name: 'reachable', properties: ['type inet_service'], elements: single },
+    intervals('reachable_ranges', reachable.filter((ports) => !isSinglePort(ports)).map(formatPortRange)),
+  ]
+}
+
+function declare(containers: readonly Container[]): string[] {
+  const kept = Object.entries(KEPT_SETS).map(([name, properties]) => ({ kind: 'set', name, properties, elements: [] }) as const)
+  const lines = [...kept, ...ALWAYS_CLEARED, ...containers].map(declarationOf)
+  return block([...COUNTERS.map((name) => `\tcounter ${name} { }`), ...new Set(lines)])
+}
+
+const declarationOf = ({ kind, name, properties }: Container): string => `\t${kind} ${name} { ${properties.join('; ')}; }`
 
 /** Lines of a bounded length, for whoever reads or compares the file with line-wise tools. */
 const ELEMENTS_PER_LINE_MAX = 50
 
-function addElements({ name, elements }: FilledSet): string[] {
+function addElements({ name, elements }: Container): string[] {
   const text: string[] = []
   for (let at = 0; at < elements.length; at += ELEMENTS_PER_LINE_MAX) {
     text.push(`add element inet portcullis ${name} { ${elements.slice(at, at + ELEMENTS_PER_LINE_MAX).join(', ')} }`)
@@ -188,15 +239,22 @@ function addElements({ name, elements }: FilledSet): string[] {
   return text
 }
 
-function chains(intent: Intent, filled: ReadonlySet<ReplacedSet>, management: readonly Opening[]): string[] {
+interface Parts {
+  readonly layout: Layout
+  readonly reachable: readonly PortRange[]
+  readonly management: readonly Opening[]
+}
+
+function chains(intent: Intent, { layout, reachable, management }: Parts): string[] {
   return [
-    ...(dropsEarly(intent) ? early(filled) : []),
+    ...(dropsEarly(intent) ? early(reachable) : []),
     ...chain('gate', gate(intent.mode)),
     ...chain('blocked', blocked(management)),
     ...closing(),
     ...chain('fixed', fixed(intent.ping, management)),
     ...chain('lease', lease()),
-    ...chain('open', open(filled)),
+    ...chain('open', open(layout)),
+    ...layout.sources.flatMap((prefixes, index) => chain(sourceChain(index), sourceRules(prefixes, index))),
     ...chain('accepted', accepted()),
     ...chain('deny', deny()),
     ...chain('stray', [`counter name denied_stray ${LAST_VERDICT[intent.mode]}`]),
@@ -216,8 +274,8 @@ const PORTLESS_KEY = 'meta l4proto . 0'
 const FLOW_KEY = { 4: `ip saddr . ${ENDPOINT_KEY}`, 6: `ip6 saddr . ${ENDPOINT_KEY}` } as const
 
 /** A SYN to a port that nobody at all may reach is dropped before it costs a connection tracking entry. */
-function early(filled: ReadonlySet<ReplacedSet>): string[] {
-  const isOutside = (['reachable', 'reachable_ranges'] as const).filter((set) => filled.has(set)).map((set) => ` tcp dport != @${set}`)
+function early(reachable: readonly PortRange[]): string[] {
+  const isOutside = reachableContainers(reachable).filter(({ elements }) => elements.length > 0).map(({ name }) => ` tcp dport != @${name}`)
   return [
     ...chain('early', [HOOKS.early, `${IS_SYN} tcp dport != ${formatPortRange(EPHEMERAL_PORTS)}${isOutside.join('')} jump early_syn`]),
     ...chain('early_syn', [
@@ -355,24 +413,25 @@ const lease = (): string[] => [
 ]
 
 /** One lookup for each set that holds anything, whatever it holds: cost does not grow with the number of open ports. */
-function open(filled: ReadonlySet<ReplacedSet>): string[] {
-  return (Object.keys(POLICY_SETS) as PolicySet[])
-    .filter((set) => filled.has(set))
-    .map((set) => `${POLICY_SET_KEYS[set]} @${set} goto accepted`)
+function open({ sets, ports }: Layout): string[] {
+  return [
+    ...OPENING_SETS.filter(({ name }) => sets.has(name)).map(({ name }) => `${keyOf(name)} @${name} goto accepted`),
+    ...[...ports.keys()].map((protocol) => `${protocol} dport vmap @from_${protocol}`),
+  ]
 }
 
-const POLICY_SET_KEYS: Readonly<Record<PolicySet, string>> = {
-  open: ENDPOINT_KEY,
-  open_ranges: ENDPOINT_KEY,
-  open4: `meta nfproto ipv4 ${ENDPOINT_KEY}`,
-  open4_ranges: `meta nfproto ipv4 ${ENDPOINT_KEY}`,
-  open6: `meta nfproto ipv6 ${ENDPOINT_KEY}`,
-  open6_ranges: `meta nfproto ipv6 ${ENDPOINT_KEY}`,
-  hosts4: FLOW_KEY[4],
-  hosts6: FLOW_KEY[6],
-  prefixes4: FLOW_KEY[4],
-  prefixes6: FLOW_KEY[6],
+function keyOf(name: (typeof OPENING_SETS)[number]['name']): string {
+  if (name === 'hosts4') return FLOW_KEY[4]
+  if (name === 'hosts6') return FLOW_KEY[6]
+  const [scope = '', protocol] = name.split('_')
+  const family = scope.endsWith('4') ? 'meta nfproto ipv4 ' : scope.endsWith('6') ? 'meta nfproto ipv6 ' : ''
+  return `${family}${protocol === undefined ? ENDPOINT_KEY : `${protocol} dport`}`
 }
+
+const sourceRules = (prefixes: readonly Prefix[], index: number): string[] =>
+  sourceSets(prefixes, index)
+    .filter(({ elements }) => elements.length > 0)
+    .map(({ name }) => `${name.endsWith('4') ? 'ip' : 'ip6'} saddr @${name} goto accepted`)
 
 /**
  * Counts what is new, by port and by source and port. A set that is full breaks off the rule (nft_dynset.c), so that
