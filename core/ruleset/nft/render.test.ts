@@ -47,6 +47,11 @@ describe('the text', () => {
     expect(rulesOf(render(intentOf({ mode, refusal })), 'early').length > 0).toBe(isEarly)
   })
 
+  test.each(Object.entries(GOLDEN_INTENTS))('makes no set that nobody asks (%s)', (_, intent) => {
+    const filled = render(intent).slice(render(intent).indexOf('flush table'))
+    for (const [, name = ''] of filled.matchAll(/^\t(?:set|map) (\w+)/gm)) expect(filled).toMatch(new RegExp(`@${name}\\b`))
+  })
+
   test('asks no set that holds nothing', () => {
     expect(rulesOf(render(intentOf({})), 'open')).toEqual([])
     expect(rulesOf(render(intentOf({ grants: ['tcp 443 any'] })), 'open')).toEqual(['meta l4proto . th dport @open goto accepted'])

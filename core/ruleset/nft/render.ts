@@ -47,7 +47,8 @@ export function renderNft(intent: Intent, { digestOf }: RenderOptions): NftRules
   const management = arrange(intent.management)
   const layout = layOut(openings)
   const reachable = dropsEarly(intent) ? reachablePorts([...management, ...openings], 'tcp') : []
-  const containers = [...policyContainers(layout), ...reachableContainers(reachable)]
+  // Only those that hold something: what nobody asks is not in the table.
+  const containers = [...policyContainers(layout), ...reachableContainers(reachable)].filter(({ elements }) => elements.length > 0)
   const body = [
     ...declare(containers),
     '',
@@ -190,7 +191,6 @@ const ALWAYS_CLEARED: readonly Container[] = [
   ...reachableContainers(),
 ]
 
-/** Only those that hold something: what nobody asks is not in the table. */
 function policyContainers({ sets, sources, ports }: Layout): Container[] {
   return [
     ...OPENING_SETS.map(({ name, properties }) => ({ kind: 'set', name, properties, elements: sets.get(name) ?? [] }) as const),
@@ -198,7 +198,7 @@ function policyContainers({ sets, sources, ports }: Layout): Container[] {
     ...TRANSPORT_PROTOCOLS.map((protocol) =>
       portMap(protocol, (ports.get(protocol) ?? []).map(({ ports, source }) => `${formatPortRange(ports)} : goto ${sourceChain(source)}`)),
     ),
-  ].filter(({ elements }) => elements.length > 0)
+  ]
 }
 
 const sourceChain = (index: number): string => `from_${index + 1}`
