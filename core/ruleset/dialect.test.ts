@@ -56,11 +56,48 @@ describe('several dumps of one host', () => {
     expect(names(legacy, nft)).toEqual(['nft ip filter nft-json', 'legacy ip filter iptables-save'])
   })
 
-  test.each([
-    ['nft first', [nft, saved]],
-    ['nft last', [saved, nft]],
-  ])('iptables-save replaces the table that nft shows of it: %s', (_title, rulesets) => {
-    expect(names(...rulesets)).toEqual(['nft ip filter iptables-save'])
+  describe('a table that nft and iptables-save both show', () => {
+    const match = { match: { op: '==', left: { payload: { protocol: 'tcp', field: 'dport' } }, right: 22 } }
+    const listed = (chains: Readonly<Record<string, readonly unknown[][]>>): Ruleset =>
+      read(
+        JSON.stringify({
+          nftables: [
+            { table: { family: 'ip', name: 'filter' } },
+            ...Object.keys(chains).map((name) => ({ chain: { family: 'ip', table: 'filter', name, type: 'filter', hook: 'input', prio: 0, policy: 'accept' } })),
+            ...Object.entries(chains).flatMap(([chain, rules]) => rules.map((expr) => ({ rule: { family: 'ip', table: 'filter', chain, expr } }))),
+          ],
+        }),
+      )
+    const extension = [match, { xt: { type: 'match', name: 'conntrack' } }, { accept: null }]
+    const plain = [match, { drop: null }]
+    const rulesOf = (rules: string): Ruleset => read(save(NF_TABLES, rules))
+    const sources = (...rulesets: readonly Ruleset[]): unknown => {
+      const merged = mergeRulesets(rulesets)
+      return merged.ok ? merged.value.tables.flatMap((table) => table.chains.map((chain) => `${chain.name} ${chain.rules.map((rule) => rule.source.dialect).join(' ')}`)) : merged.faults
+    }
+    const conntrack = '-A INPUT -p tcp --dport 22 -m conntrack --ctstate NEW -j ACCEPT\n'
+    const drop = '-A INPUT -p tcp --dport 22 -j DROP\n'
+
+    test('only rules with extensions are taken from iptables-save, whichever comes first', () => {
+      const [nft, saved] = [listed({ INPUT: [extension, plain] }), rulesOf(conntrack + drop)]
+      expect(sources(nft, saved)).toEqual(['INPUT iptables-save nft-json'])
+      expect(sources(saved, nft)).toEqual(['INPUT iptables-save nft-json'])
+    })
+
+    test('a base chain that iptables-save leaves out stays', () => {
+      expect(sources(listed({ INPUT: [extension], own: [plain] }), rulesOf(conntrack))).toEqual(['INPUT iptables-save', 'own nft-json'])
+    })
+
+    test('a chain that only iptables-save makes up does not come to be', () => {
+      expect(sources(listed({ own: [plain] }), rulesOf(''))).toEqual(['own nft-json'])
+    })
+
+    test.each([
+      ['another number of rules', conntrack],
+      ['another verdict', `${conntrack}-A INPUT -p tcp --dport 22 -j ACCEPT\n`],
+    ])('nothing is taken from a listing with %s', (_title, rules) => {
+      expect(sources(listed({ INPUT: [extension, plain] }), rulesOf(rules))).toEqual(['INPUT nft-json nft-json'])
+    })
   })
 
   test('both families stand side by side', () => {

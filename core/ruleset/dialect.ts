@@ -3,6 +3,7 @@ import { parseIptablesSave } from './iptables/parse.ts'
 import { parseNftJson } from './nft/parse.ts'
 import { parseNftText } from './nft/parseText.ts'
 import type { Ruleset, Source, Table } from './ruleset.ts'
+import { withSavedRules } from './savedRules.ts'
 
 export const DIALECTS = ['nft-json', 'nft', 'iptables-save', 'ip6tables-save'] as const satisfies readonly Source['dialect'][]
 export type Dialect = (typeof DIALECTS)[number]
@@ -50,23 +51,25 @@ export function detectDialect(text: string): Dialect | undefined {
 const IPV6_ONLY = /^-A .*(?:-p (?:ipv6-icmp|icmpv6)\b|--icmpv6-type|icmp6-|-[sd] [0-9a-fA-F]*:)/m
 
 /**
- * Several dumps of one host as one ruleset: nft tables in their order, then legacy ones. A table that iptables-nft manages is taken from
- * iptables-save where that is given, because nft's JSON does not tell what its extensions match. Faults: RULESET_TWICE for a table that two dumps hold.
+ * Several dumps of one host as one ruleset: nft tables in their order, then legacy ones. Where both nft and iptables-save show a table that
+ * iptables-nft manages, see {@link withSavedRules}. Faults: RULESET_TWICE for a table that two dumps of a kind hold.
  */
 export function mergeRulesets(rulesets: readonly Ruleset[]): Result<Ruleset> {
-  const merged: Table[] = []
-  const faults: Fault[] = []
-  for (const table of rulesets.flatMap((ruleset) => ruleset.tables)) {
-    const at = merged.findIndex((each) => each.backend === table.backend && each.family === table.family && each.name === table.name)
-    const there = merged[at]
-    if (!there) merged.push(table)
-    else if (isSaved(table) === isSaved(there)) faults.push(twice(table))
-    else if (isSaved(table)) merged[at] = table
-  }
+  const all = rulesets.flatMap((ruleset) => ruleset.tables)
+  const listed = all.filter((table) => !isSaved(table))
+  const saved = all.filter(isSaved)
+  const faults = [listed, saved].flatMap((tables) => tables.filter((table, index) => tables.findIndex((each) => isSameTable(each, table)) !== index)).map(twice)
   if (faults.length > 0) return fail(...faults)
-  const tables = [...merged.filter((table) => table.backend === 'nft'), ...merged.filter((table) => table.backend === 'legacy')]
+  const refined = listed.map((table) => {
+    const same = saved.find((each) => isSameTable(each, table))
+    return same ? withSavedRules(table, same) : table
+  })
+  const others = saved.filter((table) => !listed.some((each) => isSameTable(each, table)))
+  const tables = [...refined, ...others].toSorted((a, b) => Number(a.backend === 'legacy') - Number(b.backend === 'legacy'))
   return succeed({ tables, unmodelled: rulesets.flatMap((ruleset) => ruleset.unmodelled) })
 }
+
+const isSameTable = (a: Table, b: Table): boolean => a.backend === b.backend && a.family === b.family && a.name === b.name
 
 const isSaved = (table: Table): boolean => {
   const dialect = table.chains[0]?.source.dialect
