@@ -81,7 +81,7 @@ const CASES: readonly [name: string, frame: Buffer, expected: { kind: string; st
 
 test.each(CASES)('%s', (_, frame, expected, passesFilter) => {
   const answer = newAnswer()
-  readAnswer(frame, answer)
+  readAnswer(frame, 0, frame.length, answer)
   expect(answer).toMatchObject(expected)
   if (answer.kind === 'tcp') expect(answer).toMatchObject({ port: 443, sequence: 0x12345678 })
   if (answer.kind === 'tcp') expect(frame.subarray(answer.addressOffset).toString('hex')).toMatch(/^(0a000009|fd0000000000000000000000000000(00)?09)/)
@@ -94,11 +94,22 @@ test('IPv4 options move the TCP header, and fragments are refused', () => {
   const withOptions = Buffer.concat([plain.subarray(0, 34), Buffer.alloc(4, 1), plain.subarray(34)])
   withOptions.writeUInt8(0x46, 14)
   const answer = newAnswer()
-  readAnswer(withOptions, answer)
+  readAnswer(withOptions, 0, withOptions.length, answer)
   expect(answer).toMatchObject({ kind: 'tcp', state: OPEN, port: 443 })
   expect(runFilter(answerFilter(BASE), withOptions)).toBeGreaterThan(0)
   plain.writeUInt16BE(0x0001, 20)
   expect(runFilter(answerFilter(BASE), plain)).toBe(0)
+})
+
+test('what stands behind the frame in the same memory is not read as part of it', () => {
+  const frame = packet(4, 6, tcp(0x12))
+  const answer = newAnswer()
+  for (let length = 0; length < frame.length; length++) {
+    readAnswer(Buffer.concat([Buffer.alloc(7), frame]), 7, length, answer)
+    expect(answer.kind).toBe('none')
+  }
+  readAnswer(Buffer.concat([Buffer.alloc(7), frame, Buffer.alloc(9)]), 7, frame.length, answer)
+  expect(answer).toMatchObject({ kind: 'tcp', state: OPEN, port: 443, addressOffset: 33 })
 })
 
 test('frames cut anywhere, or of random bytes, never throw', () => {
@@ -110,7 +121,7 @@ test('frames cut anywhere, or of random bytes, never throw', () => {
       return copy
     }),
   )
-  fc.assert(fc.property(frames, (frame) => readAnswer(frame, newAnswer()) === undefined), { numRuns: 3000 })
+  fc.assert(fc.property(frames, (frame) => readAnswer(frame, 0, frame.length, newAnswer()) === undefined), { numRuns: 3000 })
 })
 
 /** Classic BPF as the kernel runs it, for the instructions that the assembler knows; a load outside the packet ends with 0. */

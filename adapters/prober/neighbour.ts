@@ -88,12 +88,12 @@ function takeAnswers(socket: PacketSocket, open: Map<string, NeighbourQuestion>,
   const before = macs.size
   for (let count = socket.receiveFrames(); count > 0; count = socket.receiveFrames()) {
     for (let index = 0; index < count; index++) {
-      const frame = socket.inbox.received(index)
-      readAnswer(frame, answer)
+      const { bytes: frames } = socket.inbox
+      readAnswer(frames, socket.inbox.slotOffset(index), socket.inbox.receivedBytes(index), answer)
       if (answer.kind !== 'neighbour') continue
-      const bytes = frame.subarray(answer.addressOffset, answer.addressOffset + (answer.family === 4 ? 4 : 16))
+      const bytes = frames.subarray(answer.addressOffset, answer.addressOffset + (answer.family === 4 ? 4 : 16))
       const key = formatAddress({ family: answer.family, value: BigInt(`0x${bytes.toString('hex')}`) })
-      if (open.delete(key)) macs.set(key, Buffer.from(frame.subarray(answer.macOffset, answer.macOffset + 6)))
+      if (open.delete(key)) macs.set(key, Buffer.from(frames.subarray(answer.macOffset, answer.macOffset + 6)))
     }
   }
   return macs.size - before

@@ -22,12 +22,14 @@ export interface LabTarget {
   readonly namespace: string
   readonly ipv4: string
   readonly ipv6: string
+  readonly mac: string
   readonly openPorts: readonly number[]
 }
 
 /** How a target's firewall treats what it does not serve. */
 export type Behaviour = 'answers' | 'drops' | 'rejects' | 'mixed'
 
+export const VANTAGE_IPV4 = '10.98.0.1'
 const TIMEOUT_MS = 240_000
 const MAIN = new URL('main.ts', import.meta.url).pathname
 
@@ -38,6 +40,7 @@ export async function openScanLab(prefix: string, targets: readonly { readonly b
     namespace: `${prefix}t${index}`,
     ipv4: `10.98.0.${10 + index}`,
     ipv6: `fd98::${10 + index}`,
+    mac: `02:98:00:00:00:${(10 + index).toString(16).padStart(2, '0')}`,
     openPorts,
   }))
   const close = (): void => {
@@ -84,7 +87,7 @@ function makeVantage(vantage: string): void {
   ip('netns', 'add', vantage)
   ip('-n', vantage, 'link', 'set', 'lo', 'up')
   ip('-n', vantage, 'link', 'add', 'lan', 'type', 'bridge', 'mcast_snooping', '0')
-  ip('-n', vantage, 'addr', 'add', '10.98.0.1/16', 'dev', 'lan')
+  ip('-n', vantage, 'addr', 'add', `${VANTAGE_IPV4}/16`, 'dev', 'lan')
   ip('-n', vantage, 'addr', 'add', 'fd98::1/64', 'dev', 'lan', 'nodad')
   ip('-n', vantage, 'link', 'set', 'lan', 'up')
 }
@@ -94,6 +97,7 @@ function makeTarget(vantage: string, target: LabTarget, index: number): void {
   ip('-n', target.namespace, 'link', 'set', 'lo', 'up')
   ip('link', 'add', `port${index}`, 'netns', vantage, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', target.namespace)
   ip('-n', vantage, 'link', 'set', `port${index}`, 'master', 'lan', 'up')
+  ip('-n', target.namespace, 'link', 'set', 'eth0', 'address', target.mac)
   ip('-n', target.namespace, 'addr', 'add', `${target.ipv4}/16`, 'dev', 'eth0')
   ip('-n', target.namespace, 'addr', 'add', `${target.ipv6}/64`, 'dev', 'eth0', 'nodad')
   ip('-n', target.namespace, 'link', 'set', 'eth0', 'up')

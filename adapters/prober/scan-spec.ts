@@ -1,55 +1,53 @@
 import { createHash } from 'node:crypto'
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import { formatAddress, type Address } from '@portcullis/core/net/address.ts'
-import { z } from 'zod'
 import { parsePortList } from './port-list.ts'
 import { parseTargets } from './target-list.ts'
 
 /** Unless raised, no faster than this: what a gigabit link and a common firewall bear without notice. */
-export const RATE_PER_SECOND_DEFAULT = 150_000
+export const RATE_PER_SECOND_DEFAULT = 200_000
 export const RATE_PER_SECOND_MAX = 10_000_000
 
 export const PORT_STATES = ['open', 'closed', 'filtered', 'open|filtered', 'unknown'] as const
 export type PortState = (typeof PORT_STATES)[number]
 
-const rate = z.number().int().min(1).max(RATE_PER_SECOND_MAX)
-
-export const resumeSchema = z.strictObject({
-  /** Of the targets and ports, so that a state is never put on another scan. */
-  digest: z.string(),
-  /** Per address: the bytes of what each TCP port told, deflated, in base64. */
-  cells: z.record(z.string(), z.string()),
-})
-
-export const scanSpecSchema = z.strictObject({
+/** What JSON may say; everything but the targets has a default. */
+export interface ScanSpec {
   /** Addresses, prefixes, ranges. */
-  targets: z.array(z.string().max(100)).min(1).max(100_000),
-  /** TCP ports: `22,80,8000-8100`; empty for none. */
-  ports: z.string().max(400_000).default('1-65535'),
-  /** UDP ports, the same way. */
-  udp: z.string().max(400_000).default(''),
+  readonly targets: readonly string[]
+  /** TCP ports, `22,80,8000-8100`, empty for none; without it all. */
+  readonly ports?: string
+  /** UDP ports, the same way; without it none. */
+  readonly udp?: string
   /** Packets a second, all targets together. */
-  rate: rate.default(RATE_PER_SECOND_DEFAULT),
+  readonly rate?: number
   /** Packets a second to one target. */
-  hostRate: rate.optional(),
+  readonly hostRate?: number
   /**
-   * How often silent TCP ports are asked when nothing points to loss; more often when something does. With 1, a probe that is lost
-   * without a trace makes an open port look filtered: for links that lose nothing, between namespaces of one machine.
+   * How often silent TCP ports are asked when nothing points to loss (2); more often when something does. With 1, a probe that is
+   * lost without a trace makes an open port look filtered: for links that lose nothing, between namespaces of one machine.
    */
-  rounds: z.number().int().min(1).max(8).default(2),
+  readonly rounds?: number
   /** `auto`: raw SYN where privileged and possible, else connect. */
-  method: z.enum(['auto', 'syn', 'connect']).default('auto'),
-  /** States to list one by one; all are counted. */
-  list: z.array(z.enum(PORT_STATES)).default(['open', 'open|filtered']),
+  readonly method?: ScanMethod
+  /** States to list one by one; all are counted. Without it open and open|filtered. */
+  readonly list?: readonly PortState[]
   /** Ask each open endpoint what it is. */
-  identify: z.boolean().default(false),
-  /** Longest time to spend on telling closed UDP ports behind the ICMP rate limit from silent ones. */
-  udpSecondsMax: z.number().min(1).max(3600).default(30),
-  resume: resumeSchema.optional(),
-})
+  readonly identify?: boolean
+  /** Longest time to spend on telling closed UDP ports behind an ICMP rate limit from silent ones. */
+  readonly udpSecondsMax?: number
+  readonly resume?: ResumeState
+}
 
-export type ScanSpec = z.input<typeof scanSpecSchema>
-export type ResumeState = z.infer<typeof resumeSchema>
+export interface ResumeState {
+  /** Of the targets and ports, so that a state is never put on another scan. */
+  readonly digest: string
+  /** Per address: the bytes of what each TCP port told, deflated, in base64. */
+  readonly cells: Readonly<Record<string, string>>
+}
+
+const METHODS = ['auto', 'syn', 'connect'] as const
+export type ScanMethod = (typeof METHODS)[number]
 
 /** A spec, read and checked. */
 export interface ScanPlan {
@@ -59,7 +57,7 @@ export interface ScanPlan {
   readonly ratePerSecondMax: number
   readonly hostRatePerSecondMax: number | undefined
   readonly rounds: number
-  readonly method: 'auto' | 'syn' | 'connect'
+  readonly method: ScanMethod
   readonly listed: ReadonlySet<PortState>
   readonly identify: boolean
   readonly udpSecondsMax: number
@@ -68,9 +66,9 @@ export interface ScanPlan {
 }
 
 export function readScanSpec(input: unknown): Result<ScanPlan> {
-  const parsed = scanSpecSchema.safeParse(input)
-  if (!parsed.success) return fail(...parsed.error.issues.map(specFault))
-  const spec = parsed.data
+  const read = readFields(input)
+  if (!read.ok) return read
+  const spec = read.value
   const addresses = parseTargets(spec.targets)
   const tcpPorts = parsePortList(spec.ports)
   const udpPorts = parsePortList(spec.udp)
@@ -101,12 +99,63 @@ function digestOf(addresses: readonly Address[], ports: Uint16Array): string {
   return hash.update(Buffer.from(ports.buffer, ports.byteOffset, ports.byteLength)).digest('hex')
 }
 
-const specFault = (issue: z.core.$ZodIssue): Fault => ({
+interface Field {
+  readonly expected: string
+  readonly accepts: (value: unknown) => boolean
+  /** Of a field that may be missing. */
+  readonly usual?: unknown
+}
+
+const text = (lengthMax: number) => ({ expected: `a text of at most ${lengthMax} characters`, accepts: (value: unknown): boolean => typeof value === 'string' && value.length <= lengthMax })
+
+const whole = (min: number, max: number) => ({ expected: `a whole number from ${min} to ${max}`, accepts: (value: unknown): boolean => Number.isInteger(value) && Number(value) >= min && Number(value) <= max })
+
+const choice = (choices: readonly string[]) => ({ expected: `one of ${choices.join(', ')}`, accepts: (value: unknown): boolean => choices.some((one) => one === value) })
+
+const listOf = (member: Field, min: number, max: number) => ({
+  expected: `a list of ${min} to ${max}, each ${member.expected}`,
+  accepts: (value: unknown): boolean => Array.isArray(value) && value.length >= min && value.length <= max && value.every(member.accepts),
+})
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isResumeState = (value: unknown): boolean =>
+  isRecord(value) && typeof value['digest'] === 'string' && isRecord(value['cells']) && Object.values(value['cells']).every((cell) => typeof cell === 'string')
+
+/** Read by hand: a schema library takes longer to load than a scan of one host takes. */
+const FIELDS: Readonly<Record<keyof ScanSpec, Field>> = {
+  targets: listOf(text(100), 1, 100_000),
+  ports: { ...text(400_000), usual: '1-65535' },
+  udp: { ...text(400_000), usual: '' },
+  rate: { ...whole(1, RATE_PER_SECOND_MAX), usual: RATE_PER_SECOND_DEFAULT },
+  hostRate: { ...whole(1, RATE_PER_SECOND_MAX), usual: undefined },
+  rounds: { ...whole(1, 8), usual: 2 },
+  method: { ...choice(METHODS), usual: 'auto' },
+  list: { ...listOf(choice(PORT_STATES), 0, PORT_STATES.length), usual: ['open', 'open|filtered'] },
+  identify: { expected: 'true or false', accepts: (value) => typeof value === 'boolean', usual: false },
+  udpSecondsMax: { ...whole(1, 3600), usual: 30 },
+  resume: { expected: 'the state of an interrupted scan', accepts: isResumeState, usual: undefined },
+}
+
+type ReadSpec = Required<Omit<ScanSpec, 'hostRate' | 'resume'>> & Pick<ScanSpec, 'hostRate' | 'resume'>
+
+function readFields(input: unknown): Result<ReadSpec> {
+  if (!isRecord(input)) return fail(specFault('', 'an object'))
+  const unknownFields = Object.keys(input).filter((name) => !Object.hasOwn(FIELDS, name))
+  const faults = unknownFields.map((name) => specFault(name.slice(0, 64), `one of ${Object.keys(FIELDS).join(', ')}`))
+  const read: Record<string, unknown> = {}
+  for (const [name, field] of Object.entries(FIELDS)) {
+    const value = input[name] ?? field.usual
+    const isMissing = value === undefined && 'usual' in field
+    if (!isMissing && !field.accepts(value)) faults.push(specFault(name, field.expected))
+    else read[name] = value
+  }
+  return faults.length > 0 ? fail(...faults) : succeed(read as unknown as ReadSpec)
+}
+
+const specFault = (field: string, expected: string): Fault => ({
   code: 'PROBER_SPEC',
-  what: {
-    en: `scan spec, ${issue.path.join('.') || 'top level'}: ${issue.message}`,
-    zh: `扫描参数 ${issue.path.join('.') || '顶层'}：${issue.message}`,
-  },
+  what: { en: `scan spec${field === '' ? '' : `, ${field}`}: expected ${expected}`, zh: `扫描参数${field === '' ? '' : ` ${field}`} 不正确，应为 ${expected}` },
 })
 
 const NO_PORT: Fault = { code: 'PROBER_NO_PORT', what: { en: 'no port to scan was given', zh: '未给出要扫描的端口' } }

@@ -129,18 +129,19 @@ export class Sweep {
     const nowMs = performance.now()
     let received = 0
     for (let count = this.#socket.receiveFrames(); count > 0; count = this.#socket.receiveFrames()) {
-      for (let index = 0; index < count; index++) this.#take(this.#socket.inbox.received(index), nowMs)
+      for (let index = 0; index < count; index++) this.#take(index, nowMs)
       received += count
       if (count < this.#socket.inbox.capacity) break
     }
     return received
   }
 
-  #take(frame: Buffer, nowMs: number): void {
+  #take(index: number, nowMs: number): void {
+    const { inbox } = this.#socket
     const answer = this.#answer
-    readAnswer(frame, answer)
+    readAnswer(inbox.bytes, inbox.slotOffset(index), inbox.receivedBytes(index), answer)
     if (answer.kind !== 'tcp') return
-    const target = this.targets[this.#index.find(frame, answer.addressOffset, answer.family)]
+    const target = this.targets[this.#index.find(inbox.bytes, answer.addressOffset, answer.family)]
     const position = this.#positions[answer.port] ?? -1
     if (!target || position < 0) return
     const { key0, key1 } = target.fields

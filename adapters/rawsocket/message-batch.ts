@@ -72,10 +72,15 @@ export class MessageBatch {
     return this.words[(index * MESSAGE_BYTES + MESSAGE_LENGTH) >>> 2] ?? 0
   }
 
+  /** How many bytes of a received message stand in its slot. */
+  receivedBytes(index: number): number {
+    return Math.min(this.transferred(index), this.slotBytes)
+  }
+
   /** The bytes of a received message, cut at the slot's size. */
   received(index: number): Buffer {
     const start = this.slotOffset(index)
-    return this.bytes.subarray(start, start + Math.min(this.transferred(index), this.slotBytes))
+    return this.bytes.subarray(start, start + this.receivedBytes(index))
   }
 
   free(): void {
