@@ -2,18 +2,17 @@ import { succeed, type Result } from '@portcullis/core/fault/fault.ts'
 import type { EvidenceObservation, Instant, Observation } from '@portcullis/core/inventory/observation.ts'
 import type { PortRange } from '@portcullis/core/net/port.ts'
 import type { HostFacts } from '@portcullis/core/ruleset/hostfacts.ts'
-import { parseIptablesSave } from '@portcullis/core/ruleset/iptables/parse.ts'
-import { parseNftJson } from '@portcullis/core/ruleset/nft/parse.ts'
-import type { Ruleset } from '@portcullis/core/ruleset/ruleset.ts'
+import { legacyRuleset, nftRuleset } from './hostRuleset.ts'
 import { readListeners } from './listeners.ts'
 import { printable } from './printable.ts'
 import { readPublished } from './published.ts'
+import { rulesetTextsOf, type RulesetTexts } from './rulesetTexts.ts'
 import { readSections, type Section, type Sections } from './section.ts'
 import { addressesOf, readTopology } from './topology.ts'
 import { readTrackedFlows } from './trackedFlows.ts'
 
 /** All that a host answered to `facts`, read. What the host could not tell is in `failures` and absent elsewhere. */
-export interface FactsReading {
+export interface FactsReading extends RulesetTexts {
   readonly host: string
   readonly at: Instant
   readonly script?: { readonly version: string; readonly digest: string }
@@ -27,8 +26,10 @@ export interface FactsReading {
   /** Changes at every boot. */
   readonly bootId?: string
   readonly topology: HostFacts
-  /** Word for word: `nft -j list ruleset`, and iptables-legacy-save of each family where legacy tables are in use. */
+  /** Word for word: `nft -j list ruleset`, and of each family iptables-nft-save and iptables-legacy-save where such tables are in use. */
   readonly nftJson?: string
+  readonly iptablesNft?: string
+  readonly ip6tablesNft?: string
   readonly iptablesLegacy?: string
   readonly ip6tablesLegacy?: string
   /** By path below /proc/sys: `net/ipv4/ip_forward`. */
@@ -69,10 +70,11 @@ export function readFacts(host: string, at: Instant, text: string): Result<Facts
   const topology = readTopology(sections, sysctls, source)
   if (!topology.ok) return topology
   const flows = sections.get('flows')
+  const texts = rulesetTextsOf(sections)
   const failures = failuresOf(sections)
   const observations = [
     ...listenersOf(host, at, sections, sysctls),
-    ...publishedOf(host, at, sections, topology.value),
+    ...publishedOf(host, at, texts, topology.value),
     ...(flows ? readTrackedFlows(host, at, flows) : []),
     ...failures.map((failure) => lossOf(host, at, failure)),
   ]
@@ -83,9 +85,7 @@ export function readFacts(host: string, at: Instant, text: string): Result<Facts
     ...clockOf(sections.get('clock')),
     ...systemOf(sections.get('system')),
     topology: topology.value,
-    ...rawText('nftJson', sections.get('nft')),
-    ...rawText('iptablesLegacy', sections.get('iptables-legacy')),
-    ...rawText('ip6tablesLegacy', sections.get('ip6tables-legacy')),
+    ...texts,
     sysctls,
     ...conntrackOf(sysctls),
     established: new Map([...wordsOf(sections.get('established'))].map(([protocol, count]) => [protocol, Number(count)])),
@@ -121,22 +121,18 @@ function ephemeralPorts(sysctls: ReadonlyMap<string, string>): PortRange[] {
 }
 
 /** nft and legacy tables stand side by side; each is told by its own name. A dialect that cannot be read is a loss, not a fault: the listeners still count. */
-function publishedOf(host: string, at: Instant, sections: Sections, topology: HostFacts): Observation[] {
+function publishedOf(host: string, at: Instant, texts: RulesetTexts, topology: HostFacts): Observation[] {
   const addresses = addressesOf(topology)
-  return RULESETS.flatMap(({ name, sensor, parse }) => {
-    const section = sections.get(name)
-    const ruleset = section && parse(section.text)
+  const rulesets = [
+    { sensor: 'nft', ruleset: nftRuleset(texts) },
+    ...(['iptables-legacy', 'ip6tables-legacy'] as const).map((sensor) => ({ sensor, ruleset: legacyRuleset(texts, sensor) })),
+  ]
+  return rulesets.flatMap(({ sensor, ruleset }) => {
     if (ruleset === undefined) return []
     if (ruleset.ok) return readPublished({ host, at, sensor, ruleset: ruleset.value, addresses })
-    return [lossOf(host, at, { section: name, because: ruleset.faults[0]?.what.en ?? '' })]
+    return [lossOf(host, at, { section: sensor, because: ruleset.faults[0]?.what.en ?? '' })]
   })
 }
-
-const RULESETS: readonly { readonly name: string; readonly sensor: string; readonly parse: (text: string) => Result<Ruleset> }[] = [
-  { name: 'nft', sensor: 'nft', parse: (text) => parseNftJson(text, 'nft') },
-  { name: 'iptables-legacy', sensor: 'iptables-legacy', parse: (text) => parseIptablesSave({ file: 'iptables-legacy', dialect: 'iptables-save', text }) },
-  { name: 'ip6tables-legacy', sensor: 'ip6tables-legacy', parse: (text) => parseIptablesSave({ file: 'ip6tables-legacy', dialect: 'ip6tables-save', text }) },
-]
 
 function conntrackOf(sysctls: ReadonlyMap<string, string>): Pick<FactsReading, 'conntrack'> {
   const [count, countMax] = [sysctls.get('net/netfilter/nf_conntrack_count'), sysctls.get('net/netfilter/nf_conntrack_max')]
@@ -200,9 +196,6 @@ function systemOf(section: Section | undefined): Pick<FactsReading, 'tools' | 'm
     ...(osName === undefined ? {} : { osName: osName.slice('PRETTY_NAME='.length).replaceAll('"', '') }),
   }
 }
-
-const rawText = <K extends string>(key: K, section: Section | undefined): { readonly [Name in K]?: string } =>
-  (section === undefined ? {} : { [key]: section.text }) as { readonly [Name in K]?: string }
 
 /** Lines `KEY VALUE…`. */
 const wordsOf = (section: Section | undefined): Map<string, string> =>
