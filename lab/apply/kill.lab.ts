@@ -52,6 +52,8 @@ afterAll(async () => {
   await hosts.close()
   await spaces.close()
   await rm(folder, { recursive: true, force: true })
+  // Where a host of the lab keeps its state unless told otherwise.
+  await rm(`/run/portcullis-lab/${PREFIX}-host`, { recursive: true, force: true })
 })
 
 describe.each(POINTS)('SIGKILL of the controller at %s', (point) => {
