@@ -22,8 +22,7 @@ beforeAll(async () => {
 })
 afterAll(() => lab.stop())
 beforeEach(async () => {
-  const ops = controller()
-  expect(await ops.order({ kind: 'install' })).toMatchObject({ ok: true, value: { path: SCRIPT_PATH } })
+  await controller().install()
   return async () => {
     for (const one of opened.splice(0)) await one.close()
   }
@@ -64,7 +63,7 @@ describe('no answer', () => {
     lab.host('srv').writeFile(SCRIPT_PATH, change(lab.host('srv').readFile(SCRIPT_PATH)), 0o755)
     expect(await connectedCode(controller())).toBe(code)
     expect(await connectedCode(controller({}, { mode: 'call' }))).toBe(code)
-    expect(await controller().order({ kind: 'install' })).toMatchObject({ ok: true })
+    expect(await controller().install()).toBe(SCRIPT_PATH)
     expect(await connectedCode(controller())).toBe('connected')
   })
 

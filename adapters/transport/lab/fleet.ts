@@ -44,6 +44,13 @@ export class Controller {
     return JSON.parse(line.value) as Result<T>
   }
 
+  /** Where the script was put. A fault is an error here. */
+  async install(): Promise<string> {
+    const result = await this.order<{ readonly path: string }>({ kind: 'install' })
+    if (!result.ok) throw new Error(result.faults.map((fault) => fault.what.en).join('; '))
+    return result.value.path
+  }
+
   /** `lease add tcp 80 any 60`. A fault is an error here. */
   async call(words: string, input?: string, timeoutMs = 60_000): Promise<HostReply> {
     const [verb = '', ...args] = words.split(' ')
