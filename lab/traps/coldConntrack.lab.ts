@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest'
-import { load, openTrap, OUTSIDE, sleep, textOf, until, type Trap } from './trap.ts'
+import { describe, expect, test } from 'vitest'
+import { load, openTrap, OUTSIDE, sleep, textOf, until, without, type Trap } from './trap.ts'
 
 /**
  * Trap: where connection tracking has never run, it takes the next segment of a flow that this host opened itself for the
@@ -19,6 +19,28 @@ test('without the cure, it dies', async () => {
   const feed = await openFeed(trap)
   await load(trap.host, textOf({}))
   expect(await feed.isAlive()).toBe(false)
+})
+
+/** Whoever refuses with a reset must not reset what tracking has lost: the flow can then still be saved. */
+describe('refusing with a reset', () => {
+  const survives = async (name: string, text: string): Promise<boolean> => {
+    await using trap = await openTrap(name)
+    const feed = await openFeed(trap)
+    await load(trap.host, text)
+    await sleep(600)
+    await trap.host.must(['nft', 'delete', 'table', 'inet', 'portcullis'])
+    await sleep(1_500)
+    return await feed.isAlive()
+  }
+  const text = textOf({ refusal: 'reject' })
+
+  test('a lost flow lives on once the rules are put back', async () => {
+    expect(await survives('lost', text)).toBe(true)
+  })
+
+  test('without the cure, it is ended for good', async () => {
+    expect(await survives('reset', without(text, 'tcp flags & (fin | syn | rst | ack) == syn reject', 'meta l4proto tcp reject'))).toBe(false)
+  })
 })
 
 /** A feed that the host has asked for and then only receives. */
