@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Transport } from '@portcullis/core/policy/policy.ts'
@@ -21,7 +22,10 @@ let lab: Lab
 beforeAll(async () => {
   lab = await startWorld(WORLD, { prefix: PREFIX })
 })
-afterAll(() => lab.stop())
+afterAll(async () => {
+  await lab.stop()
+  rmSync(`/run/portcullis-lab/${PREFIX}-srv`, { recursive: true, force: true })
+})
 
 type Kind = 'local' | 'netns' | 'ssh' | 'ssh, one call each'
 const KINDS: readonly Kind[] = ['local', 'netns', 'ssh', 'ssh, one call each']
