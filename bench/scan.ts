@@ -1,4 +1,4 @@
-import { openScanLab, spreadPorts, VANTAGE_IPV4, type LabTarget, type ScanLab } from '../adapters/prober/scan-lab.ts'
+import { openScanLab, spreadPorts, VANTAGE_IPV4, type LabTarget, type ScanLab } from '../adapters/prober/scanLab.ts'
 
 /**
  * The prober beside nmap and masscan, in the same namespaces and the same run: time, and open ports missed or invented.

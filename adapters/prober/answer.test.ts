@@ -1,8 +1,8 @@
 import { parseAddress, type Address } from '@portcullis/core/net/address.ts'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Instruction } from '../rawsocket/packet-filter.ts'
-import { answerFilter } from './answer-filter.ts'
+import type { Instruction } from '../rawsocket/packetFilter.ts'
+import { answerFilter } from './answerFilter.ts'
 import { CLOSED, newAnswer, OPEN, readAnswer, REFUSED } from './answer.ts'
 import { writeHead, writeEthernet } from './frame.ts'
 

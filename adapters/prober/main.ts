@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { fail, type Result } from '@portcullis/core/fault/fault.ts'
-import type { ScanResult } from './scan-result.ts'
-import type { ScanSpec } from './scan-spec.ts'
+import type { ScanResult } from './scanResult.ts'
+import type { ScanSpec } from './scanSpec.ts'
 
 /**
  * The prober as a process of its own, so that it can be started inside a network namespace:

@@ -1,5 +1,5 @@
 import { formatAddress, type Address } from '@portcullis/core/net/address.ts'
-import type { PacketSocket } from '../rawsocket/packet-socket.ts'
+import type { PacketSocket } from '../rawsocket/packetSocket.ts'
 import { newAnswer, readAnswer } from './answer.ts'
 import {
   addressBytes,

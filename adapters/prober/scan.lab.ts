@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { openScanLab, spreadPorts, type LabTarget, type ScanLab } from './scan-lab.ts'
-import type { ScanResult } from './scan-result.ts'
+import { openScanLab, spreadPorts, type LabTarget, type ScanLab } from './scanLab.ts'
+import type { ScanResult } from './scanResult.ts'
 
 const HUNDRED = spreadPorts(100)
 let lab: ScanLab

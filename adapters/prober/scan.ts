@@ -1,13 +1,13 @@
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import { formatAddress, type Address } from '@portcullis/core/net/address.ts'
 import { packCells, unpackCells } from './cells.ts'
-import { ConnectScan } from './connect-scan.ts'
+import { ConnectScan } from './connectScan.ts'
 import { routesTo, type Route } from './route.ts'
-import { noCounts, type OnProgress, type ScannedEndpoint, type ScanResult } from './scan-result.ts'
-import { readScanSpec, type PortState, type ResumeState, type ScanPlan, type ScanSpec } from './scan-spec.ts'
-import { udpScan } from './udp-scan.ts'
-import { synScan } from './syn-scan.ts'
-import type { SweepTarget } from './sweep-target.ts'
+import { noCounts, type OnProgress, type ScannedEndpoint, type ScanResult } from './scanResult.ts'
+import { readScanSpec, type PortState, type ResumeState, type ScanPlan, type ScanSpec } from './scanSpec.ts'
+import { udpScan } from './udpScan.ts'
+import { synScan } from './synScan.ts'
+import type { SweepTarget } from './sweepTarget.ts'
 
 /** Bytes of answers held at once; a larger scan runs in groups of targets. */
 const CELLS_MAX = 32 * 1024 * 1024

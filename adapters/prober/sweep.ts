@@ -1,12 +1,12 @@
 import { setImmediate as yieldToEvents } from 'node:timers/promises'
-import type { PacketSocket } from '../rawsocket/packet-socket.ts'
-import { AddressIndex } from './address-index.ts'
+import type { PacketSocket } from '../rawsocket/packetSocket.ts'
+import { AddressIndex } from './addressIndex.ts'
 import { newAnswer, readAnswer } from './answer.ts'
 import { cookieOf } from './cookie.ts'
 import { addressBytes } from './frame.ts'
 import { Pace } from './pace.ts'
-import type { SweepTarget } from './sweep-target.ts'
-import { questionOf, type SynBatch } from './syn-batch.ts'
+import type { SweepTarget } from './sweepTarget.ts'
+import { questionOf, type SynBatch } from './synBatch.ts'
 
 /** Neighbouring probes of a batch that go to one target. */
 const RUN = 32

@@ -1,9 +1,9 @@
 import { constants } from 'node:os'
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import { check, errorName, loadLibc, systemCallFault, type Libc } from './libc.ts'
-import { MessageBatch } from './message-batch.ts'
-import { readPackets, type NflogPacket } from './nflog-message.ts'
-import { int32, noneUnless, waitReadable } from './packet-socket.ts'
+import { MessageBatch } from './messageBatch.ts'
+import { readPackets, type NflogPacket } from './nflogMessage.ts'
+import { int32, noneUnless, waitReadable } from './packetSocket.ts'
 
 // linux/netlink.h, linux/netfilter/nfnetlink.h, linux/netfilter/nfnetlink_log.h
 const AF_NETLINK = 16

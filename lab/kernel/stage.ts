@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import type { HostFacts } from '@portcullis/core/ruleset/hostfacts.ts'
 import { readTopology } from '@portcullis/adapters/facts/topology.ts'
 import { openNflog, type NflogSocket } from '@portcullis/adapters/rawsocket/nflog.ts'
-import { openPacketSocket, type PacketSocket } from '@portcullis/adapters/rawsocket/packet-socket.ts'
+import { openPacketSocket, type PacketSocket } from '@portcullis/adapters/rawsocket/packetSocket.ts'
 
 /**
  * A host to test the kernel on, inside the network namespace that this process was started in: interfaces whose far ends are

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fact, HANDSHAKES, identityOf } from './handshake.ts'
-import { packetOf, readPackets } from './ssh-handshake.ts'
+import { packetOf, readPackets } from './sshHandshake.ts'
 
 const hex = (text: string): Buffer => Buffer.from(text, 'hex')
 const text = (content: string): Buffer => Buffer.from(content, 'latin1')

@@ -1,7 +1,7 @@
 import { converse, listenTo, type Place } from './conversation.ts'
 import { HANDSHAKES, identityOf, type Identity } from './handshake.ts'
-import { sshHandshake } from './ssh-handshake.ts'
-import { tlsHandshake } from './tls-handshake.ts'
+import { sshHandshake } from './sshHandshake.ts'
+import { tlsHandshake } from './tlsHandshake.ts'
 
 /** How long a server that speaks first may take to do so. */
 const BANNER_WAIT_MS = 600

@@ -1,5 +1,5 @@
-import type { ScanResult } from '@portcullis/adapters/prober/scan-result.ts'
-import type { ResumeState, ScanSpec } from '@portcullis/adapters/prober/scan-spec.ts'
+import type { ScanResult } from '@portcullis/adapters/prober/scanResult.ts'
+import type { ResumeState, ScanSpec } from '@portcullis/adapters/prober/scanSpec.ts'
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import { Option } from 'commander'
 import { outJson, reportFaults } from '../cli.ts'

@@ -1,5 +1,5 @@
-import type { OnProgress, ScannedEndpoint, ScanProgress, ScanResult, StateCounts } from '@portcullis/adapters/prober/scan-result.ts'
-import type { PortState } from '@portcullis/adapters/prober/scan-spec.ts'
+import type { OnProgress, ScannedEndpoint, ScanProgress, ScanResult, StateCounts } from '@portcullis/adapters/prober/scanResult.ts'
+import type { PortState } from '@portcullis/adapters/prober/scanSpec.ts'
 import type { Text } from '@portcullis/core/fault/fault.ts'
 import type { Cli } from '../cli.ts'
 import { layTable } from '../table.ts'

@@ -1,6 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import type { ScanProgress, ScanResult } from './scan-result.ts'
-import type { ScanSpec } from './scan-spec.ts'
+import type { ScanProgress, ScanResult } from './scanResult.ts'
+import type { ScanSpec } from './scanSpec.ts'
 
 /**
  * A vantage and targets in network namespaces, all on one bridge of the vantage's: what the prober's lab tests and its benchmark scan.

@@ -1,9 +1,9 @@
 import { formatAddress } from '@portcullis/core/net/address.ts'
 import { expect, test } from 'vitest'
-import { parsePortList } from './port-list.ts'
+import { parsePortList } from './portList.ts'
 import { readRoutes } from './route.ts'
-import { readScanSpec } from './scan-spec.ts'
-import { parseTargets } from './target-list.ts'
+import { readScanSpec } from './scanSpec.ts'
+import { parseTargets } from './targetList.ts'
 
 test.each<[string[], string[] | string]>([
   [['192.0.2.7'], ['192.0.2.7']],

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import { formatAddress, type Address } from '@portcullis/core/net/address.ts'
-import { parsePortList } from './port-list.ts'
-import { parseTargets } from './target-list.ts'
+import { parsePortList } from './portList.ts'
+import { parseTargets } from './targetList.ts'
 
 /** Unless raised, no faster than this: what a gigabit link and a common firewall bear without notice. */
 export const RATE_PER_SECOND_DEFAULT = 200_000

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { integer } from './ber.ts'
-import { questionFor, UDP_QUESTIONS } from './udp-question.ts'
+import { questionFor, UDP_QUESTIONS } from './udpQuestion.ts'
 
 const hex = (text: string): Buffer => Buffer.from(text, 'hex')
 

@@ -2,8 +2,8 @@ import { constants } from 'node:os'
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import { allocateArena } from './arena.ts'
 import { check, loadLibc, systemCallFault, type Libc } from './libc.ts'
-import { MessageBatch } from './message-batch.ts'
-import { encodeFilter, type Instruction } from './packet-filter.ts'
+import { MessageBatch } from './messageBatch.ts'
+import { encodeFilter, type Instruction } from './packetFilter.ts'
 
 // linux/socket.h, linux/if_packet.h, linux/if_ether.h, linux/if_arp.h, asm-generic/socket.h
 const AF_PACKET = 17

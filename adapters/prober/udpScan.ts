@@ -2,8 +2,8 @@ import { createSocket, type Socket } from 'node:dgram'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Fault } from '@portcullis/core/fault/fault.ts'
 import { formatAddress, type Address } from '@portcullis/core/net/address.ts'
-import type { PortState } from './scan-spec.ts'
-import { questionFor } from './udp-question.ts'
+import type { PortState } from './scanSpec.ts'
+import { questionFor } from './udpQuestion.ts'
 
 /** When a port is asked, counted from the first time: the gaps let a burst of loss pass. */
 const ASKED_AT_MS = [0, 400, 1100]

@@ -1,15 +1,15 @@
 import { createHmac, randomBytes, randomInt } from 'node:crypto'
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import { formatAddress, sameAddress, type Address } from '@portcullis/core/net/address.ts'
-import { openPacketSocket, type PacketSocket } from '../rawsocket/packet-socket.ts'
-import { answerFilter, PORTS_PER_SCAN } from './answer-filter.ts'
+import { openPacketSocket, type PacketSocket } from '../rawsocket/packetSocket.ts'
+import { answerFilter, PORTS_PER_SCAN } from './answerFilter.ts'
 import { addressBytes, headBytes, PROTOCOL_TCP, pseudoHeaderSum, sumOf, SYN_BYTES, synTemplate, writeHead } from './frame.ts'
 import { resolveNeighbours, type NeighbourTable } from './neighbour.ts'
-import { portOrder } from './port-order.ts'
+import { portOrder } from './portOrder.ts'
 import type { Route } from './route.ts'
 import { Sweep, type SweepLimits } from './sweep.ts'
-import { SweepTarget, type Path } from './sweep-target.ts'
-import { HEAD_STRIDE_BYTES, SynBatch } from './syn-batch.ts'
+import { SweepTarget, type Path } from './sweepTarget.ts'
+import { HEAD_STRIDE_BYTES, SynBatch } from './synBatch.ts'
 
 const BATCH_FRAMES = 512
 /** Above the usual ephemeral range (32768–60999), so that no connection of this machine uses these ports. */

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { CLOSED, OPEN, REFUSED, SILENT, UNTOLD } from './answer.ts'
-import { portOrder } from './port-order.ts'
-import { passesFor, SweepTarget } from './sweep-target.ts'
+import { portOrder } from './portOrder.ts'
+import { passesFor, SweepTarget } from './sweepTarget.ts'
 
 interface World {
   /** What each port would answer; SILENT for none. */

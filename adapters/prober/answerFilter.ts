@@ -1,4 +1,4 @@
-import { assemble, type Instruction } from '../rawsocket/packet-filter.ts'
+import { assemble, type Instruction } from '../rawsocket/packetFilter.ts'
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, PROTOCOL_TCP } from './frame.ts'
 
 /** The probes of one scan leave from these ports: the upper byte is the scan's, the lower one tells which attempt it was. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { AddressIndex } from './address-index.ts'
+import { AddressIndex } from './addressIndex.ts'
 
 const address = fc.oneof(fc.uint8Array({ minLength: 4, maxLength: 4 }), fc.uint8Array({ minLength: 16, maxLength: 16 }))
 const familyOf = (bytes: Uint8Array): 4 | 6 => (bytes.length === 4 ? 4 : 6)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { following, portOrder } from './port-order.ts'
+import { following, portOrder } from './portOrder.ts'
 
 test('visits each position exactly once', () => {
   fc.assert(

@@ -1,5 +1,5 @@
 import type { Fault } from '@portcullis/core/fault/fault.ts'
-import type { PortState, ResumeState } from './scan-spec.ts'
+import type { PortState, ResumeState } from './scanSpec.ts'
 
 export interface ScannedEndpoint {
   readonly address: string

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { formatAddress, type Address } from '@portcullis/core/net/address.ts'
 import { CLOSED, OPEN, REFUSED, SILENT, UNTOLD } from './answer.ts'
-import { portOrder } from './port-order.ts'
+import { portOrder } from './portOrder.ts'
 
 /** Longer than the kernel's first retransmission of a SYN, one second (RFC 6298 section 2.1). */
 const TIMEOUT_MS = 1300

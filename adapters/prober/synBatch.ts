@@ -1,7 +1,7 @@
-import type { MessageBatch } from '../rawsocket/message-batch.ts'
+import type { MessageBatch } from '../rawsocket/messageBatch.ts'
 import { cookieOf } from './cookie.ts'
 import { checksum, swap16, swap32, SYN_BYTES, synTemplate } from './frame.ts'
-import type { SweepTarget } from './sweep-target.ts'
+import type { SweepTarget } from './sweepTarget.ts'
 
 /** Bytes kept for each target's Ethernet and IP header; 54 at most. */
 export const HEAD_STRIDE_BYTES = 64

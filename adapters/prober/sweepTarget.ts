@@ -1,6 +1,6 @@
 import type { Address } from '@portcullis/core/net/address.ts'
 import { CLOSED, OPEN, REFUSED, SILENT, UNTOLD } from './answer.ts'
-import { following, type PortOrder } from './port-order.ts'
+import { following, type PortOrder } from './portOrder.ts'
 
 /** Ports asked first, to learn what kind of target this is. */
 const SAMPLE_SIZE = 200
