@@ -4,12 +4,15 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import module from 'node:module'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const NODE_MAJOR_MIN = 24
 
 if (Number.parseInt(process.versions.node, 10) >= NODE_MAJOR_MIN) {
-  module.enableCompileCache?.()
+  // Not the default directory: anyone could plant code for root in /tmp.
+  module.enableCompileCache?.(join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'portcullis', 'compiled'))
   await import('../main.ts')
 } else {
   const locked = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url))
