@@ -2,10 +2,11 @@ import type { PortRange } from '../net/port.ts'
 import type { HostFacts } from '../ruleset/hostfacts.ts'
 import { CT_STATES, TCP_FLAGS, type CtState, type Ruleset } from '../ruleset/ruleset.ts'
 import { TERMINALS, type Budget, type Diagram } from '../space/arena.ts'
-import { ACCEPT } from '../space/outcome.ts'
+import { ACCEPT, MASK, PLAIN_OUTCOMES, YES } from '../space/outcome.ts'
 import { cofactor, mapTerminals } from '../space/transform.ts'
 import { CT_CLASSES } from './compileField.ts'
 import { composeWay, type Way } from './compose.ts'
+import { condense, type Dimensions } from './condense.ts'
 import { exampleOf } from './names.ts'
 import { PacketSpace } from './packetSpace.ts'
 import { branchesAt, project, type Branch } from './project.ts'
@@ -33,7 +34,7 @@ const PERHAPS = 2
 const NOT = 4
 
 /**
- * All that is or may be accepted, in as few rows as the fields allow. TCP in state new is a SYN; later fragments are left out.
+ * All that is or may be accepted, in few rows, which may overlap. TCP in state new is a SYN, in known flows an ACK; later fragments are left out.
  * Throws BudgetError past the budget.
  */
 export function acceptedRows(ruleset: Ruleset, way: Way, facts?: HostFacts, budget?: Budget): AcceptedRow[] {
@@ -41,17 +42,35 @@ export function acceptedRows(ruleset: Ruleset, way: Way, facts?: HostFacts, budg
   const fate = mapTerminals(space.arena, composeWay(space, ruleset, way), (outcomes) =>
     outcomes === ACCEPT ? SURELY : outcomes & ACCEPT ? PERHAPS : outcomes === 0 ? 0 : NOT,
   )
-  const whole = cofactor(space.arena, fate, space.chunks('isLaterFragment').firstLevel, 0)
-  const syn = cofactor(space.arena, whole, space.chunks('tcpFlags').firstLevel, TCP_FLAGS.syn)
-  const shown = project(space, syn, ['ctState', 'iif', 'l4proto', 'dport', 'family', 'saddr4', 'saddr6', 'icmpType'])
-  return new Table(space).rows(shown)
+  const whole = ordinarySegments(space, cofactor(space.arena, fate, space.chunks('isLaterFragment').firstLevel, 0))
+  const shown = project(space, whole, ['ctState', 'iif', 'l4proto', 'dport', 'family', 'saddr4', 'saddr6', 'icmpType'])
+  const table = new Table(space)
+  return condense(table.rows(shown), table.dimensions)
 }
+
+/** TCP as it is spoken: a SYN in new flows, an ACK in known ones. */
+function ordinarySegments(space: PacketSpace, diagram: Diagram): Diagram {
+  const { combiner, arena } = space
+  const withFlags = (flags: number): Diagram => cofactor(arena, diagram, space.chunks('tcpFlags').firstLevel, flags)
+  const ofState = (isKnown: boolean, part: Diagram): Diagram => {
+    const states = mapTerminals(arena, space.test('ctState', KNOWN_STATES), (answer) => ((answer === YES) === isKnown ? 1 : 0))
+    return combiner.combine(MASK, states, part)
+  }
+  return combiner.combine(PLAIN_OUTCOMES.union, ofState(true, withFlags(TCP_FLAGS.ack)), ofState(false, withFlags(TCP_FLAGS.syn)))
+}
+
+const KNOWN_STATES = [CT_STATES.established, CT_STATES.related].map((bit) => CT_CLASSES.indexOf(bit)).map((index) => ({ first: BigInt(index), last: BigInt(index) }))
 
 class Table {
   readonly #space: PacketSpace
 
   constructor(space: PacketSpace) {
     this.#space = space
+  }
+
+  get dimensions(): Dimensions {
+    const interfaces = this.#space.names.map((_, index) => this.#nameOf(index)).slice(1)
+    return { states: Object.keys(CT_STATES) as CtState[], interfaces }
   }
 
   rows(diagram: Diagram): AcceptedRow[] {
@@ -122,19 +141,18 @@ class Table {
 
   #states(branch: Branch): CtState[] {
     const classes = indexesOf(branch)
-    if (classes.length === CT_CLASSES.length) return []
     return (Object.keys(CT_STATES) as CtState[]).filter((name) => classes.includes(CT_CLASSES.indexOf(CT_STATES[name])))
   }
 
   #interfaces(branch: Branch): string[] {
+    return indexesOf(branch).filter((index) => index > 0).map((index) => this.#nameOf(index))
+  }
+
+  #nameOf(index: number): string {
     const { names } = this.#space
-    const classes = indexesOf(branch).filter((index) => index > 0)
-    if (classes.length === names.length - 1) return []
-    return classes.map((index) => {
-      const each = names[index]
-      if (each?.kind === 'prefix') return each.prefix === '' ? 'other' : `${each.prefix}*`
-      return each ? exampleOf(each, names) : ''
-    })
+    const each = names[index]
+    if (each?.kind === 'prefix') return each.prefix === '' ? 'other' : `${each.prefix}*`
+    return each ? exampleOf(each, names) : ''
   }
 }
 

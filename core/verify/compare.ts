@@ -15,7 +15,11 @@ import { witnessOf } from './witness.ts'
 
 /** Never the bare word "proof": what was compared is equal for every packet of the model, or it is not and here are packets, or it could not be decided. */
 export type Comparison =
-  | { readonly kind: 'equal' }
+  | {
+      readonly kind: 'equal'
+      /** Present where both leave the same packets to unknown matches: whether those decide alike is another question. */
+      readonly isOpen?: true
+    }
   | { readonly kind: 'different'; readonly differences: readonly Difference[]; readonly more: number }
   | { readonly kind: 'undecided'; readonly because: 'budget' }
 
@@ -74,13 +78,23 @@ const CHANGES: readonly Change[] = ['opens', 'closes', 'less-certain', 'more-cer
 
 /** Compares two diagrams of outcomes of one space. */
 export function compareDiagrams(space: PacketSpace, a: Diagram, b: Diagram): Comparison {
-  if (a === b) return { kind: 'equal' }
+  if (a === b) return holdsOpen(space, a) ? { kind: 'equal', isOpen: true } : { kind: 'equal' }
   const pairs = space.combiner.combine(PAIR, a, b)
   const differences = CHANGES.flatMap((change) => {
     const where = mapTerminals(space.arena, pairs, (pair) => (changeOf(...pairOf(pair)) === change ? 1 : 0))
     return where === 0 ? [] : differencesOf(space, where, change, a, b)
   })
   return { kind: 'different', differences: differences.slice(0, DIFFERENCES_MAX), more: Math.max(0, differences.length - DIFFERENCES_MAX) }
+}
+
+/** Whether more than one thing may happen to some packet. O(nodes). */
+function holdsOpen(space: PacketSpace, diagram: Diagram): boolean {
+  let isOpen = false
+  mapTerminals(space.arena, diagram, (outcomes) => {
+    if (outcomes & (outcomes - 1)) isOpen = true
+    return 0
+  })
+  return isOpen
 }
 
 /** Undefined: the same. */

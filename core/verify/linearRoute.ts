@@ -28,6 +28,16 @@ export function addressTypeOf(facts: HostFacts, address: Address, device: string
   return route && route.type === 'unicast' ? ADDRESS_TYPES.unicast : ADDRESS_TYPES.unreachable
 }
 
+/** By which interface a packet from an address comes in, where replies to it leave by the same one; its own come by loopback. */
+export function arrivalInterface(facts: HostFacts, source: Address): string | undefined {
+  const route = findRoute(facts, source)
+  if (route?.type === 'local') return facts.interfaces.find((each) => each.type === LOOPBACK_TYPE)?.name
+  return route?.type === 'unicast' ? route.oif : undefined
+}
+
+// ARPHRD_LOOPBACK (linux/if_arp.h).
+const LOOPBACK_TYPE = 772
+
 /** The same without facts, of an address that routing has sent to the host itself or away from it. */
 export function routedTypeOf({ family, value }: Address, isOwn: boolean): number {
   if (family === 4 && (value >> 24n === 0n || isLimitedBroadcast({ family, value }))) return ADDRESS_TYPES.broadcast

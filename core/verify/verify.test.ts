@@ -174,10 +174,10 @@ describe('what a ruleset accepts', () => {
       .map((row) => `${row.verdict} ${row.interfaces.join(',') || 'any'} ${ports(row.protocols)} ${ports(row.ports)} ${ports(row.icmpTypes)} ${sources(row.sources)}`)
     expect(shown).toEqual([
       'accepted lo any any any any',
-      'accepted other 1 any 8 IPv4',
-      'accepted other 6 22,80 any any',
+      'accepted any 1 any 8 IPv4',
+      'accepted any 6 22,80 any any',
       'undecided other 6 8080 any any',
-      'accepted other 17 53 any 10.0.0.0/8',
+      'accepted any 17 53 any 10.0.0.0/8',
     ])
   })
 

@@ -62,6 +62,21 @@ const printMatch: Printer = (body, inner) => {
   return words(member(body, 'left', inner), shown, member(body, 'right', inner))
 }
 
+/** As nft's text has it: without the burst that holds by default. */
+const printLimit: Printer = (body, inner) => {
+  const unit = member(body, 'rate_unit', inner)
+  const burst = member(body, 'burst', inner)
+  return words(
+    'limit rate',
+    body.member('inv')?.value === true ? 'over' : '',
+    `${words(member(body, 'rate', inner), unit)}/${member(body, 'per', inner)}`,
+    LIMIT_BURSTS.has(burst) ? '' : words('burst', burst, member(body, 'burst_unit', inner) || 'packets'),
+  )
+}
+
+/** 5 packets, no bytes. */
+const LIMIT_BURSTS: ReadonlySet<string> = new Set(['', '0', '5'])
+
 /** nft prints these without the word `meta`. */
 const BARE_META = new Set(['iif', 'oif', 'iifname', 'oifname'])
 
@@ -95,12 +110,7 @@ const PRINTERS: Readonly<Record<string, Printer>> = {
   goto: (body, inner) => words('goto', member(body, 'target', inner)),
   counter: () => 'counter',
   log: (body, inner) => words('log', body.member('prefix') ? `prefix "${member(body, 'prefix', inner)}"` : ''),
-  limit: (body, inner) =>
-    words(
-      'limit rate',
-      body.member('inv')?.value === true ? 'over' : '',
-      `${member(body, 'rate', inner)}/${member(body, 'per', inner)}`,
-    ),
+  limit: (body, inner) => (body.member('text') ? `limit ${member(body, 'text', inner)}` : printLimit(body, inner)),
   'ct count': (body, inner) => words('ct count', body.member('inv')?.value === true ? 'over' : '', member(body, 'val', inner)),
   numgen: (body, inner) => words('numgen', member(body, 'mode', inner), 'mod', member(body, 'mod', inner)),
   mangle: (body, inner) => words(member(body, 'key', inner), 'set', member(body, 'value', inner)),
