@@ -11,6 +11,11 @@ export interface CommandEntry {
 
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: 'demo',
+    summary: { en: 'close the ports of a lab of real hosts on this machine, and check it by packets', zh: '在本机的实验主机上收敛端口，并逐包验证' },
+    load: () => import('./commands/demo.ts'),
+  },
+  {
     name: 'host install',
     summary: { en: 'put portcullis-host on the hosts of the policy', zh: '在策略中的主机上安装 portcullis-host' },
     load: () => import('./commands/hostInstall.ts'),
@@ -69,6 +74,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'status',
     summary: { en: 'show the generation that each host holds', zh: '显示每台主机的当前代次' },
     load: () => import('./commands/status.ts'),
+  },
+  {
+    name: 'packet',
+    summary: { en: 'say what rules do to a packet, and which rules', zh: '说明规则对某个报文的结果及其经过的规则' },
+    load: () => import('./commands/packet.ts'),
+  },
+  {
+    name: 'compare',
+    summary: { en: 'say whether two rulesets do the same to every packet', zh: '判断两份规则集对每个报文的结果是否相同' },
+    load: () => import('./commands/compare.ts'),
+  },
+  {
+    name: 'accepts',
+    summary: { en: 'list all that rules accept', zh: '列出规则放行的全部流量' },
+    load: () => import('./commands/accepts.ts'),
   },
   {
     name: 'completion',

@@ -4,7 +4,7 @@ import { CATALOGUE } from '@portcullis/core/policy/catalogue.ts'
 import { parseServicePorts } from '@portcullis/core/policy/service.ts'
 import type { ServicePort } from '@portcullis/core/policy/policy.ts'
 import { listensOf, type Listen } from '../daemons/spec.ts'
-import { addressOf, type World, type WorldHost } from '../world.ts'
+import { addressOf, hostNamed, type World, type WorldHost } from '../world.ts'
 import { DEMO_SERVICES, MANAGEMENT_ZONE, type DemoNeed } from './needs.ts'
 
 /** What a scan of one address from one place must find open, no more and no less. */
@@ -57,16 +57,27 @@ function passesOldFirewall(host: WorldHost, listen: Listen): boolean {
   return host.firewall?.allow.some(({ protocol, port }) => protocol === listen.protocol && port === listen.port) ?? true
 }
 
-function isGranted(needs: readonly DemoNeed[], host: WorldHost, listen: Listen, vantage: WorldHost): boolean {
-  const zones = vantage.interfaces.map((face) => face.network)
-  if (listen.protocol === 'tcp' && listen.port === 22 && zones.includes(MANAGEMENT_ZONE)) return true
-  return needs.some(
+const isGranted = (needs: readonly DemoNeed[], host: WorldHost, { protocol, port }: Port, vantage: WorldHost): boolean =>
+  isManagement(vantage, { protocol, port }) || needsOf(needs, host, { protocol, port }, vantage).length > 0
+
+/** Whether the policy lets the vantage come to a port, whether or not anything listens there. */
+export const isLetIn = (world: World, needs: readonly DemoNeed[], host: string, port: Port, vantage: string): boolean =>
+  isGranted(needs, hostNamed(world, host), port, hostNamed(world, vantage))
+
+/** Needs that let the vantage's network in. */
+export function needsOf(needs: readonly DemoNeed[], host: WorldHost, { protocol, port }: Port, vantage: WorldHost): readonly DemoNeed[] {
+  const zones = zonesOf(vantage)
+  return needs.filter(
     (need) =>
       need.hosts.includes(host.name) &&
       need.from.some((zone) => zones.includes(zone)) &&
-      portsOf(need.service).some(({ protocol, ports }) => protocol === listen.protocol && containsPort(ports, listen.port)),
+      portsOf(need.service).some((granted) => protocol === granted.protocol && containsPort(granted.ports, port)),
   )
 }
+
+const isManagement = (vantage: WorldHost, { protocol, port }: Port): boolean => protocol === 'tcp' && port === 22 && zonesOf(vantage).includes(MANAGEMENT_ZONE)
+
+const zonesOf = (host: WorldHost): readonly string[] => host.interfaces.map((face) => face.network)
 
 /** The ports that a service's name stands for. */
 export function portsOf(service: string): readonly ServicePort[] {

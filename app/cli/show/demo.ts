@@ -1,0 +1,1 @@
+export const showDemo = (..._: unknown[]): string => ''

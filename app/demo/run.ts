@@ -1,0 +1,165 @@
+import type { MatrixText } from '@portcullis/core/inventory/matrixText.ts'
+import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
+import type { ApplyReport } from '@portcullis/engine/apply.ts'
+import type { HostDrift } from '@portcullis/engine/drift.ts'
+import type { TaskRecord } from '@portcullis/lab/clients/workload.ts'
+import { DEMO_NEEDS, type DemoNeed } from '@portcullis/lab/demo/needs.ts'
+import { needUses, startDemoWorkload } from '@portcullis/lab/demo/uses.ts'
+import { CONTROLLER, DEMO_WORLD } from '@portcullis/lab/demo/world.ts'
+import { startWorld, type Lab } from '@portcullis/lab/start.ts'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startController, type Controller } from './controller.ts'
+import { AFTER, BEFORE } from './drills.ts'
+import { runDrill, type Drill } from './drill.ts'
+import { policyText } from './policy.ts'
+import type { Progress } from './progress.ts'
+import { scanWords } from './scanWords.ts'
+import { STEPS } from './steps.ts'
+import type { FailedUse } from './summary.ts'
+
+export interface DemoOptions {
+  /** Absolute, and there. */
+  readonly folder: string
+  /** Names of the lab's namespaces begin with it. */
+  readonly prefix: string
+  readonly needs: readonly DemoNeed[]
+  readonly now: () => number
+  readonly progress: Progress
+}
+
+/** What a run has seen, before anyone judges it. */
+export interface Evidence {
+  readonly lab: Lab
+  readonly before: Drill
+  readonly after: Drill
+  readonly matrixBefore: MatrixText
+  readonly matrixAfter: MatrixText
+  readonly plan: ChangePlan
+  readonly drifts: readonly HostDrift[]
+  readonly failedUses: readonly FailedUse[]
+  readonly records: readonly TaskRecord[]
+  readonly seconds: number
+}
+
+/**
+ * From nothing to a closed fleet, everything for real, in the order in which a user does it, while clients go on working.
+ * The lab stands when it returns. Throws a FaultError where a command of Portcullis does not do what it was told.
+ */
+export async function runDemo(options: DemoOptions): Promise<Evidence> {
+  const startedMs = performance.now()
+  const lab = await options.progress.run(STEPS.lab, () => startWorld(DEMO_WORLD, { prefix: options.prefix }), STEPS.lab.told)
+  try {
+    return { ...(await close({ ...options, lab })), lab, seconds: (performance.now() - startedMs) / 1000 }
+  } catch (error) {
+    await lab.stop()
+    throw error
+  }
+}
+
+async function close(options: DemoOptions & { readonly lab: Lab }): Promise<Omit<Evidence, 'lab' | 'seconds'>> {
+  const { lab, folder } = options
+  const workload = startDemoWorkload(lab)
+  const controller = startController({ namespace: lab.host(CONTROLLER).netns, stateFolder: join(lab.directory, 'state') })
+  const run: Run = { ...options, controller, policyFile: join(folder, 'portcullis.yaml') }
+  const before = await seeBefore(run)
+  const matrixBefore = await watch(run, before)
+  const plan = await planChange(run)
+  await applyPlan(run, STEPS.apply)
+  // Before the scan: 65,535 denied ports from each place fill the kernel's counters, and reading those takes seconds.
+  const drifts = await compare(run)
+  const [after, failedUses] = await Promise.all([drill(run, STEPS.after, AFTER), useNeeds(run)])
+  const records = await workload.stop()
+  const matrixAfter = await matrixWith(run, after, 'filtered')
+  await controller.close()
+  return { before, after, matrixBefore, matrixAfter, plan, drifts, failedUses, records }
+}
+
+interface Run extends DemoOptions {
+  readonly lab: Lab
+  readonly controller: Controller
+  readonly policyFile: string
+}
+
+/** The scan, and meanwhile all that makes ready without a rule on any host: the counters of observe mode are to count clients, not our scan. */
+async function seeBefore(run: Run): Promise<Drill> {
+  writePolicy(run, 'observe')
+  const [before] = await Promise.all([drill(run, STEPS.before, BEFORE), install(run)])
+  await fleet(run, ['plan'])
+  await applyPlan(run, STEPS.observe)
+  return before
+}
+
+const drill = (run: Run, step: typeof STEPS.before | typeof STEPS.after, spec: typeof BEFORE): Promise<Drill> =>
+  run.progress.run(step, (onShare) => runDrill(run.lab, spec, onShare), step.told)
+
+function install(run: Run): Promise<number> {
+  const work = async (): Promise<number> => (await fleet<{ hosts: readonly unknown[] }>(run, ['host', 'install'])).hosts.length
+  return run.progress.run(STEPS.install, work, STEPS.install.told)
+}
+
+/** Every client of the workload comes at least once in this time. */
+const WATCH_MS = 5_000
+const TICK_MS = 100
+
+async function watch(run: Run, before: Drill): Promise<MatrixText> {
+  let matrix: MatrixText | undefined
+  const work = async (onShare: (share: number) => void): Promise<number> => {
+    for (let ms = 0; ms < WATCH_MS; ms += TICK_MS) {
+      await sleep(TICK_MS)
+      onShare(ms / WATCH_MS)
+    }
+    await fleet(run, ['observe'])
+    matrix = await matrixWith(run, before, 'closed')
+    return matrix.rows.length
+  }
+  await run.progress.run(STEPS.watch, work, STEPS.watch.told)
+  return matrix ?? { format: 'portcullis-matrix', version: 1, rows: [] }
+}
+
+async function matrixWith(run: Run, { lines }: Drill, usual: 'closed' | 'filtered'): Promise<MatrixText> {
+  await run.controller.note(scanWords(run.lab.world, lines, usual, run.now()))
+  return fleet<MatrixText>(run, ['matrix'])
+}
+
+function planChange(run: Run): Promise<ChangePlan> {
+  const work = async (): Promise<ChangePlan> => {
+    writePolicy(run, 'enforce')
+    const { plan } = await fleet<{ plan?: ChangePlan }>(run, ['plan'])
+    if (!plan) throw new Error('the plan was not sealed')
+    return plan
+  }
+  return run.progress.run(STEPS.plan, work, STEPS.plan.told)
+}
+
+function applyPlan(run: Run, step: typeof STEPS.apply | typeof STEPS.observe): Promise<number> {
+  const work = async (): Promise<number> => (await fleet<ApplyReport>(run, ['apply', '--yes'])).hosts.length
+  return run.progress.run(step, work, step.told)
+}
+
+/** 1 and 3: hosts that differ, or of which it cannot be said. They are told and fail the demo at its end. */
+function compare(run: Run): Promise<readonly HostDrift[]> {
+  const work = async (): Promise<readonly HostDrift[]> => (await fleet<{ hosts: readonly HostDrift[] }>(run, ['drift'], [0, 1, 3])).hosts
+  return run.progress.run(STEPS.compare, work, STEPS.compare.told)
+}
+
+/** Of all needs, also of those that the policy leaves out. */
+async function useNeeds(run: Run): Promise<readonly FailedUse[]> {
+  const work = async (): Promise<{ uses: number; failed: number; failures: FailedUse[] }> => {
+    const uses = needUses(run.lab, DEMO_NEEDS)
+    const tried = await Promise.all(uses.map(async (one) => ({ ...one, evidence: await run.lab.vantage(one.client).perform(one.use) })))
+    const failures = tried
+      .filter(({ evidence }) => !evidence.ok)
+      .map(({ need, client, host, family, evidence }): FailedUse => ({ need: need.id, client, host, family, kind: evidence.kind, because: evidence.detail }))
+    return { uses: uses.length, failed: failures.length, failures }
+  }
+  return (await run.progress.run(STEPS.uses, work, STEPS.uses.told)).failures
+}
+
+function writePolicy({ lab, policyFile, needs, now }: Run, mode: 'observe' | 'enforce'): void {
+  writeFileSync(policyFile, policyText({ world: lab.world, ssh: lab.ssh, needs, mode, now: now() }))
+}
+
+const fleet = <Answer>(run: Run, argv: readonly string[], allowed?: readonly number[]): Promise<Answer> =>
+  run.controller.command<Answer>([...argv, '--policy', run.policyFile], allowed)

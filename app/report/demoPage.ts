@@ -1,0 +1,1 @@
+export const demoPage = (_: unknown): string => ''
