@@ -205,12 +205,23 @@ class ChainRun {
   }
 
   #rule(chain: Chain, rule: Rule, paths: readonly Path[], depth: number, next: Path[], ended: Path[]): void {
-    let running = paths.map((path) => ({ path, isSure: true }))
+    const asked = paths.filter((path) => !this.#isRuledOut(rule, path))
+    next.push(...paths.filter((path) => !asked.includes(path)))
+    let running = asked.map((path) => ({ path, isSure: true }))
     for (const step of rule.steps) {
       running = running.flatMap((way) => this.#step({ chain, rule, depth, next, ended, isSure: way.isSure }, step, way.path))
       if (running.length === 0) return
     }
     next.push(...running.map((way) => way.path))
+  }
+
+  /** A match that surely fails settles the rule, whatever those before it would answer: no question stays open that nothing depends on. */
+  #isRuledOut(rule: Rule, path: Path): boolean {
+    for (const step of rule.steps) {
+      if (isMatch(step) && ask(this.#walk.scene, path, this.#station, this.#table, step) === 'no') return true
+      if (!isMatch(step) && step.kind !== 'note') return false
+    }
+    return false
   }
 
   /** Gives the paths that go on within the rule. */
