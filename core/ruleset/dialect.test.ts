@@ -26,6 +26,8 @@ describe('the dialect of a text', () => {
     ['ip6tables without a header, by an address', save('', '-A INPUT -s fe80::/10 -j ACCEPT\n'), 'ip6tables-save'],
     ['ip6tables without a header, by ICMPv6', save('', '-A INPUT -p ipv6-icmp -j ACCEPT\n'), 'ip6tables-save'],
     ['iptables with a MAC address', save('', '-A INPUT -m mac --mac-source 02:00:00:00:00:01 -j ACCEPT\n'), 'iptables-save'],
+    ['commands for nft', 'add table inet filter\n', 'nft'],
+    ['ipset save', 'create admins hash:net\nadd admins 10.0.0.0/8\n', undefined],
     ['nothing', '', undefined],
     ['something else', 'hello world\n', undefined],
   ])('%s', (_title, text, expected) => {

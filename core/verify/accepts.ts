@@ -5,8 +5,10 @@ import { TERMINALS, type Budget, type Diagram } from '../space/arena.ts'
 import { ACCEPT, MASK, PLAIN_OUTCOMES, YES } from '../space/outcome.ts'
 import { cofactor, mapTerminals } from '../space/transform.ts'
 import { CT_CLASSES } from './compileField.ts'
+import { forgetLevels } from './compileChain.ts'
 import { composeWay, type Way } from './compose.ts'
 import { condense, type Dimensions } from './condense.ts'
+import type { LevelField } from './levels.ts'
 import { exampleOf } from './names.ts'
 import { PacketSpace } from './packetSpace.ts'
 import { branchesAt, project, type Branch } from './project.ts'
@@ -23,7 +25,7 @@ export interface AcceptedRow {
   readonly sources: Sources
   /**
    * `accepted`: every packet of the row. `in part`: some are and some are not, by a field that the table does not show (destination address, flags, …).
-   * `undecided`: an unknown match decides.
+   * `undecided`: an unknown match decides, or facts that are not given.
    */
   readonly verdict: 'accepted' | 'in part' | 'undecided'
 }
@@ -39,7 +41,7 @@ const NOT = 4
  */
 export function acceptedRows(ruleset: Ruleset, way: Way, facts?: HostFacts, budget?: Budget): AcceptedRow[] {
   const space = new PacketSpace([ruleset], facts, budget)
-  const fate = mapTerminals(space.arena, composeWay(space, ruleset, way), (outcomes) =>
+  const fate = mapTerminals(space.arena, leftOpen(space, composeWay(space, ruleset, way)), (outcomes) =>
     outcomes === ACCEPT ? SURELY : outcomes & ACCEPT ? PERHAPS : outcomes === 0 ? 0 : NOT,
   )
   const whole = ordinarySegments(space, cofactor(space.arena, fate, space.chunks('isLaterFragment').firstLevel, 0))
@@ -47,6 +49,15 @@ export function acceptedRows(ruleset: Ruleset, way: Way, facts?: HostFacts, budg
   const table = new Table(space)
   return condense(table.rows(shown), table.dimensions)
 }
+
+/** What only an unknown match or missing facts decide is undecided, not "in part". */
+function leftOpen(space: PacketSpace, diagram: Diagram): Diagram {
+  const fields: readonly LevelField[] = space.facts ? ['boolean'] : ['boolean', ...FACT_FIELDS]
+  const levels = fields.flatMap((field) => Array.from({ length: space.chunks(field).count }, (_, chunk) => space.chunks(field).firstLevel + chunk))
+  return forgetLevels(space, diagram, new Set(levels))
+}
+
+const FACT_FIELDS = ['iifType', 'iifIndex', 'oifIndex', 'daddrType', 'daddrTypeIif', 'daddrTypeOif', 'saddrType', 'saddrTypeIif', 'saddrTypeOif', 'saddrRoute', 'saddrRouteIif'] as const
 
 /** TCP as it is spoken: a SYN in new flows, an ACK in known ones. */
 function ordinarySegments(space: PacketSpace, diagram: Diagram): Diagram {

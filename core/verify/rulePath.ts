@@ -30,8 +30,8 @@ export function rulePath(trace: readonly TraceLine[]): HookPath[] {
   for (let path = reader.chain(0); path; path = reader.chain(0)) {
     const hook = path.chain.base?.hook ?? 'prerouting'
     const open = hooks.at(-1)
-    if (open?.hook === hook) open.chains.push(path)
-    else hooks.push({ hook, chains: [path] })
+    if (open?.hook !== hook) hooks.push({ hook, chains: [path] })
+    else if (!open.chains.some((each) => sameChain(each, path))) open.chains.push(path)
   }
   return hooks
 }
@@ -70,5 +70,5 @@ const sameStep = (a: PathStep, b: PathStep): boolean => a.rule === b.rule && a.e
 
 function sameChain(a: ChainPath | undefined, b: ChainPath | undefined): boolean {
   if (!a || !b) return a === b
-  return a.chain === b.chain && a.steps.length === b.steps.length && a.steps.every((step, index) => sameStep(step, b.steps[index] ?? step))
+  return a.table === b.table && a.chain === b.chain && a.steps.length === b.steps.length && a.steps.every((step, index) => sameStep(step, b.steps[index] ?? step))
 }

@@ -6,7 +6,16 @@ import { branchesAt } from './project.ts'
 import type { PacketSpace } from './packetSpace.ts'
 
 /** Source addresses: everything, or prefixes; a long list is cut and says how many were left out. */
-export type Sources = { readonly kind: 'any' } | { readonly kind: 'family'; readonly family: Family } | { readonly kind: 'prefixes'; readonly prefixes: readonly Prefix[]; readonly more: number }
+export type Sources =
+  | { readonly kind: 'any' }
+  | { readonly kind: 'family'; readonly family: Family }
+  | {
+      readonly kind: 'prefixes'
+      readonly prefixes: readonly Prefix[]
+      readonly more: number
+      /** The same said shorter: all addresses but these. */
+      readonly except?: readonly Prefix[]
+    }
 
 const PREFIXES_MAX = 64
 
@@ -63,5 +72,18 @@ function describe(byFamily: Record<Family, readonly Range[]>): Sources {
   if (isWhole(4) && isWhole(6)) return { kind: 'any' }
   for (const [family, other] of [[4, 6], [6, 4]] as const) if (isWhole(family) && byFamily[other].length === 0) return { kind: 'family', family }
   const prefixes = ([4, 6] as const).flatMap((family) => byFamily[family].flatMap((range) => prefixesOfRange(family, range.first, range.last)))
-  return { kind: 'prefixes', prefixes: prefixes.slice(0, PREFIXES_MAX), more: Math.max(0, prefixes.length - PREFIXES_MAX) }
+  const others = ([4, 6] as const).flatMap((family) => gaps(byFamily[family], family))
+  const isShorter = others.length <= PREFIXES_MAX && others.length * 2 < prefixes.length
+  return { kind: 'prefixes', prefixes: prefixes.slice(0, PREFIXES_MAX), more: Math.max(0, prefixes.length - PREFIXES_MAX), ...(isShorter ? { except: others } : {}) }
+}
+
+/** What lies between sorted ranges. */
+function gaps(ranges: readonly Range[], family: Family): Prefix[] {
+  let next = 0n
+  const found: Prefix[] = []
+  for (const { first, last } of [...ranges, { first: 1n << (family === 4 ? 32n : 128n), last: 0n }]) {
+    if (first > next) found.push(...prefixesOfRange(family, next, first - 1n))
+    next = last + 1n
+  }
+  return found
 }
