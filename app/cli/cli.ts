@@ -1,5 +1,8 @@
 import { describeFault, type Fault, type Result, type Text } from '@portcullis/core/fault/fault.ts'
 import type { Policy } from '@portcullis/core/policy/policy.ts'
+import type { Dialect } from '@portcullis/core/ruleset/dialect.ts'
+import type { HostFacts } from '@portcullis/core/ruleset/hostfacts.ts'
+import type { Ruleset } from '@portcullis/core/ruleset/ruleset.ts'
 import type { Cancellation } from '@portcullis/engine/ports.ts'
 import type { JournalEntry, SeenPolicy } from '@portcullis/engine/store.ts'
 import type { World } from '@portcullis/engine/world.ts'
@@ -23,6 +26,8 @@ export interface Cli {
   readonly columns: number
   /** Asks a person; undefined where nobody sits there. */
   readonly ask?: (question: string) => Promise<string>
+  /** Resolves when the reader of stdout has taken what was written, so that a stream is not held in memory; at once where it is absent. */
+  readonly drained?: () => Promise<void>
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal & Cancellation
   readonly now: () => number
@@ -37,6 +42,18 @@ export interface Doors {
   policySchema(): Promise<string>
   /** An Ansible inventory as the fleet of a policy file, as text. */
   importAnsible(file: string): Promise<Result<string>>
+  /** Several dumps of one host's rules as one ruleset; `ipsets` is a file of `ipset save`. */
+  readRuleset(files: readonly RulesetFile[], ipsets?: string): Promise<Result<Ruleset>>
+  /** Interfaces and routes of a host. */
+  readHostFacts(file: string): Promise<Result<HostFacts>>
+  /** A file as it comes, or standard input for `-`. Throws what Node throws. */
+  streamText(file: string): AsyncIterable<string>
+}
+
+export interface RulesetFile {
+  readonly file: string
+  /** Recognised where it is absent. */
+  readonly dialect?: Dialect
 }
 
 export interface WorldSettings {

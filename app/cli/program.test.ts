@@ -3,14 +3,15 @@ import type { Policy } from '@portcullis/core/policy/policy.ts'
 import type { JournalEntry } from '@portcullis/engine/store.ts'
 import type { ListenerObservation } from '@portcullis/core/inventory/observation.ts'
 import { address, simPolicy, simWorld, type SimWorld } from '@portcullis/sim/world.ts'
-import { Ajv2020 } from 'ajv/dist/2020.js'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { wiredDoors } from '../doors.ts'
 import { COMMANDS } from './catalogue.ts'
 import type { Cli, Language } from './cli.ts'
 import { EXIT } from './exitCode.ts'
 import { paintFor } from './paint.ts'
 import { runProgram } from './program.ts'
+import { expectSchema } from './testdata/schema.ts'
 
 // The first call of a command loads its modules, which a busy machine takes seconds for.
 vi.setConfig({ testTimeout: 30_000 })
@@ -196,6 +197,7 @@ async function run(...argv: readonly string[]): Promise<Ran> {
     signal: new AbortController().signal,
     now: () => world.clock.now(),
     doors: {
+      ...wiredDoors(),
       openWorld: async ({ report }) => succeed({ world: { ...world, report }, close: async () => undefined }),
       readPolicy: async (file) => succeed({ policy, seen: { digest: 'd'.repeat(64), file, text: '', seenAt: 0 }, warnings: [] }),
       policySchema: async () => '{}\n',
@@ -219,16 +221,3 @@ function listener(host: string, port: number): ListenerObservation {
     kind: 'listener', host, sensor: 'ss', at: 0, address: address('0.0.0.0'), protocol: 'tcp', port, process: PROCESSES[port] ?? '?', isLoopback: false, isEphemeral: false,
   }
 }
-
-const SCHEMAS = new URL('../../schemas/', import.meta.url)
-
-function expectSchema(name: string, value: unknown): void {
-  const ajv = new Ajv2020({ strict: true, allErrors: true, allowUnionTypes: true })
-  for (const file of readdirSync(SCHEMAS).filter((one) => one !== `${name}.schema.json` && SHARED.has(one))) ajv.addSchema(JSON.parse(readFileSync(new URL(file, SCHEMAS), 'utf8')))
-  const validate = ajv.compile(JSON.parse(readFileSync(new URL(`${name}.schema.json`, SCHEMAS), 'utf8')))
-  validate(value)
-  expect(validate.errors).toBeNull()
-}
-
-/** Schemas that others refer to. */
-const SHARED: ReadonlySet<string> = new Set(['faults.schema.json', 'plan.schema.json'])

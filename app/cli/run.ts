@@ -1,4 +1,5 @@
 import { FaultError } from '@portcullis/core/fault/fault.ts'
+import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import { reportFaults, type Cli, type Doors, type Language } from './cli.ts'
 import type { Options } from './command.ts'
@@ -53,6 +54,7 @@ function processCli(options: Options, language: Language, isPlain: boolean, sign
     isTerminal: process.stderr.isTTY,
     columns: process.stdout.columns ?? 120,
     ...(process.stdin.isTTY && process.stderr.isTTY ? { ask } : {}),
+    drained,
     signal,
     now: Date.now,
     doors,
@@ -64,6 +66,10 @@ const write =
   (text: string): void => {
     stream.write(text)
   }
+
+async function drained(): Promise<void> {
+  if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
+}
 
 async function ask(question: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr })

@@ -1,0 +1,149 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test, vi } from 'vitest'
+import { wiredDoors } from '../doors.ts'
+import type { Cli } from './cli.ts'
+import { EXIT } from './exitCode.ts'
+import { paintFor } from './paint.ts'
+import { runProgram } from './program.ts'
+import { expectSchema } from './testdata/schema.ts'
+
+// The first call of a command loads its modules, which a busy machine takes seconds for.
+vi.setConfig({ testTimeout: 30_000 })
+
+const TESTDATA = join(import.meta.dirname, 'testdata')
+const directory = mkdtempSync(join(tmpdir(), 'vc-cli-'))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+const SSH = 'tcp 198.51.100.7:40000 -> 192.0.2.1:22 iif eth0 ct new'
+const DOCKER = '--ruleset docker.save --ipset admins.ipset'
+
+/** Each prints `golden/NAME.txt`. Words that name a file of `testdata` stand for it; a packet is what stands behind `:`. */
+describe('what a person reads', () => {
+  test.each<[name: string, code: number, argv: string]>([
+    ['packet-accepted', EXIT.ok, 'packet --ruleset office.nft : tcp 10.0.0.7:40000 -> 192.0.2.1:22 iif eth0 ct new'],
+    ['packet-rejected', EXIT.differs, `packet --ruleset office.nft : ${SSH}`],
+    ['packet-jump', EXIT.differs, 'packet --ruleset office.nft : tcp 203.0.113.7:40000 -> 192.0.2.1:443 iif eth0'],
+    ['packet-interface-not-stated', EXIT.incomplete, 'packet --ruleset office.nft : udp 198.51.100.7 -> 192.0.2.1:53'],
+    ['packet-interface-not-stated-zh', EXIT.incomplete, 'packet --ruleset office.nft --lang zh : udp 198.51.100.7 -> 192.0.2.1:53'],
+    ['packet-limit', EXIT.incomplete, `packet ${DOCKER} --hook input : tcp 198.51.100.7 -> 192.0.2.1:25`],
+    ['packet-published', EXIT.ok, `packet ${DOCKER} --facts docker.facts : tcp 198.51.100.7:40000 -> 192.0.2.1:8080`],
+    ['packet-by-the-routes', EXIT.differs, `packet ${DOCKER} --facts docker.facts : tcp 198.51.100.7:40000 -> 192.0.2.1:23`],
+    ['packet-both-families', EXIT.ok, 'packet --ruleset office.save --ruleset office6.save : icmpv6 [2001:db8::7] -> [2001:db8::1] type 135 ttl 255 iif eth0'],
+    ['compare-equal', EXIT.ok, 'compare office.save office.nft --also-a office6.save'],
+    ['compare-ipv6-forgotten', EXIT.differs, 'compare office.save office.nft --hook input'],
+    ['compare-different', EXIT.differs, 'compare office.nft narrower.nft'],
+    ['compare-different-zh', EXIT.differs, 'compare office.nft narrower.nft --lang zh'],
+    ['compare-rate', EXIT.incomplete, 'compare docker.save docker-rate.save --ipset admins.ipset --hook input'],
+    ['accepts', EXIT.ok, 'accepts --ruleset office.nft'],
+    ['accepts-zh', EXIT.ok, 'accepts --ruleset office.nft --lang zh'],
+    ['accepts-undecided', EXIT.incomplete, `accepts ${DOCKER} --hook input`],
+  ])('%s', async (name, code, argv) => {
+    const ran = await run(argv)
+    expect(ran.code).toBe(code)
+    await expect(ran.out).toMatchFileSnapshot(join(import.meta.dirname, 'golden', `${name}.txt`))
+  })
+})
+
+describe('refused', () => {
+  test.each<[what: string, argv: string, says: RegExp]>([
+    ['no ruleset', `packet : ${SSH}`, /no ruleset is named.*--ruleset/s],
+    ['no packet', 'packet --ruleset office.nft', /no packet is given/],
+    ['both a packet and packets', `packet --ruleset office.nft --packets packets.ndjson : ${SSH}`, /not both/],
+    ['a packet that is none', 'packet --ruleset office.nft : tcp 198.51.100.7 - 192.0.2.1:22', /packet:1:18: -> stands between/],
+    ['a file that is not there', `packet --ruleset absent.nft : ${SSH}`, /there is no file/],
+    ['a file that is no ruleset', `packet --ruleset admins.ipset : ${SSH}`, /dialect.*--dialect/s],
+    ['a ruleset with a fault', 'accepts --ruleset office.nft --dialect iptables-save', /office\.nft:1:1: /],
+    ['a dialect that is none', 'accepts --ruleset office.nft --dialect pf', /nft-json, nft, iptables-save/],
+    ['facts that are none', `packet --ruleset office.nft --facts office.nft : ${SSH}`, /office\.nft:1:1: .*ip -j/s],
+    ['a hook that is none', 'compare office.nft office.nft --hook output', /input, forward/],
+    ['one side alone', 'compare office.nft', /missing required argument/],
+  ])('%s', async (_, argv, says) => {
+    const ran = await run(argv)
+    expect([ran.code, ran.out]).toEqual([EXIT.usage, ''])
+    expect(ran.err).toMatch(says)
+  })
+})
+
+describe('what a program reads', () => {
+  test.each<[schema: string, argv: string]>([
+    ['packet', `packet --ruleset office.nft --json : ${SSH}`],
+    ['packet', `packet ${DOCKER} --json --hook input : tcp 198.51.100.7 -> 192.0.2.1:25`],
+    ['packet', `packet ${DOCKER} --json --facts docker.facts : tcp 198.51.100.7:40000 -> 192.0.2.1:8080`],
+    ['compare', 'compare office.nft narrower.nft --json'],
+    ['compare', 'compare docker.save docker-rate.save --json --hook input'],
+    ['compare', 'compare office.nft office.nft --json'],
+    ['accepts', 'accepts --ruleset office.nft --json'],
+    ['accepts', `accepts ${DOCKER} --json`],
+    ['faults', 'packet --ruleset absent.nft --json : x'],
+  ])('%s of %s', async (schema, argv) => {
+    expectSchema(schema, JSON.parse((await run(argv)).out))
+  })
+
+  test('a stream: one verdict a line, in order, faults in their place', async () => {
+    const { code, out } = await run('packet --ruleset office.nft --packets packets.ndjson')
+    const lines = out.trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>)
+    for (const line of lines) expectSchema('packet-verdict', line)
+    expect(lines.map((line) => line.verdict ?? `${(line.error as { code: string }).code} ${String(line.line)}`)).toEqual([
+      'accepted',
+      'rejected',
+      'dropped',
+      'PACKET_OBJECT 5',
+      'PACKET_LINE 6',
+      'undecided',
+      'accepted',
+      'accepted',
+    ])
+    expect(lines[5]).toMatchObject({ id: 'a-17', because: [{ match: 'iif in {lo}', rule: { line: 12 } }, { match: 'iif in {eth1}', rule: { line: 16 } }] })
+    expect(code).toBe(EXIT.usage)
+  })
+
+  const packetTo = (port: number): string => JSON.stringify({ family: 4, iif: 'eth0', ct: 'new', proto: 'tcp', saddr: '203.0.113.7', daddr: '192.0.2.1', dport: port })
+
+  test.each<[string, readonly number[], number]>([
+    ['all accepted', [], EXIT.ok],
+    ['one denied', [443], EXIT.differs],
+  ])('the exit status of a stream: %s', async (_, denied, code) => {
+    const file = join(directory, 'stream.ndjson')
+    const accepted = JSON.stringify({ iif: 'lo', proto: 'udp', saddr: '127.0.0.1', daddr: '127.0.0.1', sport: 1, dport: 2 })
+    writeFileSync(file, [accepted, ...denied.map(packetTo), accepted].join('\n'))
+    expect((await run(`packet --ruleset office.nft --packets ${file}`)).code).toBe(code)
+  })
+
+  test('a file of packets that is not there', async () => {
+    const { code, err } = await run('packet --ruleset office.nft --packets absent.ndjson')
+    expect([code, err]).toEqual([EXIT.usage, expect.stringContaining('there is no file')])
+  })
+})
+
+interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+async function run(line: string): Promise<Ran> {
+  let [out, err] = ['', '']
+  const [words = '', packet] = line.split(' : ')
+  const argv = [...words.split(' ').map((word) => (/\.[a-z]+$/.test(word) && !word.startsWith('/') ? join(TESTDATA, word) : word)), ...(packet === undefined ? [] : [packet])]
+  const language = argv.includes('zh') ? 'zh' : 'en'
+  const writeOut = (text: string): void => void (out += text)
+  const writeErr = (text: string): void => void (err += text)
+  const makeCli = (options: Readonly<Record<string, unknown>>): Cli => ({
+    language,
+    isJson: options.json === true,
+    out: writeOut,
+    err: writeErr,
+    paint: paintFor(false),
+    errPaint: paintFor(false),
+    isTerminal: false,
+    columns: 120,
+    signal: new AbortController().signal,
+    now: () => 0,
+    doors: wiredDoors(),
+  })
+  const code = await runProgram(argv, { language, isColoured: false, out: writeOut, err: writeErr, makeCli })
+  return { code, out: out.replaceAll(`${TESTDATA}/`, ''), err: err.replaceAll(`${TESTDATA}/`, '') }
+}
+

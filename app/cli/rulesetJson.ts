@@ -1,0 +1,85 @@
+import { formatPortRange, type PortRange } from '@portcullis/core/net/port.ts'
+import { formatPrefix } from '@portcullis/core/net/prefix.ts'
+import { protocolName } from '@portcullis/core/net/protocol.ts'
+import { writePacketObject } from '@portcullis/core/ruleset/packetObject.ts'
+import { formatPacket } from '@portcullis/core/ruleset/packetText.ts'
+import type { Rule, Ruleset, Source } from '@portcullis/core/ruleset/ruleset.ts'
+import type { AcceptedRow } from '@portcullis/core/verify/accepts.ts'
+import type { Difference } from '@portcullis/core/verify/compare.ts'
+import type { PacketVerdict } from '@portcullis/core/verify/decide.ts'
+import type { Finding } from '@portcullis/core/verify/findings.ts'
+import type { Unknown } from '@portcullis/core/verify/linear.ts'
+import type { ChainPath, HookPath, PathStep } from '@portcullis/core/verify/rulePath.ts'
+import type { Sources } from '@portcullis/core/verify/sources.ts'
+
+/** What is said of rules and packets, as `--json` prints it; `schemas/ruleset.schema.json` has the shapes. */
+
+export const sourceJson = ({ file, line, handle, pointer, text }: Source) => ({
+  file,
+  ...(line === undefined ? {} : { line }),
+  ...(handle === undefined ? {} : { handle }),
+  ...(line === undefined && pointer !== undefined ? { pointer } : {}),
+  text: text.trim(),
+})
+
+const ruleJson = ({ source, comment }: Rule) => ({ ...sourceJson(source), ...(comment === undefined ? {} : { comment }) })
+
+const unknownJson = ({ what, rule }: Unknown) => ({ match: what, ...(rule ? { rule: ruleJson(rule) } : {}) })
+
+/** `accepted`, `dropped`, `rejected`; or `undecided` with what may happen and because of which match of which rule. */
+export function verdictJson(verdict: PacketVerdict) {
+  if (verdict.kind !== 'undecided') return { verdict: verdict.kind }
+  return { verdict: verdict.kind, outcomes: verdict.outcomes, because: verdict.because === 'budget' ? [{ match: 'budget' }] : verdict.because.map(unknownJson) }
+}
+
+export const pathJson = (path: readonly HookPath[]): unknown => path.map(({ hook, chains }) => ({ hook, chains: chains.map(chainJson) }))
+
+const chainJson = ({ table, chain, steps }: ChainPath): unknown => ({
+  table: { family: table.family, name: table.name, backend: table.backend },
+  chain: chain.name,
+  ...(chain.base ? { priority: chain.base.priority } : {}),
+  steps: steps.map(stepJson),
+})
+
+const stepJson = ({ rule, effect, isSure, into }: PathStep): unknown => ({
+  ...(rule ? { rule: ruleJson(rule) } : {}),
+  effect,
+  isSure,
+  ...(into ? { into: chainJson(into) } : {}),
+})
+
+export const differenceJson = ({ change, protocols, ports, sources, packet, assuming, before, after, replay }: Difference) => ({
+  change,
+  protocols: protocols.map(protocolText),
+  ports: ports.map(formatPortRange),
+  sources: sourcesJson(sources),
+  packet: formatPacket(packet),
+  fields: writePacketObject(packet),
+  assuming,
+  before,
+  after,
+  replay,
+})
+
+export const rowJson = ({ states, interfaces, protocols, ports, icmpTypes, sources, verdict }: AcceptedRow) => ({
+  states,
+  interfaces,
+  protocols: protocols.map(protocolText),
+  ports: ports.map(formatPortRange),
+  icmpTypes: icmpTypes.map(formatPortRange),
+  sources: sourcesJson(sources),
+  verdict,
+})
+
+export const findingJson = ({ kind, table, chain, rule }: Finding) => ({ kind, table: `${table.family} ${table.name}`, chain: chain.name, rule: ruleJson(rule) })
+
+export const unmodelledJson = ({ unmodelled }: Ruleset) => unmodelled.map(({ construct, source }) => ({ construct, ...sourceJson(source) }))
+
+/** `any`; all addresses of a family by its default prefix. */
+function sourcesJson(sources: Sources): { readonly prefixes: readonly string[]; readonly more: number; readonly except?: readonly string[] } {
+  if (sources.kind === 'any') return { prefixes: ['0.0.0.0/0', '::/0'], more: 0 }
+  if (sources.kind === 'family') return { prefixes: [sources.family === 4 ? '0.0.0.0/0' : '::/0'], more: 0 }
+  return { prefixes: sources.prefixes.map(formatPrefix), more: sources.more, ...(sources.except ? { except: sources.except.map(formatPrefix) } : {}) }
+}
+
+export const protocolText = ({ first, last }: PortRange): string => (first === last ? (protocolName(first) ?? String(first)) : `${first}-${last}`)

@@ -1,0 +1,19 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect } from 'vitest'
+
+const SCHEMAS = new URL('../../../schemas/', import.meta.url)
+
+/** Holds a value to `schemas/NAME.schema.json`. */
+export function expectSchema(name: string, value: unknown): void {
+  const ajv = new Ajv2020({ strict: true, allErrors: true, allowUnionTypes: true })
+  for (const file of readdirSync(SCHEMAS).filter((one) => one !== `${name}.schema.json` && SHARED.has(one))) ajv.addSchema(read(file))
+  const validate = ajv.compile(read(`${name}.schema.json`))
+  validate(value)
+  expect(validate.errors).toBeNull()
+}
+
+/** Schemas that others refer to. */
+const SHARED: ReadonlySet<string> = new Set(['faults.schema.json', 'plan.schema.json', 'ruleset.schema.json'])
+
+const read = (file: string): object => JSON.parse(readFileSync(new URL(file, SCHEMAS), 'utf8')) as object

@@ -1,0 +1,55 @@
+import { fail, succeed, type Fault, type Result, type Text } from '@portcullis/core/fault/fault.ts'
+import { createReadStream } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+
+/** Larger files are not read to their end only to be refused. */
+const FILE_BYTES_MAX = 64 * 1024 * 1024
+
+/** The name that stands for standard input. */
+export const STDIN = '-'
+
+/** Reads a file whole, at most 64 MiB, or standard input for `-`. Faults: FILE_MISSING, FILE_UNREADABLE. `ifMissing` says what to do then. */
+export async function readTextFile(file: string, ifMissing?: Text): Promise<Result<string>> {
+  try {
+    if (file === STDIN) return await readStdin()
+    if ((await stat(file)).size > FILE_BYTES_MAX) return fail(unreadable(file, TOO_LARGE))
+    return succeed(await readFile(file, 'utf8'))
+  } catch (error) {
+    return fail(fileFault(file, error, ifMissing))
+  }
+}
+
+/** A file, or standard input for `-`, as it comes; no more is read than is taken. Throws what {@link fileFault} reads. */
+export function streamTextFile(file: string): AsyncIterable<string> {
+  const stream = file === STDIN ? process.stdin : createReadStream(file, { highWaterMark: CHUNK_BYTES })
+  return stream.setEncoding('utf8') as AsyncIterable<string>
+}
+
+const CHUNK_BYTES = 256 * 1024
+
+export function fileFault(file: string, error: unknown, ifMissing?: Text): Fault {
+  const code = (error as NodeJS.ErrnoException).code
+  if (code === undefined) throw error
+  if (code !== 'ENOENT') return unreadable(file, { en: code, zh: code })
+  return {
+    code: 'FILE_MISSING',
+    what: { en: `there is no file ${file}`, zh: `文件 ${file} 不存在` },
+    ...(ifMissing ? { next: ifMissing } : {}),
+  }
+}
+
+async function readStdin(): Promise<Result<string>> {
+  let text = ''
+  for await (const chunk of streamTextFile(STDIN)) {
+    text += chunk
+    if (text.length > FILE_BYTES_MAX) return fail(unreadable(STDIN, TOO_LARGE))
+  }
+  return succeed(text)
+}
+
+const TOO_LARGE: Text = { en: 'larger than 64 MiB', zh: '超过 64 MiB' }
+
+const unreadable = (file: string, because: Text): Fault => ({
+  code: 'FILE_UNREADABLE',
+  what: { en: `${file} cannot be read: ${because.en}`, zh: `无法读取 ${file}：${because.zh}` },
+})
