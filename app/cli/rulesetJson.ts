@@ -1,16 +1,11 @@
-import { formatPortRange, type PortRange } from '@portcullis/core/net/port.ts'
-import { formatPrefix } from '@portcullis/core/net/prefix.ts'
-import { protocolName } from '@portcullis/core/net/protocol.ts'
-import { writePacketObject } from '@portcullis/core/ruleset/packetObject.ts'
-import { formatPacket } from '@portcullis/core/ruleset/packetText.ts'
+import { formatPortRange } from '@portcullis/core/net/port.ts'
 import type { Rule, Ruleset, Source } from '@portcullis/core/ruleset/ruleset.ts'
 import type { AcceptedRow } from '@portcullis/core/verify/accepts.ts'
-import type { Difference } from '@portcullis/core/verify/compare.ts'
 import type { PacketVerdict } from '@portcullis/core/verify/decide.ts'
+import { writeProtocol, writeSources } from '@portcullis/core/verify/differenceText.ts'
 import type { Finding } from '@portcullis/core/verify/findings.ts'
 import type { Unknown } from '@portcullis/core/verify/linear.ts'
 import type { ChainPath, HookPath, PathStep } from '@portcullis/core/verify/rulePath.ts'
-import type { Sources } from '@portcullis/core/verify/sources.ts'
 
 /** What is said of rules and packets, as `--json` prints it; `schemas/ruleset.schema.json` has the shapes. */
 
@@ -48,38 +43,16 @@ const stepJson = ({ rule, effect, isSure, into }: PathStep): unknown => ({
   ...(into ? { into: chainJson(into) } : {}),
 })
 
-export const differenceJson = ({ change, protocols, ports, sources, packet, assuming, before, after, replay }: Difference) => ({
-  change,
-  protocols: protocols.map(protocolText),
-  ports: ports.map(formatPortRange),
-  sources: sourcesJson(sources),
-  packet: formatPacket(packet),
-  fields: writePacketObject(packet),
-  assuming,
-  before,
-  after,
-  replay,
-})
-
 export const rowJson = ({ states, interfaces, protocols, ports, icmpTypes, sources, verdict }: AcceptedRow) => ({
   states,
   interfaces,
-  protocols: protocols.map(protocolText),
+  protocols: protocols.map(writeProtocol),
   ports: ports.map(formatPortRange),
   icmpTypes: icmpTypes.map(formatPortRange),
-  sources: sourcesJson(sources),
+  sources: writeSources(sources),
   verdict,
 })
 
 export const findingJson = ({ kind, table, chain, rule }: Finding) => ({ kind, table: `${table.family} ${table.name}`, chain: chain.name, rule: ruleJson(rule) })
 
 export const unmodelledJson = ({ unmodelled }: Ruleset) => unmodelled.map(({ construct, source }) => ({ construct, ...sourceJson(source) }))
-
-/** `any`; all addresses of a family by its default prefix. */
-function sourcesJson(sources: Sources): { readonly prefixes: readonly string[]; readonly more: number; readonly except?: readonly string[] } {
-  if (sources.kind === 'any') return { prefixes: ['0.0.0.0/0', '::/0'], more: 0 }
-  if (sources.kind === 'family') return { prefixes: [sources.family === 4 ? '0.0.0.0/0' : '::/0'], more: 0 }
-  return { prefixes: sources.prefixes.map(formatPrefix), more: sources.more, ...(sources.except ? { except: sources.except.map(formatPrefix) } : {}) }
-}
-
-export const protocolText = ({ first, last }: PortRange): string => (first === last ? (protocolName(first) ?? String(first)) : `${first}-${last}`)

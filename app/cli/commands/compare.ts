@@ -2,13 +2,14 @@ import type { Fault } from '@portcullis/core/fault/fault.ts'
 import { formatPacket } from '@portcullis/core/ruleset/packetText.ts'
 import type { Rule, Ruleset } from '@portcullis/core/ruleset/ruleset.ts'
 import { compareRulesets, type Comparison } from '@portcullis/core/verify/compare.ts'
+import { writeDifference } from '@portcullis/core/verify/differenceText.ts'
 import { haveSameOpenRules, openRules } from '@portcullis/core/verify/openRules.ts'
 import { Option } from 'commander'
 import { outJson, type Cli, type RulesetFile } from '../cli.ts'
 import { examples, type CommandModule } from '../command.ts'
 import { EXIT, type ExitCode } from '../exitCode.ts'
 import { refuse } from '../fleet.ts'
-import { differenceJson, sourceJson, unmodelledJson } from '../rulesetJson.ts'
+import { sourceJson, unmodelledJson } from '../rulesetJson.ts'
 import { dialectOf, hostOptions, readFileHost, waysOf, type RulesetOptionValues } from '../rulesetOptions.ts'
 import { showComparison, type ComparedWay } from '../show/compare.ts'
 import { placeWords, ruleWords, unmodelledLines } from '../show/ruleWords.ts'
@@ -120,7 +121,7 @@ const compareJson = (kind: Kind, ways: readonly ComparedWay[], open: OpenQuestio
     kind: comparison.kind,
     ...(comparison.kind === 'equal' && comparison.isOpen ? { isOpen: true } : {}),
     ...(comparison.kind === 'undecided' ? { because: comparison.because } : {}),
-    differences: comparison.kind === 'different' ? comparison.differences.map(differenceJson) : [],
+    differences: comparison.kind === 'different' ? comparison.differences.map(writeDifference) : [],
     more: comparison.kind === 'different' ? comparison.more : 0,
   })),
   ...(open ? { open: { a: open.before.map(({ source }) => sourceJson(source)), b: open.after.map(({ source }) => sourceJson(source)) } } : {}),

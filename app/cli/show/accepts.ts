@@ -1,9 +1,11 @@
+import { formatPortRange } from '@portcullis/core/net/port.ts'
 import type { AcceptedRow } from '@portcullis/core/verify/accepts.ts'
 import type { Way } from '@portcullis/core/verify/compose.ts'
+import { writeProtocol, writeSources } from '@portcullis/core/verify/differenceText.ts'
 import type { Finding } from '@portcullis/core/verify/findings.ts'
 import type { CtState, Rule } from '@portcullis/core/ruleset/ruleset.ts'
 import { layTable } from '../table.ts'
-import { fromWords, placeWords, protocolWords, rangeWords, ruleWords, WAYS } from './ruleWords.ts'
+import { fromWords, listWords, placeWords, ruleWords, WAYS } from './ruleWords.ts'
 import { t, type Pen } from './words.ts'
 
 export interface AcceptedWay {
@@ -48,13 +50,13 @@ const STATES: readonly CtState[] = ['new', 'established', 'related', 'untracked'
 function rowCells(pen: Pen, { states, interfaces, protocols, ports, icmpTypes, sources, verdict }: AcceptedRow): string[] {
   const [mark, note] = VERDICTS[verdict]
   const any = t(pen, { en: 'any', zh: '任意' })
-  const types = icmpTypes.length === 0 ? '' : `${t(pen, { en: 'type', zh: '类型' })} ${rangeWords(pen, icmpTypes)}`
-  const service = ports.length === 0 && types !== '' ? types : rangeWords(pen, ports)
+  const types = icmpTypes.length === 0 ? '' : `${t(pen, { en: 'type', zh: '类型' })} ${listWords(pen, icmpTypes.map(formatPortRange))}`
+  const service = ports.length === 0 && types !== '' ? types : listWords(pen, ports.map(formatPortRange))
   return [
     verdict === 'accepted' ? pen.paint.green(mark) : pen.paint.yellow(mark),
-    protocolWords(pen, protocols),
+    listWords(pen, protocols.map(writeProtocol)),
     service,
-    fromWords(pen, sources),
+    fromWords(pen, writeSources(sources)),
     interfaces.length === 0 ? any : interfaces.join(','),
     `${states.length === 0 ? any : STATES.filter((state) => states.includes(state)).join(',')}${note ? `  ${pen.paint.yellow(t(pen, note))}` : ''}`,
   ]

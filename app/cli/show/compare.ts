@@ -1,6 +1,6 @@
-import { formatPacket } from '@portcullis/core/ruleset/packetText.ts'
-import type { Change, Comparison, Difference } from '@portcullis/core/verify/compare.ts'
+import type { Change, Comparison } from '@portcullis/core/verify/compare.ts'
 import type { Way } from '@portcullis/core/verify/compose.ts'
+import { writeDifference, type DifferenceText } from '@portcullis/core/verify/differenceText.ts'
 import { fromWords, serviceWords, WAYS } from './ruleWords.ts'
 import { count, t, type Pen } from './words.ts'
 
@@ -31,7 +31,7 @@ export function comparisonLines(pen: Pen, comparison: Comparison): string[] {
   if (comparison.kind === 'undecided') return [`  ? ${t(pen, { en: 'the analysis is larger than its budget', zh: '分析超出预算' })}`]
   if (comparison.kind === 'equal') return [`  = ${t(pen, comparison.isOpen ? EQUAL_BUT_OPEN : EQUAL)}`]
   const more = comparison.more === 0 ? [] : [pen.paint.dim(`  ${t(pen, { en: `and ${comparison.more} more differences`, zh: `另有 ${comparison.more} 处差异` })}`)]
-  return [...differenceLines(pen, comparison.differences), ...more]
+  return [...differenceLines(pen, comparison.differences.map(writeDifference)), ...more]
 }
 
 const EQUAL = { en: 'every packet meets the same', zh: '每个报文的结果都相同' }
@@ -45,7 +45,7 @@ const CHANGES: Readonly<Record<Change, readonly [mark: string, paint: keyof Pen[
   'more-certain': ['!', 'cyan', 'is certain now', '变为确定'],
 }
 
-export function differenceLines(pen: Pen, differences: readonly Difference[]): string[] {
+export function differenceLines(pen: Pen, differences: readonly DifferenceText[]): string[] {
   return differences.flatMap((difference) => {
     const [mark, colour, en, zh] = CHANGES[difference.change]
     const what = serviceWords(pen, difference.protocols, difference.ports)
@@ -54,7 +54,7 @@ export function differenceLines(pen: Pen, differences: readonly Difference[]): s
     const or = t(pen, { en: ' or ', zh: ' 或 ' })
     return [
       `  ${pen.paint[colour](`${mark} ${t(pen, { en, zh })}`)}  ${pen.paint.bold(what)}  ${from}`,
-      `      ${formatPacket(difference.packet)}`,
+      `      ${difference.packet}`,
       `      ${difference.before.join(or)} → ${difference.after.join(or)}${assuming}`,
     ]
   })

@@ -1,9 +1,6 @@
-import { formatPortRange, type PortRange } from '@portcullis/core/net/port.ts'
-import { formatPrefix } from '@portcullis/core/net/prefix.ts'
 import type { Ruleset, Source, Table } from '@portcullis/core/ruleset/ruleset.ts'
 import type { Way } from '@portcullis/core/verify/compose.ts'
-import type { Sources } from '@portcullis/core/verify/sources.ts'
-import { protocolText } from '../rulesetJson.ts'
+import type { SourcesText } from '@portcullis/core/verify/differenceText.ts'
 import { count, sourceWords, t, type Pen } from './words.ts'
 
 /** `rules.nft:12`, or nft's own number of the rule where there are no lines. */
@@ -19,27 +16,23 @@ export const tableWords = (table: Table): string => `${table.backend === 'legacy
 const LISTED_MAX = 12
 
 /** `any` where there are none. */
-export function rangeWords(pen: Pen, ranges: readonly PortRange[], each: (range: PortRange) => string = formatPortRange): string {
-  if (ranges.length === 0) return t(pen, ANY)
-  const more = ranges.length - LISTED_MAX
-  return ranges.slice(0, LISTED_MAX).map(each).join(',') + (more > 0 ? ` +${more}` : '')
+export function listWords(pen: Pen, list: readonly string[]): string {
+  if (list.length === 0) return t(pen, ANY)
+  const more = list.length - LISTED_MAX
+  return list.slice(0, LISTED_MAX).join(',') + (more > 0 ? ` +${more}` : '')
 }
 
-export const protocolWords = (pen: Pen, protocols: readonly PortRange[]): string => rangeWords(pen, protocols, protocolText)
-
 /** `tcp/22,443`; the protocol alone where ports do not matter. */
-export const serviceWords = (pen: Pen, protocols: readonly PortRange[], ports: readonly PortRange[]): string =>
-  ports.length === 0 ? protocolWords(pen, protocols) : `${protocolWords(pen, protocols)}/${rangeWords(pen, ports)}`
+export const serviceWords = (pen: Pen, protocols: readonly string[], ports: readonly string[]): string =>
+  ports.length === 0 ? listWords(pen, protocols) : `${listWords(pen, protocols)}/${listWords(pen, ports)}`
 
-export function fromWords(pen: Pen, sources: Sources): string {
-  if (sources.kind === 'any') return sourceWords(pen, ['0.0.0.0/0', '::/0'])
-  if (sources.kind === 'family') return sourceWords(pen, [sources.family === 4 ? '0.0.0.0/0' : '::/0'])
-  if (sources.except) {
-    const [anyone, others] = [sourceWords(pen, ['0.0.0.0/0', '::/0']), sourceWords(pen, sources.except.map(formatPrefix))]
+export function fromWords(pen: Pen, { prefixes, more, except }: SourcesText): string {
+  if (except) {
+    const [anyone, others] = [sourceWords(pen, ['0.0.0.0/0', '::/0']), sourceWords(pen, except)]
     return t(pen, { en: `${anyone} but ${others}`, zh: `${anyone}（除 ${others}）` })
   }
-  const listed = sourceWords(pen, sources.prefixes.map(formatPrefix))
-  return sources.more > 0 ? `${listed} ${t(pen, { en: `and ${sources.more} more`, zh: `另有 ${sources.more} 个` })}` : listed
+  const listed = sourceWords(pen, prefixes)
+  return more > 0 ? `${listed} ${t(pen, { en: `and ${more} more`, zh: `另有 ${more} 个` })}` : listed
 }
 
 export const WAYS: Readonly<Record<Way, { readonly en: string; readonly zh: string }>> = {
