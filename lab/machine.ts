@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { generateOpensshKey } from './opensshKey.ts'
 import { layUfwRules } from './firewalls/ufw.ts'
 import { folderOf } from './registry.ts'
@@ -54,10 +54,14 @@ export function readInits(prefix: string): Map<string, number> {
 const OVERLAID = ['/etc', '/var', '/usr/local'] as const
 const OWN = ['/run', '/root', '/home', '/srv'] as const
 
+/** The lab's own programs and the Node that runs them, which hosts find under the same path, wherever that is. */
+const PROGRAMS = [join(import.meta.dirname, '..'), dirname(process.execPath)]
+const HIDDEN_PROGRAMS = PROGRAMS.filter((path, index) => OWN.some((own) => path.startsWith(`${own}/`)) && !PROGRAMS.slice(0, index).some((above) => path.startsWith(`${above}/`)))
+
 /** Returns the host's line of known_hosts. */
 function prepareMachine(directory: string, host: WorldHost, userKey: string): string {
   const folder = machineFolder(directory, host.name)
-  for (const path of [...OVERLAID.flatMap((path) => [`upper${path}`, `work${path}`]), ...OWN.map((path) => path.slice(1)), 'log']) {
+  for (const path of [...OVERLAID.flatMap((path) => [`upper${path}`, `work${path}`]), ...OWN.map((path) => path.slice(1)), ...HIDDEN_PROGRAMS.map((path) => path.slice(1)), 'log']) {
     mkdirSync(join(folder, path), { recursive: true, mode: 0o755 })
   }
   for (const path of ['run/sshd', 'run/lock', 'upper/etc/ssh']) mkdirSync(join(folder, path), { mode: 0o755 })
@@ -81,9 +85,14 @@ const fstab = (template: string, folder: string): string =>
       const lower = path === '/etc' ? `${template}/etc:/etc` : path
       return `${folder} ${path} overlay lowerdir=${lower},upperdir=${folder}/upper${path},workdir=${folder}/work${path}${USER_NAMESPACE} 0 0`
     }),
-    ...OWN.map((path) => `${folder}${path} ${path} none bind 0 0`),
+    // Before their folders are hidden; `rbind` takes them along.
+    ...HIDDEN_PROGRAMS.map((path) => `${inFstab(path)} ${inFstab(folder + path)} none bind 0 0`),
+    ...OWN.map((path) => `${folder}${path} ${path} none rbind 0 0`),
     '',
   ].join('\n')
+
+/** A space would end the field (fstab(5)). */
+const inFstab = (path: string): string => path.replaceAll(' ', '\\040')
 
 /** In a user namespace overlayfs may not write trusted.* attributes (kernel documentation, filesystems/overlayfs.rst). */
 const USER_NAMESPACE = process.env['PORTCULLIS_LAB_DIR'] === undefined ? '' : ',userxattr'

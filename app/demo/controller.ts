@@ -3,6 +3,7 @@ import { FaultError } from '@portcullis/core/fault/fault.ts'
 import { killGroup, startCommand } from '@portcullis/lab/command.ts'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { ControllerReply, ControllerRequest, ScanWord } from './controllerMessage.ts'
@@ -21,11 +22,13 @@ export interface Controller {
 
 export interface ControllerOptions {
   readonly namespace: string
+  /** To be made; what the controller remembers lasts as long as it does. */
   readonly stateFolder: string
 }
 
 export function startController({ namespace, stateFolder }: ControllerOptions): Controller {
-  const argv = ['ip', 'netns', 'exec', namespace, process.execPath, PROCESS, stateFolder]
+  mkdirSync(stateFolder)
+  const argv = ['ip', 'netns', 'exec', namespace, 'sh', '-c', ON_TMPFS, 'sh', stateFolder, process.execPath, PROCESS]
   const child = startCommand(argv, {}, ['pipe', 'pipe', 'inherit'])
   const ask = askOf(child)
   return {
@@ -47,6 +50,8 @@ export function startController({ namespace, stateFolder }: ControllerOptions): 
   }
 }
 
+/** ip-netns(8) gives a command mounts of its own: the file system is seen by the controller alone, and is gone with it. */
+const ON_TMPFS = 'mount -t tmpfs -o mode=0755 controller "$1" && exec "$2" "$3" "$1"'
 const PROCESS = fileURLToPath(new URL('controllerProcess.ts', import.meta.url))
 /** A database that is told to stop needs a moment to write down what it has. */
 const CLOSE_MS_MAX = 10_000

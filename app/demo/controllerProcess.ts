@@ -1,6 +1,7 @@
 import { describeFault, succeed } from '@portcullis/core/fault/fault.ts'
 import { parseAddress } from '@portcullis/core/net/address.ts'
 import { createInterface } from 'node:readline'
+import { COMMANDS } from '../cli/catalogue.ts'
 import type { Cli, Doors, OpenedWorld } from '../cli/cli.ts'
 import { paintFor } from '../cli/paint.ts'
 import { runProgram } from '../cli/program.ts'
@@ -18,6 +19,8 @@ import type { ControllerReply, ControllerRequest, ScanWord } from './controllerM
 const state = process.argv[2] ?? ''
 const doors = wiredDoors()
 const opened = await openState()
+// While the demo still does other things: what the first command would load otherwise.
+for (const { name, load } of COMMANDS) if (/^(host install|observe|plan|apply|drift|matrix)$/.test(name)) await load()
 let turn: Promise<void> = Promise.resolve()
 
 createInterface({ input: process.stdin })

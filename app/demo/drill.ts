@@ -16,8 +16,8 @@ import { serversOf } from './policy.ts'
 /** A scan of every server from several places at once, IPv4 and IPv6. */
 export interface DrillSpec {
   readonly vantages: readonly Vantage[]
-  /** TCP and UDP ports as the prober reads them: `1-1024,5432`. */
-  readonly tcp: string
+  /** TCP ports as the prober reads them: `1-1024,5432`. */
+  readonly tcp: (vantage: Vantage) => string
   readonly udp: string
   /** The state of nearly all ports; the others are listed one by one. */
   readonly usual: PortState
@@ -28,6 +28,8 @@ export interface Vantage {
   readonly host: string
   /** The network that it stands in. */
   readonly zone: string
+  /** A server of the fleet, not a client of it. */
+  readonly isServer: boolean
 }
 
 /** What one place found of one address of one server. */
@@ -79,10 +81,11 @@ const PROBER = fileURLToPath(import.meta.resolve('@portcullis/adapters/prober/ma
 const RATE_PER_SECOND_MAX = 1_000_000
 const UDP_SECONDS_MAX = 8
 
-async function scanFrom(lab: Lab, { host }: Vantage, { tcp, udp, usual }: DrillSpec, onShare: OnShare): Promise<ScanResult> {
+async function scanFrom(lab: Lab, vantage: Vantage, { tcp, udp, usual }: DrillSpec, onShare: OnShare): Promise<ScanResult> {
+  const { host } = vantage
   const spec: ScanSpec = {
     targets: serversOf(lab.world).filter((server) => server.name !== host).flatMap((server) => [addressOf(server, 4), addressOf(server, 6)]),
-    ports: tcp,
+    ports: tcp(vantage),
     udp,
     rate: RATE_PER_SECOND_MAX,
     rounds: 1,
@@ -91,7 +94,7 @@ async function scanFrom(lab: Lab, { host }: Vantage, { tcp, udp, usual }: DrillS
     udpSecondsMax: UDP_SECONDS_MAX,
   }
   // Behind those who work: a drill that starves the services would interrupt them itself.
-  const argv = ['ip', 'netns', 'exec', lab.host(host).netns, 'nice', '-n', '10', process.execPath, PROBER, '--json-spec', '-']
+  const argv = ['ip', 'netns', 'exec', lab.host(host).netns, 'nice', '-n', '19', process.execPath, PROBER, '--json-spec', '-']
   const child = startCommand(argv, {}, ['pipe', 'pipe', 'pipe'])
   if (!child.stdin || !child.stdout || !child.stderr) throw new Error('the prober has no streams')
   child.stdin.on('error', () => undefined)

@@ -3,6 +3,8 @@ import { createServer } from 'node:net'
 /** usage: feedServer.ts PORT. Sends every client `TICK NUMBER` lines from the moment it connects. */
 const TICK_MS = 50
 
+process.title = 'feed-server'
+
 createServer((socket) => {
   let number = 0
   const timer = setInterval(() => socket.write(`TICK ${++number}\n`), TICK_MS)
