@@ -14,7 +14,7 @@ export const TERMINALS = 1 << 20
 export const TERMINAL_LEVEL = 255
 
 export interface Budget {
-  /** Stored edges; one takes about 8 bytes, its share of a node included. */
+  /** Edges made, those that were let go again included: it bounds time (2 to 5 million a second) and memory (8 bytes each). */
   readonly edgesMax: number
 }
 
@@ -31,30 +31,35 @@ export class BudgetError extends Error {
   }
 }
 
+const COUNT_BITS = 20
+const COUNT_MASK = (1 << COUNT_BITS) - 1
+/** In the head of a node that is reached, while the others are let go. */
+const REACHED = 1 << 31
+const NO_NODE = 0
+
 export class Arena {
   /** Values of each level: 0 to size − 1; at most 65,536. */
   readonly levelSizes: readonly number[]
   readonly #edgesMax: number
   #nodes = 0
-  #edges = 0
-  #level = new Uint8Array(1024)
-  #hashes = new Uint32Array(1024)
-  /** Where the edges of a node start; those of the next node start where they end. */
-  #start = new Uint32Array(1025)
-  #last: Uint16Array
-  #child: Int32Array
-  #table = new Int32Array(2048).fill(-1)
+  #made = 0
+  /**
+   * Pairs of numbers, so that all of a small node lies in one line of the processor's cache. A node is a head (level and count, hash),
+   * then a pair for each edge (last value, child). A node's children stand before it. The first pair is no node.
+   */
+  #pairs: Int32Array
+  #top = 1
+  /** Heads by hash, open addressing, at most half full. */
+  #table = new Int32Array(2048)
   /** Edges under construction; nested constructions stand above one another. */
-  #pendingLast = new Uint16Array(4096)
-  #pendingChild = new Int32Array(4096)
-  #pending = 0
+  #pending = new Int32Array(4096)
+  #pendingTop = 0
 
   /** `edgesExpected` saves copying while the arena grows; being wrong costs nothing else. */
   constructor(levelSizes: readonly number[], budget: Budget = DEFAULT_BUDGET, edgesExpected = 4096) {
     this.levelSizes = levelSizes
     this.#edgesMax = budget.edgesMax
-    this.#last = new Uint16Array(edgesExpected)
-    this.#child = new Int32Array(edgesExpected)
+    this.#pairs = new Int32Array(edgesExpected * 2)
   }
 
   get nodeCount(): number {
@@ -62,29 +67,40 @@ export class Arena {
   }
 
   get edgeCount(): number {
-    return this.#edges
+    return this.#top - 1 - this.#nodes
+  }
+
+  /** Those that were let go included. */
+  get edgesMade(): number {
+    return this.#made
+  }
+
+  /** Where the next node will stand: nodes from here on are newer than now. */
+  get top(): number {
+    return this.#top
   }
 
   levelOf(diagram: Diagram): number {
-    return diagram < TERMINALS ? TERMINAL_LEVEL : (this.#level[diagram - TERMINALS] ?? TERMINAL_LEVEL)
+    return diagram < TERMINALS ? TERMINAL_LEVEL : (this.#pairs[(diagram - TERMINALS) * 2] ?? 0) >> COUNT_BITS
   }
 
   /** First edge of a node; its edges end before {@link endOf}. */
   startOf(diagram: Diagram): number {
-    return this.#start[diagram - TERMINALS] ?? 0
+    return diagram - TERMINALS + 1
   }
 
   endOf(diagram: Diagram): number {
-    return this.#start[diagram - TERMINALS + 1] ?? 0
+    const head = diagram - TERMINALS
+    return head + 1 + ((this.#pairs[head * 2] ?? 0) & COUNT_MASK)
   }
 
   /** The last value of an edge's interval; the first is one more than the last of the edge before. */
   lastOf(edge: number): number {
-    return this.#last[edge] ?? 0
+    return this.#pairs[edge * 2] ?? 0
   }
 
   childOf(edge: number): Diagram {
-    return this.#child[edge] ?? 0
+    return this.#pairs[edge * 2 + 1] ?? 0
   }
 
   /** Where a diagram leads for one value of its own level. O(log edges). */
@@ -101,124 +117,169 @@ export class Arena {
 
   /** Starts a node's edges: give the mark to {@link close}. */
   open(): number {
-    return this.#pending
+    return this.#pendingTop
   }
 
   /** Adds the interval from after the last one up to `last`. Equal neighbours become one. */
   emit(mark: number, last: number, child: Diagram): void {
-    const at = this.#pending
-    if (at > mark && this.#pendingChild[at - 1] === child) {
-      this.#pendingLast[at - 1] = last
+    const at = this.#pendingTop
+    const pending = this.#pending
+    if (at > mark && pending[at - 1] === child) {
+      pending[at - 2] = last
       return
     }
-    if (at === this.#pendingChild.length) this.#growPending()
-    this.#pendingLast[at] = last
-    this.#pendingChild[at] = child
-    this.#pending = at + 1
+    if (at === pending.length) this.#pending = grown(pending, at * 2)
+    this.#pending[at] = last
+    this.#pending[at + 1] = child
+    this.#pendingTop = at + 2
   }
 
   /** The node of the edges since `mark`: the stored one where it exists, the only child where the level does not matter. */
   close(mark: number, level: number): Diagram {
-    const count = this.#pending - mark
-    this.#pending = mark
-    if (count === 1) return this.#pendingChild[mark] ?? 0
-    const hash = this.#hash(mark, count, level)
-    let slot = hash & (this.#table.length - 1)
+    const end = this.#pendingTop
+    this.#pendingTop = mark
+    if (end - mark === 2) return this.#pending[mark + 1] ?? 0
+    const hash = hashOf(this.#pending, mark, end, level)
+    const head = (level << COUNT_BITS) | ((end - mark) >> 1)
+    const mask = this.#table.length - 1
+    let slot = slotOf(hash, mask)
     for (;;) {
-      const found = this.#table[slot] ?? -1
-      if (found < 0) return this.#store(mark, count, level, hash, slot)
-      if (this.#hashes[found] === hash && this.#level[found] === level && this.#sameEdges(found, mark, count)) return found + TERMINALS
-      slot = (slot + 1) & (this.#table.length - 1)
+      const found = this.#table[slot] ?? NO_NODE
+      if (found === NO_NODE) return this.#store(mark, end, head, hash, slot)
+      if (this.#isSame(found, head, hash, mark, end)) return found + TERMINALS
+      slot = (slot + 1) & mask
     }
   }
 
   /** Forgets edges under construction after a {@link BudgetError}. */
   reset(): void {
-    this.#pending = 0
+    this.#pendingTop = 0
   }
 
-  #hash(mark: number, count: number, level: number): number {
-    const lasts = this.#pendingLast
-    const children = this.#pendingChild
-    let hash = Math.imul(level + 1, 0x9e37_79b1)
-    for (let at = mark; at < mark + count; at += 1) {
-      hash = Math.imul(hash ^ (lasts[at] ?? 0), 0x85eb_ca6b)
-      hash = Math.imul((hash >>> 15) ^ hash ^ (children[at] ?? 0), 0xc2b2_ae35)
-    }
-    return (hash ^ (hash >>> 13)) >>> 0
+  /**
+   * Lets go of every node from `since` on that none of the roots needs; the kept ones move together and get new numbers, which are written to
+   * the roots. Only for one who made all nodes since then and holds no other of them. O(nodes).
+   */
+  keepOnly(since: number, roots: Diagram[]): void {
+    for (const root of roots) this.#reach(root, since)
+    this.#settle(since)
+    this.#redirect(since, roots)
+    this.#move(since)
+    this.#rehash(this.#table.length)
   }
 
-  #sameEdges(node: number, mark: number, count: number): boolean {
-    const start = this.#start[node] ?? 0
-    if ((this.#start[node + 1] ?? 0) - start !== count) return false
-    for (let offset = 0; offset < count; offset += 1) {
-      if (this.#last[start + offset] !== this.#pendingLast[mark + offset]) return false
-      if (this.#child[start + offset] !== this.#pendingChild[mark + offset]) return false
-    }
+  #isSame(found: number, head: number, hash: number, mark: number, end: number): boolean {
+    const pairs = this.#pairs
+    const pending = this.#pending
+    const start = found * 2
+    if (pairs[start + 1] !== hash || pairs[start] !== head) return false
+    const shift = start + 2 - mark
+    for (let at = mark; at < end; at += 1) if (pairs[at + shift] !== pending[at]) return false
     return true
   }
 
-  #store(mark: number, count: number, level: number, hash: number, slot: number): Diagram {
-    const node = this.#nodes
-    const start = this.#edges
-    if (start + count > this.#edgesMax) throw new BudgetError(this.#edgesMax)
-    if (start + count > this.#child.length) this.#growEdges(start + count)
-    if (node + 2 > this.#level.length) this.#growNodes()
-    const lasts = this.#pendingLast
-    const children = this.#pendingChild
-    for (let offset = 0; offset < count; offset += 1) {
-      this.#last[start + offset] = lasts[mark + offset] ?? 0
-      this.#child[start + offset] = children[mark + offset] ?? 0
-    }
-    this.#level[node] = level
-    this.#hashes[node] = hash
-    this.#start[node] = start
-    this.#start[node + 1] = start + count
+  #store(mark: number, end: number, head: number, hash: number, slot: number): Diagram {
+    const node = this.#top
+    const count = (end - mark) >> 1
+    if (this.#made + count > this.#edgesMax) throw new BudgetError(this.#edgesMax)
+    const top = node + 1 + count
+    if (top * 2 > this.#pairs.length) this.#pairs = grown(this.#pairs, Math.max(top * 2, this.#pairs.length * 2))
+    const pairs = this.#pairs
+    const pending = this.#pending
+    const start = node * 2
+    pairs[start] = head
+    pairs[start + 1] = hash
+    const shift = start + 2 - mark
+    for (let at = mark; at < end; at += 1) pairs[at + shift] = pending[at] ?? 0
     this.#table[slot] = node
-    this.#nodes = node + 1
-    this.#edges = start + count
-    if (this.#nodes * 2 > this.#table.length) this.#rehash()
+    this.#top = top
+    this.#made += count
+    this.#nodes += 1
+    if (this.#nodes * 2 > this.#table.length) this.#rehash(this.#table.length * 4)
     return node + TERMINALS
   }
 
-  #rehash(): void {
-    this.#table = new Int32Array(this.#table.length * 4).fill(-1)
-    const mask = this.#table.length - 1
-    for (let node = 0; node < this.#nodes; node += 1) {
-      let slot = (this.#hashes[node] ?? 0) & mask
-      while ((this.#table[slot] ?? -1) >= 0) slot = (slot + 1) & mask
-      this.#table[slot] = node
+  #rehash(slots: number): void {
+    const table = slots === this.#table.length ? this.#table.fill(NO_NODE) : new Int32Array(slots)
+    const pairs = this.#pairs
+    const mask = slots - 1
+    for (let node = 1; node < this.#top; node += 1 + ((pairs[node * 2] ?? 0) & COUNT_MASK)) {
+      let slot = slotOf(pairs[node * 2 + 1] ?? 0, mask)
+      while (table[slot] !== NO_NODE) slot = (slot + 1) & mask
+      table[slot] = node
+    }
+    this.#table = table
+  }
+
+  #reach(diagram: Diagram, since: number): void {
+    const node = diagram - TERMINALS
+    if (node < since) return
+    const head = this.#pairs[node * 2] ?? 0
+    if (head < 0) return
+    this.#pairs[node * 2] = head | REACHED
+    const end = this.endOf(diagram)
+    for (let edge = node + 1; edge < end; edge += 1) this.#reach(this.childOf(edge), since)
+  }
+
+  /** Writes to each reached node where it will stand, in the place of its hash. */
+  #settle(since: number): void {
+    const pairs = this.#pairs
+    let to = since
+    for (let node = since; node < this.#top; ) {
+      const head = pairs[node * 2] ?? 0
+      const length = 1 + (head & COUNT_MASK)
+      if (head < 0) {
+        pairs[node * 2 + 1] = to
+        to += length
+      } else this.#nodes -= 1
+      node += length
     }
   }
 
-  #growPending(): void {
-    const lasts = new Uint16Array(this.#pendingLast.length * 2)
-    lasts.set(this.#pendingLast)
-    this.#pendingLast = lasts
-    const children = new Int32Array(lasts.length)
-    children.set(this.#pendingChild)
-    this.#pendingChild = children
+  #redirect(since: number, roots: Diagram[]): void {
+    const pairs = this.#pairs
+    const moved = (diagram: Diagram): Diagram =>
+      diagram - TERMINALS < since ? diagram : (pairs[(diagram - TERMINALS) * 2 + 1] ?? 0) + TERMINALS
+    for (let node = since; node < this.#top; ) {
+      const head = pairs[node * 2] ?? 0
+      const end = node + 1 + (head & COUNT_MASK)
+      if (head < 0) for (let edge = node + 1; edge < end; edge += 1) pairs[edge * 2 + 1] = moved(pairs[edge * 2 + 1] ?? 0)
+      node = end
+    }
+    for (const [index, root] of roots.entries()) roots[index] = moved(root)
   }
 
-  #growEdges(least: number): void {
-    const capacity = Math.max(least, this.#child.length * 2)
-    const lasts = new Uint16Array(capacity)
-    lasts.set(this.#last)
-    this.#last = lasts
-    const children = new Int32Array(capacity)
-    children.set(this.#child)
-    this.#child = children
+  #move(since: number): void {
+    const pairs = this.#pairs
+    let to = since
+    for (let node = since; node < this.#top; ) {
+      const head = pairs[node * 2] ?? 0
+      const length = 1 + (head & COUNT_MASK)
+      if (head < 0) {
+        pairs.copyWithin(to * 2, node * 2, (node + length) * 2)
+        pairs[to * 2] = head & ~REACHED
+        pairs[to * 2 + 1] = hashOf(pairs, to * 2 + 2, (to + length) * 2, (head & ~REACHED) >> COUNT_BITS)
+        to += length
+      }
+      node += length
+    }
+    this.#top = to
   }
+}
 
-  #growNodes(): void {
-    const levels = new Uint8Array(this.#level.length * 2)
-    levels.set(this.#level)
-    this.#level = levels
-    const hashes = new Uint32Array(levels.length)
-    hashes.set(this.#hashes)
-    this.#hashes = hashes
-    const starts = new Uint32Array(levels.length + 1)
-    starts.set(this.#start)
-    this.#start = starts
+function hashOf(pairs: Int32Array, start: number, end: number, level: number): number {
+  let hash = Math.imul(level + 1, 0x9e37_79b1)
+  for (let at = start; at < end; at += 2) {
+    hash = Math.imul(hash ^ (pairs[at] ?? 0), 0x85eb_ca6b)
+    hash = Math.imul((hash >>> 15) ^ hash ^ (pairs[at + 1] ?? 0), 0xc2b2_ae35)
   }
+  return hash ^ (hash >>> 13)
+}
+
+const slotOf = (hash: number, mask: number): number => (hash ^ (hash >>> 16)) & mask
+
+function grown(numbers: Int32Array, length: number): Int32Array<ArrayBuffer> {
+  const more = new Int32Array(length)
+  more.set(numbers)
+  return more
 }

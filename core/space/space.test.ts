@@ -119,6 +119,21 @@ describe('diagrams', () => {
     )
   })
 
+  test('what is made on the way and let go leaves results, and later ones, as they were', () => {
+    fc.assert(
+      fc.property(fc.array(lists, { minLength: 1, maxLength: 4 }), (all) => {
+        const tidy = new Combiner(new Arena(SIZES), 2)
+        const plain = combinerOf()
+        const kept = all.map((list) => build(tidy, list))
+        const expected = all.map((list) => build(plain, list))
+        for (const [index, list] of all.entries()) {
+          expect(build(tidy, list)).toBe(kept[index])
+          for (const point of POINTS) expect(valueAt(tidy.arena, kept[index] ?? 0, point)).toBe(valueAt(plain.arena, expected[index] ?? 0, point))
+        }
+      }),
+    )
+  })
+
   test('equal meaning is the same number, whatever the order of rules of one verdict', () => {
     fc.assert(
       fc.property(fc.array(anyBox, { maxLength: 6 }), fc.infiniteStream(fc.nat()), (boxes, dice) => {
