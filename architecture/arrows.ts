@@ -56,6 +56,7 @@ export const ARROWS: readonly Arrow[] = [
   { from: 'app', to: 'core/plan', why: 'plans are printed' },
   { from: 'app', to: 'engine', why: 'app wires adapters into the engine' },
   { from: 'app', to: 'adapters', why: 'app wires adapters into the engine' },
+  { from: 'app', to: 'lab', why: 'the demo closes the ports of a lab' },
   { from: 'sim', to: 'core/fault', why: 'fakes refuse as the real world does' },
   { from: 'sim', to: 'core/net', why: 'the simulated world has addresses' },
   { from: 'sim', to: 'core/inventory', why: 'the simulated store keeps observations' },

@@ -64,8 +64,9 @@ async function close(options: DemoOptions & { readonly lab: Lab }): Promise<Omit
   const controller = startController({ namespace: lab.host(CONTROLLER).netns, stateFolder: join(lab.directory, 'state') })
   const run: Run = { ...options, controller, policyFile: join(folder, 'portcullis.yaml') }
   const before = await seeBefore(run)
-  const matrixBefore = await watch(run, before)
+  await watch(run)
   const plan = await planChange(run)
+  const matrixBefore = await matrixWith(run, before, 'closed')
   await applyPlan(run, STEPS.apply)
   // Before the scan: 65,535 denied ports from each place fill the kernel's counters, and reading those takes seconds.
   const drifts = await compare(run)
@@ -100,23 +101,22 @@ function install(run: Run): Promise<number> {
 }
 
 /** Every client of the workload comes at least once in this time. */
-const WATCH_MS = 5_000
+const WATCH_MS = 4_500
 const TICK_MS = 100
 
-async function watch(run: Run, before: Drill): Promise<MatrixText> {
-  let matrix: MatrixText | undefined
-  const work = async (onShare: (share: number) => void): Promise<number> => {
-    for (let ms = 0; ms < WATCH_MS; ms += TICK_MS) {
-      await sleep(TICK_MS)
-      onShare(ms / WATCH_MS)
-    }
-    await fleet(run, ['observe'])
-    matrix = await matrixWith(run, before, 'closed')
-    return matrix.rows.length
-  }
-  await run.progress.run(STEPS.watch, work, STEPS.watch.told)
-  return matrix ?? { format: 'portcullis-matrix', version: 1, rows: [] }
-}
+/** The kernels count who comes; planning reads the counters. */
+const watch = (run: Run): Promise<number> =>
+  run.progress.run(
+    STEPS.watch,
+    async (onShare) => {
+      for (let ms = 0; ms < WATCH_MS; ms += TICK_MS) {
+        await sleep(TICK_MS)
+        onShare(ms / WATCH_MS)
+      }
+      return WATCH_MS
+    },
+    STEPS.watch.told,
+  )
 
 async function matrixWith(run: Run, { lines }: Drill, usual: 'closed' | 'filtered'): Promise<MatrixText> {
   await run.controller.note(scanWords(run.lab.world, lines, usual, run.now()))

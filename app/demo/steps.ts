@@ -30,7 +30,7 @@ export const STEPS = {
   },
   watch: {
     ...step('watch', 'Watch who uses what', '观测各端点的使用情况'),
-    told: (rows: number): Text => ({ en: `${rows} rows of the port matrix`, zh: `端口状态矩阵 ${rows} 行` }),
+    told: (ms: number): Text => ({ en: `${ms / 1000} s of kernel counters`, zh: `内核计数 ${ms / 1000} 秒` }),
   },
   plan: {
     ...step('plan', 'Write the policy, plan the change', '编写策略，生成变更计划'),
