@@ -1,4 +1,5 @@
 import { readCounters } from '@portcullis/adapters/facts/counters.ts'
+import { hostRuleset } from '@portcullis/adapters/facts/hostRuleset.ts'
 import { readFacts, type FactsReading } from '@portcullis/adapters/facts/reading.ts'
 import { succeed } from '@portcullis/core/fault/fault.ts'
 import type { Address } from '@portcullis/core/net/address.ts'
@@ -6,11 +7,11 @@ import { lastOf, type Prefix } from '@portcullis/core/net/prefix.ts'
 import { PROTOCOL_NUMBERS } from '@portcullis/core/net/protocol.ts'
 import type { ForeignRefusal } from '@portcullis/core/plan/draft.ts'
 import type { Grant, Intent } from '@portcullis/core/policy/intent.ts'
-import { parseIptablesSave } from '@portcullis/core/ruleset/iptables/parse.ts'
-import { parseNftJson } from '@portcullis/core/ruleset/nft/parse.ts'
+import { foreignTables } from '@portcullis/core/ruleset/nft/ownTable.ts'
 import type { Packet } from '@portcullis/core/ruleset/packet.ts'
-import { TCP_FLAGS, type Ruleset, type Table } from '@portcullis/core/ruleset/ruleset.ts'
+import { TCP_FLAGS, type Ruleset } from '@portcullis/core/ruleset/ruleset.ts'
 import { evaluateLinear } from '@portcullis/core/verify/linear.ts'
+import { tableName } from '@portcullis/core/verify/tableDigest.ts'
 import type { FactsReader } from '@portcullis/engine/world.ts'
 
 export const FACTS_READER: FactsReader = {
@@ -21,6 +22,12 @@ export const FACTS_READER: FactsReader = {
     return succeed({ observations, ...(clock === undefined ? {} : { clock }) })
   },
   readCounters,
+  readRuleset: ({ host, at, text }) => {
+    const reading = readFacts(host, at, text)
+    if (!reading.ok) return reading
+    const ruleset = hostRuleset(reading.value)
+    return ruleset.ok ? succeed({ ruleset: ruleset.value, topology: reading.value.topology }) : ruleset
+  },
   foreignRefusals: (intent, { host, at, text }) => {
     const reading = readFacts(host, at, text)
     return reading.ok ? refusalsOf(intent, reading.value) : []
@@ -43,20 +50,14 @@ function refusalsOf(intent: Intent, reading: FactsReading): ForeignRefusal[] {
     const { outcomes, trace } = evaluateLinear(others, packet, { facts: reading.topology, isTraced: true })
     if (outcomes.has('accept')) return []
     const table = trace.at(-1)?.table
-    return [{ table: table ? nameOf(table) : 'another table', protocol: grant.protocol, ports: grant.ports, needs: grant.needs }]
+    return [{ table: table ? tableName(table) : 'another table', protocol: grant.protocol, ports: grant.ports, needs: grant.needs }]
   })
 }
 
-const nameOf = (table: Table): string => `${table.backend === 'legacy' ? 'iptables-legacy' : 'nft'} ${table.family} ${table.name}`
-
-function otherTables({ nftJson, iptablesLegacy, ip6tablesLegacy }: FactsReading): Ruleset {
-  const read = [
-    ...(nftJson === undefined ? [] : [parseNftJson(nftJson, 'nft')]),
-    ...(iptablesLegacy === undefined ? [] : [parseIptablesSave({ file: 'iptables-legacy', dialect: 'iptables-save', text: iptablesLegacy })]),
-    ...(ip6tablesLegacy === undefined ? [] : [parseIptablesSave({ file: 'ip6tables-legacy', dialect: 'ip6tables-save', text: ip6tablesLegacy })]),
-  ]
-  const tables = read.flatMap((one) => (one.ok ? one.value.tables : []))
-  return { tables: tables.filter((table) => table.family !== 'inet' || table.name !== 'portcullis'), unmodelled: [] }
+/** Nothing is said of a host that does not tell its rules. */
+function otherTables(reading: FactsReading): Ruleset {
+  const whole = hostRuleset(reading)
+  return whole.ok ? foreignTables(whole.value) : { tables: [], unmodelled: [] }
 }
 
 /** From the grant's first client to the host's own address of that family, by the interface that holds it. */

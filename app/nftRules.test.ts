@@ -33,10 +33,12 @@ test.each<[what: string, element: string, kind: string]>([
   expect(NFT_RULES.compare(INTENT, leased).kind).toBe(kind)
 })
 
-test('a counterexample says a packet, what was meant and what is enforced', () => {
-  expect(NFT_RULES.compare({ ...INTENT, grants: [] }, TEXT)).toEqual({
+test('a counterexample says a packet, what was meant and what is enforced, and all that differs', () => {
+  expect(NFT_RULES.compare({ ...INTENT, grants: [] }, TEXT)).toMatchObject({
     kind: 'counterexample',
-    packet: 'tcp 198.51.100.7 → 192.0.2.1:443 new by eth0',
+    packet: 'tcp 198.51.100.7:40000 -> 192.0.2.1:443 iif eth0 ct new',
     because: 'meant drop, enforced accept',
+    differences: [{ change: 'opens', protocols: ['tcp'], ports: ['443'], sources: { prefixes: ['0.0.0.0/0'] }, replay: 'agrees' }],
+    more: 0,
   })
 })

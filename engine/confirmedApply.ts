@@ -8,7 +8,8 @@ import { hostSession, type HeldGeneration, type HostSession } from './hostSessio
 import type { Journal } from './journal.ts'
 import type { Cancellation, HostLink } from './ports.ts'
 import { disappointments, expectationsOf, type Expectation } from './reachability.ts'
-import type { ApplyStep } from './store.ts'
+import { tablesDetail } from './foreignTables.ts'
+import type { ApplyStep, NewJournalEntry } from './store.ts'
 import type { World } from './world.ts'
 
 /**
@@ -65,6 +66,8 @@ interface Attempt {
   armedUntilMs?: number
   expectations: readonly Expectation[]
   swapUs?: number
+  /** Of the step that is being taken, for the journal. */
+  detail?: NewJournalEntry['detail']
 }
 
 const newAttempt = (world: World, journal: Journal, host: Host, plan: ChangePlan, hostPlan: HostPlan, options: ApplyOptions): Attempt => ({
@@ -106,12 +109,18 @@ async function take(attempt: Attempt, name: ApplyStep, step: Step): Promise<Resu
     await attempt.journal.action(name)
     const done = await step(attempt)
     const fault = done.ok ? undefined : done.faults[0]
-    await attempt.journal.signal(name, fault ? { fault } : {})
+    await attempt.journal.signal(name, { ...(fault ? { fault } : {}), ...takeDetail(attempt) })
     return done
   } catch (error) {
     if (attempt.options.signal?.aborted) return fail(stopped(attempt.host.name, name))
     return fail(error instanceof FaultError ? error.fault : writtenFault(attempt.host.name, name, error))
   }
+}
+
+function takeDetail(attempt: Attempt): Pick<NewJournalEntry, 'detail'> {
+  const { detail } = attempt
+  delete attempt.detail
+  return detail ? { detail } : {}
 }
 
 async function connect(attempt: Attempt): Promise<Result<unknown>> {
@@ -164,7 +173,7 @@ async function swap(attempt: Attempt): Promise<Result<unknown>> {
   return isForeign ? fail(otherRuleset(attempt.host.name)) : swapped
 }
 
-/** What the kernel enforces now, read back and compared; undecided is not equal. */
+/** What the kernel enforces now, read back and compared; undecided is not equal. What stands beside it is written down, to tell later who changed what. */
 async function verify(attempt: Attempt): Promise<Result<unknown>> {
   const { world, host, intent, options } = attempt
   const startedMs = world.clock.now()
@@ -173,7 +182,9 @@ async function verify(attempt: Attempt): Promise<Result<unknown>> {
   const at = world.clock.now()
   const snapshot = { host: host.name, at, durationMs: at - startedMs, text: facts.value }
   const comparison = intent ? world.rules.compareLive(intent, snapshot) : { kind: 'undecided' as const, because: 'no intent' }
-  return comparison.kind === 'equal' ? facts : fail(unequalLive(host.name, comparison))
+  if (comparison.kind !== 'equal') return fail(unequalLive(host.name, comparison))
+  attempt.detail = tablesDetail(world, snapshot)
+  return facts
 }
 
 /** The management path by a handshake of its own, and every endpoint that answered us before. */

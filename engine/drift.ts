@@ -2,8 +2,11 @@ import type { Fault } from '@portcullis/core/fault/fault.ts'
 import { readIntent } from '@portcullis/core/plan/intentText.ts'
 import type { Comparison } from '@portcullis/core/plan/seal.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
+import type { TableChange } from '@portcullis/core/verify/tableDigest.ts'
+import { changedSince } from './foreignTables.ts'
 import { observe, type FleetOptions } from './observe.ts'
 import type { HostReading } from './readHost.ts'
+import { refusals, type Refusals } from './refusals.ts'
 import type { World } from './world.ts'
 
 export interface HostDrift {
@@ -16,6 +19,10 @@ export interface HostDrift {
   readonly kind: 'same' | 'differs' | 'undecided' | 'unmanaged' | 'foreign' | 'unread'
   readonly generation: number
   readonly comparison?: Comparison
+  /** Tables that are not ours and that somebody has changed since the generation was confirmed; absent where that is not known. */
+  readonly foreignChanges?: readonly TableChange[]
+  /** What tables that are not ours refuse of what the intent grants; only where somebody has changed them. */
+  readonly refusals?: Refusals
   /** Seconds until an unconfirmed change goes away by itself. */
   readonly armedSeconds?: number
   readonly faults: readonly Fault[]
@@ -25,10 +32,11 @@ export interface HostDrift {
 export async function drift(world: World, hosts: readonly Host[], options: FleetOptions): Promise<readonly HostDrift[]> {
   const observed = await observe(world, hosts, options)
   const unread = observed.unread.map(({ host, faults }): HostDrift => ({ host, kind: 'unread', generation: 0, faults }))
-  return [...observed.readings.map((reading) => driftOf(world, reading)), ...unread].toSorted((a, b) => (a.host < b.host ? -1 : 1))
+  const read = await Promise.all(observed.readings.map((reading) => driftOf(world, reading)))
+  return [...read, ...unread].toSorted((a, b) => (a.host < b.host ? -1 : 1))
 }
 
-function driftOf(world: World, reading: HostReading): HostDrift {
+async function driftOf(world: World, reading: HostReading): Promise<HostDrift> {
   const { version, confirmed, snapshot, faults } = reading
   const base = {
     host: reading.host.name,
@@ -38,8 +46,10 @@ function driftOf(world: World, reading: HostReading): HostDrift {
   }
   if (!version.confirmed) return { ...base, kind: 'unmanaged' }
   const intent = confirmed ? readIntent(confirmed.intent) : undefined
-  if (!intent?.ok) return { ...base, kind: 'foreign' }
+  if (!confirmed || !intent?.ok) return { ...base, kind: 'foreign' }
   const comparison = world.rules.compareLive(intent.value, snapshot)
   const kind = comparison.kind === 'equal' ? 'same' : comparison.kind === 'undecided' ? 'undecided' : 'differs'
-  return { ...base, kind, comparison }
+  const foreignChanges = await changedSince(world, snapshot, confirmed)
+  const refused = foreignChanges && foreignChanges.length > 0 ? refusals(world, reading.host, intent.value, snapshot) : undefined
+  return { ...base, kind, comparison, ...(foreignChanges ? { foreignChanges } : {}), ...(refused ? { refusals: refused } : {}) }
 }

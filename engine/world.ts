@@ -3,6 +3,8 @@ import type { Instant, Observation } from '@portcullis/core/inventory/observatio
 import type { ControllerPath, ForeignRefusal } from '@portcullis/core/plan/draft.ts'
 import type { Comparison, Digest } from '@portcullis/core/plan/seal.ts'
 import type { Intent } from '@portcullis/core/policy/intent.ts'
+import type { HostFacts as Topology } from '@portcullis/core/ruleset/hostfacts.ts'
+import type { Ruleset } from '@portcullis/core/ruleset/ruleset.ts'
 import type { Clock, Hosts, Probe, Random } from './ports.ts'
 import type { FactsSnapshot, JournalEntry, Store } from './store.ts'
 
@@ -35,8 +37,16 @@ export interface FactsReader {
   readFacts(snapshot: FactsSnapshot): Result<HostFacts>
   /** Reads the output of the verb `counters`. */
   readCounters(host: string, at: Instant, text: string): Result<readonly Observation[]>
+  /** All that the host enforces, of every table and backend, and where it stands. Faults: FACTS_*, RULESET_*, IPTABLES_*: never an empty ruleset. */
+  readRuleset(snapshot: FactsSnapshot): Result<LiveRuleset>
   /** Needs of the intent that tables other than ours refuse. */
   foreignRefusals(intent: Intent, snapshot: FactsSnapshot): readonly ForeignRefusal[]
+}
+
+export interface LiveRuleset {
+  readonly ruleset: Ruleset
+  /** Interfaces, addresses and routes. */
+  readonly topology: Topology
 }
 
 /** What planning needs of a host's facts. */

@@ -11,6 +11,8 @@ export interface SimHost {
   /** What the kernel enforces. */
   live?: SimRuleset
   armedUntilMs?: number
+  /** Tables that others keep there, as nft writes them. */
+  others?: string
   /** What its sensors see; part of the facts. */
   observations: readonly Observation[]
   clockSkewMs: number
@@ -28,6 +30,7 @@ export interface SimRuleset {
 /** What the simulated `facts` says; the simulated reader reads it back. */
 export interface SimFacts {
   readonly live?: string
+  readonly others?: string
   readonly observations: readonly Observation[]
   readonly clock: number
 }
@@ -67,6 +70,7 @@ const VERBS: Readonly<Record<HostVerb, Verb>> = {
   facts: (host, _, clock) => {
     const facts: SimFacts = {
       ...(host.live ? { live: host.live.text } : {}),
+      ...(host.others === undefined ? {} : { others: host.others }),
       observations: host.observations.map((seen) => ({ ...seen, at: clock.now() })),
       clock: clock.now() + host.clockSkewMs,
     }

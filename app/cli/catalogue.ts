@@ -76,6 +76,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/status.ts'),
   },
   {
+    name: 'verify',
+    summary: { en: 'compare what the kernels enforce with what the policy means', zh: '比较内核生效规则与策略的含义' },
+    load: () => import('./commands/verify.ts'),
+  },
+  {
+    name: 'why',
+    summary: { en: 'say why a connection gets in or not, by the policy and by the rules of the host', zh: '说明某个连接为何能或不能进入：依据策略与主机规则' },
+    load: () => import('./commands/why.ts'),
+  },
+  {
     name: 'packet',
     summary: { en: 'say what rules do to a packet, and which rules', zh: '说明规则对某个报文的结果及其经过的规则' },
     load: () => import('./commands/packet.ts'),

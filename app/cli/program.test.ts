@@ -2,7 +2,7 @@ import { succeed } from '@portcullis/core/fault/fault.ts'
 import type { Policy } from '@portcullis/core/policy/policy.ts'
 import type { JournalEntry } from '@portcullis/engine/store.ts'
 import type { ListenerObservation } from '@portcullis/core/inventory/observation.ts'
-import { address, simPolicy, simWorld, type SimWorld } from '@portcullis/sim/world.ts'
+import { address, simNeed, simPolicy, simWorld, type SimWorld } from '@portcullis/sim/world.ts'
 import { readFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { wiredDoors } from '../doors.ts'
@@ -67,6 +67,20 @@ describe('exit codes', () => {
     ['drift, all the same', 'drift', applied, EXIT.ok],
     ['drift, one table gone', 'drift', async () => (await applied(), delete world.sims[0]?.live), EXIT.differs],
     ['drift, one host away', 'drift', async () => (await applied(), world.hosts.strike('db-1', 'connect', 'lost')), EXIT.incomplete],
+    ['verify before anything was applied', 'verify', () => undefined, EXIT.differs],
+    ['verify, all as the policy means', 'verify', applied, EXIT.ok],
+    ['verify of one host', 'verify web-1', async () => (await applied(), delete world.sims[0]?.live), EXIT.ok],
+    ['verify, one table gone', 'verify', async () => (await applied(), delete world.sims[0]?.live), EXIT.differs],
+    ['verify, another table refuses a need', 'verify', async () => (await applied(), refuseBeside(443)), EXIT.differs],
+    ['verify, one host away', 'verify', async () => (await applied(), world.hosts.strike('db-1', 'connect', 'lost')), EXIT.incomplete],
+    ['verify of no host of the policy', 'verify web-9', applied, EXIT.usage],
+    ['why, accepted', 'why web-1:443 --from 10.1.2.3', applied, EXIT.ok],
+    ['why, denied', 'why web-1:443/tcp', applied, EXIT.differs],
+    ['why, not decided', 'why web-1:443 --from 10.1.2.3', async () => (await applied(), refuseBeside(443, 'limit rate over 1/second')), EXIT.incomplete],
+    ['why of no endpoint', 'why web-1', applied, EXIT.usage],
+    ['why of a host that is none', 'why web-9:443', applied, EXIT.usage],
+    ['why from no address', 'why web-1:443 --from office', applied, EXIT.usage],
+    ['why, the host is away', 'why web-1:443', async () => (await applied(), world.hosts.strike('web-1', 'connect', 'lost')), EXIT.usage],
     ['status', 'status', applied, EXIT.ok],
     ['status, one host away', 'status', () => world.hosts.strike('db-1', 'connect', 'lost'), EXIT.incomplete],
     ['host install', 'host install', () => undefined, EXIT.ok],
@@ -134,6 +148,60 @@ Next: portcullis apply ID
     expect(err).toContain('web-1: swap ✗ HOST_NFT_REFUSED')
   })
 
+  test('verify', async () => {
+    await applied()
+    policy = { ...policy, needs: [simNeed('web', ['web-1'], 443, '10.0.0.0/9')] }
+    for (const sim of world.sims) sim.others = 'table ip other {\nchain in {\ntype filter hook input priority 10; policy accept;\ntcp dport 23 drop\ntcp dport 23 accept\n}\n}'
+    const { out } = await run('verify', 'web-1')
+    expect(out).toBe(`✗ web-1  differs from the policy  generation 1  the policy has changed since: portcullis plan
+  any (another text is live)
+  1 rule changes nothing:
+    shadowed  others.nft:5  tcp dport 23 accept
+`)
+  })
+
+  test('verify, another table refuses', async () => {
+    policy = { ...policy, needs: [simNeed('web', ['db-1', 'web-1'], 443, '192.168.0.0/16')] }
+    await applied()
+    refuseBeside(443)
+    const { out } = await run('verify', 'web-1')
+    expect(out).toBe(`✗ web-1  differs from the policy  generation 1
+  other tables refuse what is granted, to the loss of: web
+  − closes  tcp/443  from 192.168.0.0/16
+      tcp 192.168.0.7:40000 -> 10.0.1.2:443 iif eth0 ct new
+      accept → drop
+`)
+  })
+
+  test('drift names the tables that others have changed, and the needs that they refuse now', async () => {
+    policy = { ...policy, needs: [simNeed('web', ['db-1', 'web-1'], 443, '192.168.0.0/16')] }
+    await applied()
+    refuseBeside(443)
+    const { out } = await run('drift', '--host', 'web-1')
+    expect(out).toBe(`✓  web-1  1  enforces what was confirmed
+  others have changed their tables since: inet other (added)
+  other tables refuse what is granted, to the loss of: web
+  − closes  tcp/443  from 192.168.0.0/16
+      tcp 192.168.0.7:40000 -> 10.0.1.2:443 iif eth0 ct new
+      accept → drop
+`)
+  })
+
+  test('why', async () => {
+    await applied()
+    const { out } = await run('why', 'web-1:443', '--from', '198.51.100.9')
+    expect(out).toMatch(/^web-1:443\/tcp {2}from 198\.51\.100\.9\n\npolicy {2}✗ 198\.51\.100\.9 may not reach web-1:443\/tcp: need web opens the port only to 10\.0\.0\.0\/8\nreached by {2}.*10\.0\.0\.0\/24.*\n\nhost, generation 1\ndropped {2}tcp 198\.51\.100\.9:40000 -> 10\.0\.1\.2:443 iif eth0 ct new\n\nprerouting\n/)
+    expect(out).toMatch(/└─ inet portcullis gate .*priority -150/)
+  })
+
+  test('why, where the host does something else than the policy says', async () => {
+    await applied()
+    refuseBeside(443)
+    const { out } = await run('why', 'web-1:443', '--from', '10.1.2.3')
+    expect(out).toContain('The host does not do what the policy says: portcullis verify')
+    expect(out).toMatch(/inet other in .*\n.*others\.nft:4 {2}drop {2}tcp dport 443 drop/)
+  })
+
   test('without a terminal there is no colour and nobody is asked', async () => {
     const { out, err } = await run('plan')
     expect(out + err).not.toContain('\u001B')
@@ -160,6 +228,11 @@ describe('what a program reads', () => {
     ['apply', 'apply --yes', async () => (await run('plan'), world.hosts.strike('db-1', 'swap', 15))],
     ['apply', 'rollback --host web-1 --yes', applied],
     ['drift', 'drift', async () => (await applied(), delete world.sims[0]?.live)],
+    ['drift', 'drift', async () => (await applied(), refuseBeside(443))],
+    ['verify', 'verify', async () => (await applied(), refuseBeside(443))],
+    ['verify', 'verify', () => world.hosts.strike('db-1', 'connect', 'lost')],
+    ['why', 'why web-1:443 --from 10.1.2.3', applied],
+    ['why', 'why web-1:443', async () => (await applied(), refuseBeside(443, 'limit rate over 1/second'))],
     ['status', 'status', applied],
     ['install', 'host install', () => undefined],
     ['policy-check', 'policy check', () => undefined],
@@ -212,6 +285,11 @@ async function applied(): Promise<void> {
   await run('plan')
   await run('apply', '--yes')
   world.clock.pass(1000)
+}
+
+/** Somebody else's table on every host. */
+function refuseBeside(port: number, when = ''): void {
+  for (const sim of world.sims) sim.others = `table inet other {\nchain in {\ntype filter hook input priority 10; policy accept;\ntcp dport ${port} ${when} drop\n}\n}`
 }
 
 const PROCESSES: Readonly<Record<number, string>> = { 22: 'sshd', 23: 'inetd', 443: 'nginx' }

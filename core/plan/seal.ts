@@ -1,5 +1,6 @@
 import { fail, succeed, type Fault, type Result } from '../fault/fault.ts'
 import type { Instant } from '../inventory/observation.ts'
+import type { DifferenceText } from '../verify/differenceText.ts'
 import { canonicalJson, type Json } from './canonicalJson.ts'
 import type { HostDraft } from './draft.ts'
 import type { ChangePlan, Finding, HostPlan, PlanCause } from './plan.ts'
@@ -10,7 +11,15 @@ export type Digest = (text: string) => string
 /** How the text that a dialect rendered compares with the intent it was rendered from. */
 export type Comparison =
   | { readonly kind: 'equal'; readonly by: string }
-  | { readonly kind: 'counterexample'; readonly packet: string; readonly because: string }
+  | {
+      readonly kind: 'counterexample'
+      readonly packet: string
+      readonly because: string
+      /** From the intent to the ruleset, by service and source; absent where the dialect does not tell. */
+      readonly differences?: readonly DifferenceText[]
+      /** How many were left out. */
+      readonly more?: number
+    }
   | { readonly kind: 'undecided'; readonly because: string }
 
 export interface DraftedHost {

@@ -27,8 +27,9 @@ export interface SourcesText {
   readonly prefixes: readonly string[]
   /** How many prefixes were left out. */
   readonly more: number
-  /** The same said shorter: all addresses but these. */
+  /** The same said shorter: all addresses but these, of the one family where that is stated. */
   readonly except?: readonly string[]
+  readonly family?: 4 | 6
 }
 
 export const writeDifference = ({ change, protocols, ports, sources, packet, assuming, before, after, replay }: Difference): DifferenceText => ({
@@ -47,8 +48,8 @@ export const writeDifference = ({ change, protocols, ports, sources, packet, ass
 export function writeSources(sources: Sources): SourcesText {
   if (sources.kind === 'any') return { prefixes: ['0.0.0.0/0', '::/0'], more: 0 }
   if (sources.kind === 'family') return { prefixes: [sources.family === 4 ? '0.0.0.0/0' : '::/0'], more: 0 }
-  const { prefixes, more, except } = sources
-  return { prefixes: prefixes.map(formatPrefix), more, ...(except ? { except: except.map(formatPrefix) } : {}) }
+  const { prefixes, more, except, family } = sources
+  return { prefixes: prefixes.map(formatPrefix), more, ...(except ? { except: except.map(formatPrefix) } : {}), ...(family ? { family } : {}) }
 }
 
 export const writeProtocol = ({ first, last }: PortRange): string => (first === last ? (protocolName(first) ?? String(first)) : `${first}-${last}`)

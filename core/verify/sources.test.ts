@@ -13,7 +13,8 @@ test.each([
   ['one prefix', 'ip saddr 203.0.113.0/24 tcp dport 22 accept', '203.0.113.0/24', undefined],
   ['all but one', 'ip saddr 203.0.113.0/24 drop\ntcp dport 22 accept', undefined, '203.0.113.0/24'],
   ['all but one of each family', 'ip saddr 10.0.0.0/8 drop\nip6 saddr fd00::/8 drop\ntcp dport 22 accept', undefined, '10.0.0.0/8 fd00::/8'],
-  ['IPv4 but one, and no IPv6', 'ip saddr 128.0.0.0/1 drop\nip protocol tcp tcp dport 22 accept', '0.0.0.0/1', undefined],
+  ['all of IPv4 but one, and no IPv6', 'ip saddr 10.0.0.0/8 drop\nip protocol tcp tcp dport 22 accept', undefined, '10.0.0.0/8'],
+  ['half of IPv4, and no IPv6', 'ip saddr 128.0.0.0/1 drop\nip protocol tcp tcp dport 22 accept', '0.0.0.0/1', undefined],
 ])('%s', (_title, rules, listed, except) => {
   const sources = sourcesOfSsh(rules)
   if (sources?.kind !== 'prefixes') throw new Error('expected prefixes')

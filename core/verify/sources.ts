@@ -13,8 +13,9 @@ export type Sources =
       readonly kind: 'prefixes'
       readonly prefixes: readonly Prefix[]
       readonly more: number
-      /** The same said shorter: all addresses but these. */
+      /** The same said shorter: all addresses but these; of the one family, where there are none of the other. */
       readonly except?: readonly Prefix[]
+      readonly family?: Family
     }
 
 const PREFIXES_MAX = 64
@@ -72,9 +73,15 @@ function describe(byFamily: Record<Family, readonly Range[]>): Sources {
   if (isWhole(4) && isWhole(6)) return { kind: 'any' }
   for (const [family, other] of [[4, 6], [6, 4]] as const) if (isWhole(family) && byFamily[other].length === 0) return { kind: 'family', family }
   const prefixes = ([4, 6] as const).flatMap((family) => byFamily[family].flatMap((range) => prefixesOfRange(family, range.first, range.last)))
-  const others = ([4, 6] as const).flatMap((family) => gaps(byFamily[family], family))
-  const isShorter = others.length <= PREFIXES_MAX && others.length * 2 < prefixes.length
-  return { kind: 'prefixes', prefixes: prefixes.slice(0, PREFIXES_MAX), more: Math.max(0, prefixes.length - PREFIXES_MAX), ...(isShorter ? { except: others } : {}) }
+  return { kind: 'prefixes', prefixes: prefixes.slice(0, PREFIXES_MAX), more: Math.max(0, prefixes.length - PREFIXES_MAX), ...saidShorter(byFamily, prefixes.length) }
+}
+
+function saidShorter(byFamily: Record<Family, readonly Range[]>, count: number): { readonly except?: readonly Prefix[]; readonly family?: Family } {
+  const families = ([4, 6] as const).filter((family) => byFamily[family].length > 0)
+  const except = families.flatMap((family) => gaps(byFamily[family], family))
+  if (except.length > PREFIXES_MAX || except.length * 2 >= count) return {}
+  const [only, other] = families
+  return only && !other ? { except, family: only } : { except }
 }
 
 /** What lies between sorted ranges. */

@@ -26,9 +26,10 @@ export function listWords(pen: Pen, list: readonly string[]): string {
 export const serviceWords = (pen: Pen, protocols: readonly string[], ports: readonly string[]): string =>
   ports.length === 0 ? listWords(pen, protocols) : `${listWords(pen, protocols)}/${listWords(pen, ports)}`
 
-export function fromWords(pen: Pen, { prefixes, more, except }: SourcesText): string {
+export function fromWords(pen: Pen, { prefixes, more, except, family }: SourcesText): string {
   if (except) {
-    const [anyone, others] = [sourceWords(pen, ['0.0.0.0/0', '::/0']), sourceWords(pen, except)]
+    const all = family === 4 ? ['0.0.0.0/0'] : family === 6 ? ['::/0'] : ['0.0.0.0/0', '::/0']
+    const [anyone, others] = [sourceWords(pen, all), sourceWords(pen, except)]
     return t(pen, { en: `${anyone} but ${others}`, zh: `${anyone}（除 ${others}）` })
   }
   const listed = sourceWords(pen, prefixes)
