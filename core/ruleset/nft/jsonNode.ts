@@ -20,6 +20,11 @@ export class JsonNode {
     if (this.#depth > DEPTH_MAX) this.refuse(`is nested deeper than ${DEPTH_MAX}`, `嵌套超过 ${DEPTH_MAX} 层`)
   }
 
+  /** Of its parent's members; empty for the document. */
+  get key(): string {
+    return String(this.#key)
+  }
+
   /** RFC 6901. */
   get pointer(): string {
     if (!this.#parent) return ''

@@ -1,6 +1,7 @@
-import { FaultError, fail, succeed, type Result } from '../../fault/fault.ts'
+import { FaultError, fail, succeed, type Fault, type Place, type Result } from '../../fault/fault.ts'
 import type { BaseChain, Chain, Hook, NamedSet, Rule, Ruleset, SetElement, Source, Table, TableFamily, Unmodelled } from '../ruleset.ts'
-import { JsonNode, entryOf, nftJsonFault, type Json } from './jsonNode.ts'
+import { itemsOfDocument, itemsOfText, type JsonItem } from './jsonItem.ts'
+import { entryOf, nftJsonFault, type Json, type JsonNode } from './jsonNode.ts'
 import { parseField } from './parseField.ts'
 import { parseElement, parseNatElement, parseSteps, parseVerdictElement, type TableContext } from './parseRule.ts'
 import { SET_TYPES, type DataType } from './parseValue.ts'
@@ -17,10 +18,11 @@ export const NFT_JSON_CHARACTERS_MAX = 64 * 1024 * 1024
  */
 export function parseNftJson(text: string, file: string): Result<Ruleset> {
   if (text.length > NFT_JSON_CHARACTERS_MAX) return fail(tooLarge(text.length))
+  const items = itemsOfText(text)
   try {
-    return parseNftDocument(JSON.parse(text) as Json, file)
+    return items ? parseItems(items, { file, dialect: 'nft-json', text }) : parseNftDocument(JSON.parse(text) as Json, file)
   } catch (error) {
-    if (error instanceof SyntaxError) return fail({ ...notJson(error.message), place: placeOf(error.message, text, file) })
+    if (error instanceof SyntaxError) return fail(syntaxFault(text, file))
     throw error
   }
 }
@@ -28,28 +30,34 @@ export function parseNftJson(text: string, file: string): Result<Ruleset> {
 /** The same for a document that is JSON already. A rule may carry `line` and `written`, where the document was read from nft's text. */
 export function parseNftDocument(document: Json, file: string, dialect: 'nft' | 'nft-json' = 'nft-json'): Result<Ruleset> {
   try {
-    return succeed(parseDocument(new JsonNode(document), file, dialect))
+    return parseItems(itemsOfDocument(document), { file, dialect })
   } catch (error) {
     if (error instanceof FaultError) return fail({ ...error.fault, place: { file, line: 1, column: 1 } })
     throw error
   }
 }
 
+interface Origin {
+  readonly file: string
+  readonly dialect: 'nft' | 'nft-json'
+  readonly text?: string
+}
+
 const SETS = new Set(['set', 'map', 'meter'])
 /** Objects that do nothing until a rule names them; the rule tells. */
 const SILENT = new Set(['metainfo', 'counter', 'quota', 'limit', 'ct helper', 'ct timeout', 'ct expectation', 'synproxy', 'secmark'])
 
-function parseDocument(root: JsonNode, file: string, dialect: Source['dialect']): Ruleset {
-  const reader = new DocumentReader(file, dialect)
-  for (const item of root.require('nftables').items()) {
-    const { key, node } = item.sole ?? item.refuse('must be an object', '必须是对象')
-    if (key === 'table') reader.table(node)
-    else if (key === 'chain') reader.chain(node)
-    else if (key === 'rule') reader.rule(node)
-    else if (SETS.has(key)) reader.set(node, key)
-    else if (!SILENT.has(key)) reader.outside(`${key} ${node.member('name')?.text() ?? ''}`.trim(), node)
+function parseItems(items: readonly JsonItem[], origin: Origin): Result<Ruleset> {
+  const reader = new DocumentReader(origin)
+  for (const item of items) {
+    try {
+      reader.take(item)
+    } catch (error) {
+      if (error instanceof FaultError) return fail({ ...error.fault, place: placeAt(item.offset ?? 0, origin) })
+      throw error
+    }
   }
-  return reader.finish()
+  return succeed(reader.finish())
 }
 
 interface OpenTable {
@@ -62,24 +70,34 @@ interface OpenTable {
 }
 
 class DocumentReader {
-  readonly #file: string
+  readonly #origin: Origin
   readonly #tables = new Map<string, OpenTable>()
   readonly #foreign = new Set<string>()
   readonly #unmodelled: Unmodelled[] = []
 
-  readonly #dialect: Source['dialect']
+  #item: JsonItem | undefined
 
-  constructor(file: string, dialect: Source['dialect']) {
-    this.#file = file
-    this.#dialect = dialect
+  constructor(origin: Origin) {
+    this.#origin = origin
   }
 
-  table(node: JsonNode): void {
+  take(item: JsonItem): void {
+    this.#item = item
+    const object = item.read()
+    const { key, node } = object.sole ?? object.refuse('must be an object', '必须是对象')
+    if (key === 'table') this.#table(node)
+    else if (key === 'chain') this.#chain(node)
+    else if (key === 'rule') this.#rule(node)
+    else if (SETS.has(key)) this.#set(node, key)
+    else if (!SILENT.has(key)) this.#outside(`${key} ${node.member('name')?.text() ?? ''}`.trim(), node)
+  }
+
+  #table(node: JsonNode): void {
     const family = node.require('family').text()
     const name = node.require('name').text()
     if (!isTableFamily(family)) {
       this.#foreign.add(`${family} ${name}`)
-      this.outside(`table ${family} ${name}`, node)
+      this.#outside(`table ${family} ${name}`, node)
       return
     }
     const flags = node.member('flags')?.oneOrMore() ?? []
@@ -93,17 +111,17 @@ class DocumentReader {
     })
   }
 
-  chain(node: JsonNode): void {
+  #chain(node: JsonNode): void {
     const table = this.#tableOf(node)
     if (!table) return
     const name = node.require('name').text()
     const base = this.#base(node)
     const rules: Rule[] = []
-    const source = this.#source(node, () => `chain ${name}`)
+    const source = this.#source(node, printName)
     table.chains.set(name, { chain: { name, ...(base ? { base } : {}), rules, source }, rules })
   }
 
-  rule(node: JsonNode): void {
+  #rule(node: JsonNode): void {
     const table = this.#tableOf(node)
     if (!table) return
     const expression = node.require('expr')
@@ -113,24 +131,24 @@ class DocumentReader {
     chain.rules.push({
       steps: parseSteps(expression, table.context),
       ...(comment === undefined ? {} : { comment }),
-      source: this.#source(node, () => expression.items().map(printNft).join(' ').slice(0, 500)),
+      source: this.#source(node, printRule),
     })
   }
 
-  set(node: JsonNode, kind: string): void {
+  #set(node: JsonNode, kind: string): void {
     const table = this.#tableOf(node)
     if (!table) return
     const name = node.require('name').text()
-    const source = this.#source(node, () => `${kind} ${name}`)
+    const source = this.#source(node, printName)
     const isDeclaredDynamic = (node.member('flags')?.oneOrMore() ?? []).some((flag) => flag.value === 'dynamic')
     const types = parseSetTypes(node.require('type'), table.family)
     const elements = types && parseSetElements(node, types)
-    if (!elements) this.outside(`${kind} ${name}: an element or type that is not modelled`, node)
+    if (!elements) this.#outside(`${kind} ${name}: an element or type that is not modelled`, node)
     table.sets.push({ name, elements: elements ?? [], isDynamic: isDeclaredDynamic || !elements, source })
   }
 
-  outside(construct: string, node: JsonNode): void {
-    this.#unmodelled.push({ construct, source: this.#source(node, () => compactJson(node)) })
+  #outside(construct: string, node: JsonNode): void {
+    this.#unmodelled.push({ construct, source: this.#source(node, compactJson) })
   }
 
   finish(): Ruleset {
@@ -157,19 +175,20 @@ class DocumentReader {
     if (hook === undefined) return undefined
     const type = node.require('type').text()
     if (!isHook(hook) || !isChainType(type)) {
-      this.outside(`chain ${node.require('name').text()} hook ${hook}`, node)
+      this.#outside(`chain ${node.require('name').text()} hook ${hook}`, node)
       return undefined
     }
     const policy = node.member('policy')?.value === 'drop' ? 'drop' : 'accept'
     return { type, hook, priority: parsePriority(node.require('prio')), policy }
   }
 
-  #source(node: JsonNode, text: () => string): Source {
+  #source(node: JsonNode, print: (node: JsonNode) => string): Source {
+    const { file, dialect } = this.#origin
     const line = node.member('line')?.value
-    if (typeof line === 'number') return { dialect: this.#dialect, file: this.#file, line, text: node.member('written')?.text() ?? text() }
-    if (this.#dialect === 'nft') return { dialect: this.#dialect, file: this.#file, text: text() }
+    if (typeof line === 'number') return { dialect, file, line, text: node.member('written')?.text() ?? print(node) }
+    if (dialect === 'nft' || !this.#item) return { dialect, file, text: print(node) }
     const handle = node.member('handle')?.value
-    return new NftSource(this.#file, node, typeof handle === 'number' ? handle : undefined, text)
+    return new NftSource(file, this.#item, typeof handle === 'number' ? handle : undefined, print)
   }
 }
 
@@ -178,24 +197,33 @@ class NftSource implements Source {
   readonly dialect = 'nft-json'
   readonly file: string
   readonly handle?: number
-  readonly #node: JsonNode
-  readonly #text: () => string
+  readonly #item: JsonItem
+  readonly #print: (node: JsonNode) => string
 
-  constructor(file: string, node: JsonNode, handle: number | undefined, text: () => string) {
+  constructor(file: string, item: JsonItem, handle: number | undefined, print: (node: JsonNode) => string) {
     this.file = file
     if (handle !== undefined) this.handle = handle
-    this.#node = node
-    this.#text = text
+    this.#item = item
+    this.#print = print
   }
 
   get pointer(): string {
-    return this.#node.pointer
+    return this.#read().pointer
   }
 
   get text(): string {
-    return this.#text()
+    return this.#print(this.#read())
+  }
+
+  #read(): JsonNode {
+    const object = this.#item.read()
+    return object.sole?.node ?? object
   }
 }
+
+const printName = (node: JsonNode): string => `${node.key} ${node.require('name').text()}`
+
+const printRule = (node: JsonNode): string => node.require('expr').items().map(printNft).join(' ').slice(0, 500)
 
 /** A named set's types, written as `"ipv4_addr"`, `["ipv4_addr", "inet_service"]`, `"ipv4_addr . inet_service"` or by `typeof`. */
 function parseSetTypes(node: JsonNode, family: TableFamily): DataType[] | undefined {
@@ -241,11 +269,24 @@ const isHook = (name: string): name is Hook =>
 
 const isChainType = (name: string): name is BaseChain['type'] => name === 'filter' || name === 'nat' || name === 'route'
 
-const notJson = (message: string): ReturnType<typeof nftJsonFault> => nftJsonFault(`is not JSON: ${message}`, `不是 JSON：${message}`)
-
 /** V8 tells `position N` for most syntax errors; where it does not, the end of the text is where it gave up. */
-function placeOf(message: string, text: string, file: string): { file: string; line: number; column: number } {
+function syntaxFault(text: string, file: string): Fault {
+  const message = syntaxMessage(text)
   const position = Number(/position (\d+)/.exec(message)?.[1] ?? text.length)
+  return { ...nftJsonFault(`is not JSON: ${message}`, `不是 JSON：${message}`), place: placeAt(position, { file, text }) }
+}
+
+/** Of the whole text, whatever part of it was being read. */
+function syntaxMessage(text: string): string {
+  try {
+    JSON.parse(text)
+  } catch (error) {
+    return (error as SyntaxError).message
+  }
+  return 'it is read differently in parts'
+}
+
+function placeAt(position: number, { file, text = '' }: Pick<Origin, 'file' | 'text'>): Place {
   const before = text.slice(0, position)
   return { file, line: before.split('\n').length, column: position - before.lastIndexOf('\n') }
 }

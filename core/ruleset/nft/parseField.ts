@@ -5,6 +5,8 @@ import type { DataType } from './parseValue.ts'
 /** What an nft expression reads, and what nft silently tests before it (`nft --debug=netlink` shows them). */
 export interface ReadField {
   readonly field: Field
+  /** The field as a list of its own: rules share it. */
+  readonly alone: readonly Field[]
   readonly type: DataType
   readonly family?: 4 | 6
   readonly protocol?: number
@@ -21,11 +23,10 @@ export function parseField(node: JsonNode, tableFamily: string): ReadField | und
   return undefined
 }
 
-const read = (name: FieldName, type: DataType, needs: { family?: 4 | 6; protocol?: number } = {}): ReadField => ({
-  field: { name },
-  type,
-  ...needs,
-})
+function read(name: FieldName, type: DataType, needs: { family?: 4 | 6; protocol?: number } = {}): ReadField {
+  const field = { name }
+  return { field, alone: [field], type, ...needs }
+}
 
 const portsOf = (protocol: number | undefined): Record<string, ReadField> => ({
   sport: read('sport', 'port', protocol === undefined ? {} : { protocol }),

@@ -1,21 +1,22 @@
 import { parseAddress, type Address } from '../../net/address.ts'
 import type { PortRange } from '../../net/port.ts'
-import type {
-  Element,
-  Elements,
-  Field,
-  Interval,
-  LookupMatch,
-  MarkStatement,
-  NatAddress,
-  NatElement,
-  NatTarget,
-  NatVerdict,
-  Step,
-  TableFamily,
-  Value,
-  Verdict,
-  VerdictElement,
+import {
+  PORT_PROTOCOLS,
+  type Element,
+  type Elements,
+  type Field,
+  type Interval,
+  type LookupMatch,
+  type MarkStatement,
+  type NatAddress,
+  type NatElement,
+  type NatTarget,
+  type NatVerdict,
+  type Step,
+  type TableFamily,
+  type Value,
+  type Verdict,
+  type VerdictElement,
 } from '../ruleset.ts'
 import { entryOf, type JsonNode } from './jsonNode.ts'
 import { FRAGMENT_OFFSET_MASK, parseField, type ReadField } from './parseField.ts'
@@ -30,11 +31,14 @@ export interface TableContext {
 }
 
 /** The statements of one rule, in order. */
-export function parseSteps(expression: JsonNode, table: TableContext): Step[] {
+export function parseSteps(expression: JsonNode, table: TableContext): readonly Step[] {
   const rule = new RuleReader(table)
   for (const statement of expression.items()) rule.statement(statement)
-  return rule.steps
+  return trimmed(rule.steps)
 }
+
+/** Without the room for 17 that a list keeps which was added to one by one. */
+const trimmed = <T>(list: readonly T[]): readonly T[] => list.slice()
 
 const ALL_BITS = 0xffff_ffffn
 
@@ -87,7 +91,7 @@ class RuleReader {
       return
     }
     this.#need(fields)
-    this.steps.push({ kind: 'vmap', fields: fields.map((read) => read.field), among })
+    this.steps.push({ kind: 'vmap', fields: fieldsOf(fields), among })
   }
 
   /** The kernel breaks the rule off when the element's expression cannot be read and when the set is full (nft_dynset.c). */
@@ -121,14 +125,13 @@ class RuleReader {
   /** Writes the tests that nft puts before a field, once a rule. */
   #need(needs: readonly Pick<ReadField, 'family' | 'protocol'>[]): void {
     for (const { family, protocol } of needs) {
-      if (family !== undefined && family !== this.#family) this.#test('family', BigInt((this.#family = family)))
-      if (protocol !== undefined && protocol !== this.#protocol) this.#test('l4proto', BigInt((this.#protocol = protocol)))
+      if (family !== undefined && family !== this.#family) this.steps.push(FAMILY_TESTS[(this.#family = family)])
+      if (protocol !== undefined && protocol !== this.#protocol) this.#needProtocol((this.#protocol = protocol))
     }
   }
 
-  #test(name: 'family' | 'l4proto', value: bigint): void {
-    const element: Element = { values: [{ first: value, last: value }] }
-    this.steps.push({ kind: 'lookup', fields: [{ name }], among: { kind: 'inline', elements: [element] }, isNegated: false })
+  #needProtocol(protocol: number): void {
+    this.steps.push(PROTOCOL_TESTS.get(protocol) ?? test('l4proto', protocol))
   }
 
   /** After `meta l4proto tcp`, a TCP field needs no test of its own. */
@@ -142,7 +145,15 @@ class RuleReader {
   }
 }
 
+const test = (name: 'family' | 'l4proto', number: number): LookupMatch => {
+  const value = BigInt(number)
+  return { kind: 'lookup', fields: [{ name }], among: { kind: 'inline', elements: [{ values: [{ first: value, last: value }] }] }, isNegated: false }
+}
+
 type Read = (rule: RuleReader, body: JsonNode, node: JsonNode) => void
+
+const ACCEPT: Verdict = { kind: 'accept' }
+const DROP: Verdict = { kind: 'drop' }
 
 const STATEMENTS: Readonly<Record<string, Read>> = {
   match: (rule, body, node) => rule.match(body, node),
@@ -151,8 +162,8 @@ const STATEMENTS: Readonly<Record<string, Read>> = {
   map: (rule, body, node) => rule.setStatement(body, node),
   mangle: (rule, body, node) => rule.mangle(body, node),
   notrack: (rule) => rule.steps.push({ kind: 'notrack' }),
-  accept: (rule) => rule.steps.push({ kind: 'accept' }),
-  drop: (rule) => rule.steps.push({ kind: 'drop' }),
+  accept: (rule) => rule.steps.push(ACCEPT),
+  drop: (rule) => rule.steps.push(DROP),
   continue: (rule) => rule.steps.push({ kind: 'continue' }),
   return: (rule) => rule.steps.push({ kind: 'return' }),
   jump: (rule, body) => rule.steps.push({ kind: 'jump', chain: body.require('target').text() }),
@@ -171,6 +182,9 @@ const UNMODELLED_NOTES = new Set(['flow', 'dup', 'fwd', 'reset', 'exthdr'])
 const UNKNOWN_MATCHES = new Set(['limit', 'quota', 'ct count', 'meter'])
 const HARMLESS_MANGLES = new Set(['meta priority', 'meta nftrace', 'ct event', 'ct label', 'ct helper'])
 const FRESH_EACH_TIME = /numgen|meta (time|hour|day|random|cpu)|ct (expiration|bytes|packets|avgpkt|count|id|label)/
+
+const FAMILY_TESTS = { 4: test('family', 4), 6: test('family', 6) }
+const PROTOCOL_TESTS: ReadonlyMap<number, LookupMatch> = new Map([1, 58, ...PORT_PROTOCOLS].map((protocol) => [protocol, test('l4proto', protocol)]))
 
 // ───────────────────────────── matches ─────────────────────────────
 
@@ -196,10 +210,13 @@ function parseOperands(body: JsonNode, family: TableFamily): Operands | undefine
   return among && lookup(fields, among, operator === '!=')
 }
 
-const lookup = (reads: readonly ReadField[], among: Elements, isNegated: boolean, fields?: readonly Field[]): Operands => ({
-  match: { kind: 'lookup', fields: fields ?? reads.map((read) => read.field), among, isNegated },
+const lookup = (reads: readonly ReadField[], among: Elements, isNegated: boolean, fields = fieldsOf(reads)): Operands => ({
+  match: { kind: 'lookup', fields, among, isNegated },
   needs: reads,
 })
+
+const fieldsOf = (reads: readonly ReadField[]): readonly Field[] =>
+  reads.length === 1 && reads[0] ? reads[0].alone : reads.map((read) => read.field)
 
 const inline = (...intervals: readonly Value[]): Elements => ({
   kind: 'inline',
@@ -274,7 +291,7 @@ function parseElements(right: JsonNode, reads: readonly ReadField[]): Elements |
     if (!element) return undefined
     elements.push(element)
   }
-  return { kind: 'inline', elements }
+  return { kind: 'inline', elements: trimmed(elements) }
 }
 
 /** One element's values, in the order of the set's type. Undefined: not understood. */
@@ -290,7 +307,7 @@ export function parseElement(node: JsonNode, types: readonly DataType[]): Elemen
     if (!value || !isInDomain(value, type)) return undefined
     values.push(value)
   }
-  return { values }
+  return { values: trimmed(values) }
 }
 
 const anyValue = (type: DataType): Value =>
@@ -401,7 +418,7 @@ function parseNatMap(map: JsonNode, ports: PortRange | undefined, family: TableF
   const fields = parseFields(map.require('key'), family)
   const among = fields && parsePairs(map.require('data'), fields, parseNatElement)
   if (!fields || !among) return undefined
-  return { fields, target: { kind: 'map', fields: fields.map((read) => read.field), among, ...(ports ? { ports } : {}) } }
+  return { fields, target: { kind: 'map', fields: fieldsOf(fields), among, ...(ports ? { ports } : {}) } }
 }
 
 /** `[key, "172.17.0.3"]`, `[key, {"concat": ["172.17.0.2", 80]}]`, `[key, 8080]`. */
