@@ -67,7 +67,7 @@ async function close(options: DemoOptions & { readonly lab: Lab }): Promise<Omit
   await watch(run)
   const plan = await planChange(run)
   const matrixBefore = await matrixWith(run, before, 'closed')
-  await applyPlan(run, STEPS.apply)
+  await run.progress.run(STEPS.apply, () => applied(run), STEPS.apply.told)
   // Before the scan: 65,535 denied ports from each place fill the kernel's counters, and reading those takes seconds.
   const drifts = await compare(run)
   const [after, failedUses] = await Promise.all([drill(run, STEPS.after, AFTER), useNeeds(run)])
@@ -87,8 +87,7 @@ interface Run extends DemoOptions {
 async function seeBefore(run: Run): Promise<Drill> {
   writePolicy(run, 'observe')
   const [before] = await Promise.all([drill(run, STEPS.before, BEFORE), install(run)])
-  await fleet(run, ['plan'])
-  await applyPlan(run, STEPS.observe)
+  await run.progress.run(STEPS.observe, () => fleet(run, ['plan']).then(() => applied(run)), STEPS.observe.told)
   return before
 }
 
@@ -133,10 +132,8 @@ function planChange(run: Run): Promise<ChangePlan> {
   return run.progress.run(STEPS.plan, work, STEPS.plan.told)
 }
 
-function applyPlan(run: Run, step: typeof STEPS.apply | typeof STEPS.observe): Promise<number> {
-  const work = async (): Promise<number> => (await fleet<ApplyReport>(run, ['apply', '--yes'])).hosts.length
-  return run.progress.run(step, work, step.told)
-}
+/** The newest plan; another exit code than 0 says that a host has not confirmed. */
+const applied = async (run: Run): Promise<number> => (await fleet<ApplyReport>(run, ['apply', '--yes'])).hosts.length
 
 /** 1 and 3: hosts that differ, or of which it cannot be said. They are told and fail the demo at its end. */
 function compare(run: Run): Promise<readonly HostDrift[]> {
