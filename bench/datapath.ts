@@ -55,9 +55,9 @@ async function measureAll(stage: Stage, contenders: readonly Contender[], size: 
   const sizes: SizeReadings[] = []
   const flood: Reading[] = []
   const regular = contenders.filter(({ variant }) => !FLOOD_VARIANTS.includes(variant))
-  for (const [index, endpoints] of size.endpoints.entries()) {
+  for (const endpoints of size.endpoints) {
     const scenes = scenesOf(endpoints)
-    const present = await loadAll(contenders, endpoints, scenes, index + 1)
+    const present = await loadAll(contenders, endpoints, scenes)
     sizes.push({ endpoints, readings: await measureTraffic(stage, regular.filter((one) => present.includes(one)), scenes, size) })
     if (flood.length === 0) flood.push(...(await measureFloods(present, size)))
   }
@@ -73,11 +73,11 @@ const scenesOf = (endpoints: number): Scenes => ({
 })
 
 /** Answers those that can be loaded with so many endpoints. */
-async function loadAll(contenders: readonly Contender[], endpoints: number, scenes: Scenes, generation: number): Promise<Contender[]> {
+async function loadAll(contenders: readonly Contender[], endpoints: number, scenes: Scenes): Promise<Contender[]> {
   const present = contenders.filter(({ variant }) => variant.endpointsMax >= endpoints)
   for (const { variant, host } of present) {
     tell(`loading ${endpoints} endpoints: ${variant.name}`)
-    await variant.load(host, scenes[variant.form], generation)
+    await variant.load(host, scenes[variant.form])
   }
   return present
 }

@@ -7,6 +7,7 @@ import { readOptions, type Options } from './measure/options.ts'
 import { spreadOf, type Spread } from './measure/spread.ts'
 import { formatTable, NOT_MEASURED, tell, timesOf, type Table } from './measure/table.ts'
 import { rulesetFor } from './peers/endpoint.ts'
+import { anew } from './peers/replacement.ts'
 import { mixtureOf } from './peers/mixture.ts'
 
 export const title = 'Asking a host for its facts over ssh, beside one ssh a command and Ansible (aim: 60 ms warm; needs root)'
@@ -46,9 +47,9 @@ export async function run(args: readonly string[]): Promise<void> {
 async function measureAll(lab: Lab, { endpoints, rounds }: Size, hasAnsible: boolean): Promise<Reading[]> {
   const askers = await openAskers(lab, hasAnsible)
   const readings: Reading[] = []
-  for (const [index, count] of endpoints.entries()) {
+  for (const count of endpoints) {
     tell(`${count} endpoints`)
-    if (count > 0) await lab.host(SERVER).must(['nft', '-f', '-'], { input: rulesetFor(mixtureOf(count), index + 1).text })
+    if (count > 0) await lab.host(SERVER).must(['nft', '-f', '-'], { input: anew(rulesetFor(mixtureOf(count)).text) })
     readings.push(...(await measureAskers(askers, count, rounds)))
   }
   for (const asker of askers) await asker.close()

@@ -3,7 +3,7 @@ import { flatWorld } from '../lab/world.ts'
 
 export const title = 'Starting and stopping a lab of hosts with OpenSSH (aim: 12 hosts in 2 s, 100 hosts in 3 s)'
 
-/** Each host counts as started when its sshd has taken a connection. */
+/** Each host counts as started when its sshd listens. */
 export async function run(args: readonly string[]): Promise<void> {
   const sizes = args.length > 0 ? args.map(Number) : [1, 12, 100]
   console.log('hosts  start s  ms/host   stop s')

@@ -5,7 +5,7 @@ import { formatTable, NOT_MEASURED, tell, timesOf, type Table } from './measure/
 import { mixtureOf } from './peers/mixture.ts'
 import type { Endpoint } from './peers/endpoint.ts'
 import { openManagedHost, type HostSwap } from './swap/managedHost.ts'
-import { LOADERS, PORTCULLIS, type Loader } from './swap/loader.ts'
+import { LOADERS, PORTCULLIS, type Change, type Loader } from './swap/loader.ts'
 
 export const title = 'Loading and replacing rules of 10 to 100,000 endpoints, beside iptables-restore (needs root)'
 
@@ -75,18 +75,22 @@ async function measureLoads(places: readonly Namespace[], endpoints: readonly En
   })
   for (let round = 0; round < rounds; round += 1) {
     for (const { loader, space, first, replace } of able) {
-      first.push(await timeLoad(loader, space, endpoints, 2 * round + 1))
-      replace.push(await timeLoad(loader, space, changed(endpoints), 2 * round + 2))
+      first.push(await timeLoad(loader, space, { endpoints, generation: 2 * round + 1 }))
+      replace.push(await timeLoad(loader, space, { endpoints: changed(endpoints), generation: 2 * round + 2, before: endpoints }))
       await loader.unload(space)
     }
   }
   return able.map(({ loader, first, replace }) => ({ loader: loader.name, endpoints: endpoints.length, first: spreadOf(first), replace: spreadOf(replace) }))
 }
 
-async function timeLoad(loader: Loader, space: Namespace, endpoints: readonly Endpoint[], generation: number): Promise<number> {
-  const { exitCode, stderr, durationMs } = await space.run(loader.argv, { input: loader.text(endpoints, generation), timeoutMs: 600_000 })
-  if (exitCode !== 0) throw new Error(`${loader.name}: ${stderr}`)
-  return durationMs
+async function timeLoad(loader: Loader, space: Namespace, change: Change): Promise<number> {
+  let milliseconds = 0
+  for (const input of loader.texts(change)) {
+    const { exitCode, stderr, durationMs } = await space.run(loader.argv, { input, timeoutMs: 600_000 })
+    if (exitCode !== 0) throw new Error(`${loader.name}: ${stderr}`)
+    milliseconds += durationMs
+  }
+  return milliseconds
 }
 
 async function measureSwaps(swap: (endpoints: readonly Endpoint[]) => Promise<HostSwap>, endpoints: readonly Endpoint[], rounds: number): Promise<Swaps> {

@@ -3,6 +3,7 @@ import type { LabHost } from '@portcullis/lab/host.ts'
 import { rulesetFor } from '../peers/endpoint.ts'
 import { reloadFirewalld, writeFirewalldZone } from '../peers/firewalld.ts'
 import { iptablesLinear, nftLinear } from '../peers/linear.ts'
+import { anew } from '../peers/replacement.ts'
 import { reloadUfw, writeUfwRules } from '../peers/ufw.ts'
 import type { Form, Scene } from './scene.ts'
 
@@ -15,8 +16,7 @@ export interface Variant {
   readonly tracks: boolean
   /** Above this many endpoints loading alone would take minutes. */
   readonly endpointsMax: number
-  /** Generations only rise. */
-  load(host: LabHost, scene: Scene, generation: number): Promise<unknown>
+  load(host: LabHost, scene: Scene): Promise<unknown>
 }
 
 export const NO_FIREWALL = 'no firewall'
@@ -24,8 +24,8 @@ export const TRACKING_ALONE = 'connection tracking alone'
 export const PLAIN_DROP = 'plain input drop'
 
 const nft =
-  (text: (scene: Scene, generation: number) => string): Variant['load'] =>
-  (host, scene, generation) => host.must(['nft', '-f', '-'], { input: text(scene, generation), timeoutMs: 600_000 })
+  (text: (scene: Scene) => string): Variant['load'] =>
+  (host, scene) => host.must(['nft', '-f', '-'], { input: text(scene), timeoutMs: 600_000 })
 
 const iptables =
   (kind: 'nft' | 'legacy'): Variant['load'] =>
@@ -36,7 +36,7 @@ const portcullis = (name: string, form: Form): Variant => ({
   form,
   tracks: true,
   endpointsMax: Number.POSITIVE_INFINITY,
-  load: nft(({ endpoints }, generation) => rulesetFor(endpoints, generation).text),
+  load: nft(({ endpoints }) => anew(rulesetFor(endpoints).text)),
 })
 
 const peer = (name: string, load: Variant['load'], rest: Partial<Variant> = {}): Variant => ({

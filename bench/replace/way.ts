@@ -3,6 +3,7 @@ import type { LabHost } from '@portcullis/lab/host.ts'
 import { rulesetFor, type Endpoint } from '../peers/endpoint.ts'
 import { reloadFirewalld, writeFirewalldZone } from '../peers/firewalld.ts'
 import { iptablesLinear } from '../peers/linear.ts'
+import { anew, transactionsOf } from '../peers/replacement.ts'
 import { reloadUfw, writeUfwRules } from '../peers/ufw.ts'
 import { openManagedHost } from '../swap/managedHost.ts'
 
@@ -27,7 +28,18 @@ const iptables = (kind: 'nft' | 'legacy'): Way['open'] => (host) =>
 const textOf = (endpoints: readonly Endpoint[], generation: number): string => rulesetFor(endpoints, generation).text
 
 export const WAYS: readonly Way[] = [
-  { name: 'portcullis, nft -f', replacements: MANY, open: nft(textOf) },
+  {
+    name: 'portcullis, its transactions alone',
+    replacements: MANY,
+    open(host) {
+      let before: string | undefined
+      return Promise.resolve(async (endpoints, generation) => {
+        const text = textOf(endpoints, generation)
+        for (const input of transactionsOf(text, before)) await host.must(['nft', '-f', '-'], { input })
+        before = text
+      })
+    },
+  },
   {
     name: 'portcullis-host swap',
     replacements: 20,
@@ -68,7 +80,7 @@ export const CONTROLS: readonly Way[] = [
     replacements: MANY,
     open: (host) =>
       Promise.resolve(async (endpoints, generation) => {
-        await host.must(['nft', '-f', '-'], { input: 'table inet portcullis { }\ndelete table inet portcullis\n' })
+        await host.must(['nft', '-f', '-'], { input: anew('') })
         await host.must(['nft', '-f', '-'], { input: textOf(endpoints, generation) })
       }),
   },
@@ -79,5 +91,5 @@ function relyOnPolicy(text: string): string {
   const [last, hook] = ['\t\tjump deny\n\t\tdrop\n', 'prerouting priority -150; policy accept;']
   if (!text.includes(last) || !text.includes(hook)) throw new Error('the ruleset has another shape')
   const open = text.replace(last, '').replace(hook, 'prerouting priority -150; policy drop;')
-  return `table inet portcullis { }\ndelete table inet portcullis\n${open}`
+  return anew(open)
 }
