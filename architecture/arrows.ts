@@ -77,4 +77,10 @@ export const ARROWS: readonly Arrow[] = [
   { from: 'bench', to: 'core/verify', why: 'the packet-space engine is measured' },
   { from: 'bench', to: 'adapters', why: 'the prober is measured' },
   { from: 'bench', to: 'lab', why: 'worlds are measured and measured in' },
+  { from: 'core/plan', to: 'core/verify', why: 'a plan is sealed only when the rules equal the intent' },
+  { from: 'engine', to: 'core/ruleset', why: 'foreign tables are told apart from our own' },
+  { from: 'engine', to: 'core/space', why: 'a question is asked within a budget' },
+  { from: 'engine', to: 'core/verify', why: 'live rules are compared with the intent' },
+  { from: 'app', to: 'core/space', why: 'a question is asked within a budget' },
+  { from: 'sim', to: 'core/ruleset', why: 'the simulated host holds a ruleset' },
 ]
