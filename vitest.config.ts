@@ -1,5 +1,19 @@
 import { defineConfig } from 'vitest/config'
 
+/** Lab tests that are quick and do not hang on timing: part of `npm test`. All others are in the project `long` (`npm run test:long`). */
+const QUICK = [
+  'adapters/rawsocket/rawsocket.lab.ts',
+  'lab/ruleset/nftText.lab.ts',
+  'lab/traps/bigPackets.lab.ts',
+  'lab/traps/gate.lab.ts',
+  'lab/traps/ipv6.lab.ts',
+  'lab/traps/published.lab.ts',
+  'lab/traps/replace.lab.ts',
+  'lab/world.lab.ts',
+]
+const LAB = ['lab/**/*.lab.ts', '{engine,adapters,app,host}/**/*.lab.ts']
+const PATIENCE = { testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: 2 }
+
 export default defineConfig({
   test: {
     projects: [
@@ -9,16 +23,9 @@ export default defineConfig({
           include: ['{core,engine,adapters,app,sim,architecture}/**/*.test.ts'],
         },
       },
-      {
-        // Real kernel, real daemons: needs root (or a user namespace) and the packages of setup/packages.txt.
-        test: {
-          name: 'lab',
-          include: ['lab/**/*.lab.ts', '{engine,adapters,app,host}/**/*.lab.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          maxWorkers: 2,
-        },
-      },
+      // Real kernel, real daemons: need root (or a user namespace) and the packages of setup/packages.txt.
+      { test: { name: 'lab', include: QUICK, ...PATIENCE } },
+      { test: { name: 'long', include: LAB, exclude: QUICK, ...PATIENCE } },
     ],
   },
 })
