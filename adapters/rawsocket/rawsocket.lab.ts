@@ -31,8 +31,8 @@ test('frames sent by one socket reach another, through its filter only', () => {
   const out = inside(
     'pb-raw-a',
     ...script(`
-      import { openPacketSocket } from '${here}packet-socket.ts'
-      import { assemble } from '${here}packet-filter.ts'
+      import { openPacketSocket } from '${here}packetSocket.ts'
+      import { assemble } from '${here}packetFilter.ts'
       const opened = await openPacketSocket('pb-raw0')
       if (!opened.ok) throw new Error(JSON.stringify(opened))
       const socket = opened.value
@@ -87,7 +87,7 @@ test('packets logged to a group arrive with hook, interface and the first bytes'
 test('what is missing is told, not thrown', () => {
   const open = (user: string[], name: string): string =>
     inside('pb-raw-a', ...user, ...script(`
-      import { openPacketSocket } from '${here}packet-socket.ts'
+      import { openPacketSocket } from '${here}packetSocket.ts'
       const opened = await openPacketSocket('${name}')
       console.log(opened.ok ? 'opened' : opened.faults[0].code)
     `)).trim()
