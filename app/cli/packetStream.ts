@@ -51,6 +51,7 @@ export async function streamVerdicts(chunks: AsyncIterable<string>, doors: Strea
 class Answers {
   readonly tally = { accepted: 0, denied: 0, undecided: 0, faulty: 0 }
   readonly #decide: StreamDoors['decide']
+  readonly #written = new WeakMap<object, string>()
   #line = 0
   #text = ''
 
@@ -88,8 +89,18 @@ class Answers {
 
   #answer(verdict: PacketVerdict, id: unknown): void {
     this.tally[verdict.kind === 'accepted' || verdict.kind === 'undecided' ? verdict.kind : 'denied'] += 1
-    const known = id === undefined ? SURE_LINES[verdict.kind] : undefined
-    this.#text += known ?? `${JSON.stringify({ ...(id === undefined ? {} : { id }), ...verdictJson(verdict) })}\n`
+    const answer = SURE_ANSWERS[verdict.kind] ?? this.#undecided(verdict)
+    this.#text += id === undefined ? `{${answer}}\n` : `{"id":${JSON.stringify(id)},${answer}}\n`
+  }
+
+  /** Many packets have the same reasons, and reasons are long. */
+  #undecided(verdict: PacketVerdict): string {
+    const reasons = verdict.kind === 'undecided' && typeof verdict.because === 'object' ? verdict.because : undefined
+    const known = reasons && this.#written.get(reasons)
+    if (known !== undefined) return known
+    const answer = JSON.stringify(verdictJson(verdict)).slice(1, -1)
+    if (reasons) this.#written.set(reasons, answer)
+    return answer
   }
 
   #refuse(fault: Fault, id?: unknown): void {
@@ -101,10 +112,10 @@ class Answers {
 const BLANK = /^\s*$/
 
 /** Written as they are: most answers are of these. */
-const SURE_LINES: Readonly<Partial<Record<PacketVerdict['kind'], string>>> = {
-  accepted: '{"verdict":"accepted"}\n',
-  dropped: '{"verdict":"dropped"}\n',
-  rejected: '{"verdict":"rejected"}\n',
+const SURE_ANSWERS: Readonly<Partial<Record<PacketVerdict['kind'], string>>> = {
+  accepted: '"verdict":"accepted"',
+  dropped: '"verdict":"dropped"',
+  rejected: '"verdict":"rejected"',
 }
 
 /** Whatever the sender calls a packet by. */

@@ -8,6 +8,7 @@ import { evaluateLinear, type Unknown } from './linear.ts'
 import { outcomesAt, pointOf, type Point } from './packetPoint.ts'
 import { PacketSpace } from './packetSpace.ts'
 import { outcomeNames, type OutcomeName } from './compare.ts'
+import { Reasons } from './reasons.ts'
 import { linearOptions } from './replay.ts'
 
 /** "Closed" only where nothing is accepted, "open" only where nothing else happens; all between is undecided, and says because of what. */
@@ -29,6 +30,8 @@ export class Decider {
   readonly #space: PacketSpace
   readonly #diagram: number | undefined
   #point: Point | undefined
+  /** Made when the first packet is undecided. */
+  #reasons: Reasons | 'none' | undefined
 
   constructor(ruleset: Ruleset, options: DecideOptions) {
     this.#ruleset = ruleset
@@ -46,8 +49,20 @@ export class Decider {
   }
 
   #because(packet: Packet): readonly Unknown[] {
+    this.#reasons ??= this.#makeReasons()
+    const known = this.#reasons === 'none' ? undefined : this.#reasons.of(packet)
+    if (known) return known
     const { way, facts } = this.#options
     return evaluateLinear(this.#ruleset, packet, linearOptions(way, facts)).unknowns
+  }
+
+  #makeReasons(): Reasons | 'none' {
+    try {
+      return new Reasons(this.#ruleset, this.#options)
+    } catch (error) {
+      if (error instanceof BudgetError) return 'none'
+      throw error
+    }
   }
 
   #build(): number | undefined {
