@@ -75,6 +75,7 @@ export const ARROWS: readonly Arrow[] = [
   { from: 'bench', to: 'core/inventory', why: 'the matrix is measured' },
   { from: 'bench', to: 'core/ruleset', why: 'rulesets are generated and parsed' },
   { from: 'bench', to: 'core/verify', why: 'the packet-space engine is measured' },
+  { from: 'bench', to: 'app', why: 'the stream of verdicts is measured' },
   { from: 'bench', to: 'adapters', why: 'the prober is measured' },
   { from: 'bench', to: 'lab', why: 'worlds are measured and measured in' },
   { from: 'core/plan', to: 'core/verify', why: 'a plan is sealed only when the rules equal the intent' },

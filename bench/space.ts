@@ -96,7 +96,7 @@ function ruleOf(dice: Dice): unknown[] {
 const source = (right: unknown): unknown => match({ payload: { protocol: 'ip', field: 'saddr' } }, right)
 
 /** mulberry32. */
-class Dice {
+export class Dice {
   #state: number
 
   constructor(seed: number) {
