@@ -30,14 +30,10 @@ export interface Packet {
   readonly ctMark?: number
   /** Bits of CT_STATUS. */
   readonly ctStatus?: number
-  /** The flow's first packet before NAT; default for ct new: this packet as it arrived. */
-  readonly ctOriginal?: {
-    readonly source: Address
-    readonly destination: Address
-    readonly protocol: number
-    readonly sourcePort?: number
-    readonly destinationPort?: number
-  }
+  /** The first packet of a known flow as it arrived, before NAT. In the original direction that is this packet itself, and what is given here is not asked. */
+  readonly ctOriginal?: FlowEnds
+  /** How answers of the flow arrive: where destination NAT sends its packets is where they come from. */
+  readonly ctReply?: FlowEnds
   readonly mark?: number
   readonly macSource?: bigint
   /** 0 host, 1 broadcast, 2 multicast, 3 other host. */
@@ -45,4 +41,13 @@ export interface Packet {
   readonly ttl?: number
   readonly dscp?: number
   readonly length?: number
+}
+
+/** One direction of a flow, as connection tracking keeps it. */
+export interface FlowEnds {
+  readonly source: Address
+  readonly destination: Address
+  readonly protocol: number
+  readonly sourcePort?: number
+  readonly destinationPort?: number
 }

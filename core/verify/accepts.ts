@@ -4,11 +4,9 @@ import { CT_STATES, TCP_FLAGS, type CtState, type Ruleset } from '../ruleset/rul
 import { TERMINALS, type Budget, type Diagram } from '../space/arena.ts'
 import { ACCEPT, MASK, PLAIN_OUTCOMES, YES } from '../space/outcome.ts'
 import { cofactor, mapTerminals } from '../space/transform.ts'
-import { CT_CLASSES } from './compileField.ts'
-import { forgetLevels } from './compileChain.ts'
-import { composeWay, type Way } from './compose.ts'
+import { composeRules, type Way } from './compose.ts'
 import { condense, type Dimensions } from './condense.ts'
-import type { LevelField } from './levels.ts'
+import { CT_CLASSES } from './fieldValues.ts'
 import { exampleOf } from './names.ts'
 import { PacketSpace } from './packetSpace.ts'
 import { branchesAt, project, type Branch } from './project.ts'
@@ -41,7 +39,7 @@ const NOT = 4
  */
 export function acceptedRows(ruleset: Ruleset, way: Way, facts?: HostFacts, budget?: Budget): AcceptedRow[] {
   const space = new PacketSpace([ruleset], facts, budget)
-  const fate = mapTerminals(space.arena, leftOpen(space, composeWay(space, ruleset, way)), (outcomes) =>
+  const fate = mapTerminals(space.arena, leftOpen(space, composeRules(space, ruleset, way)), (outcomes) =>
     outcomes === ACCEPT ? SURELY : outcomes & ACCEPT ? PERHAPS : outcomes === 0 ? 0 : NOT,
   )
   const whole = ordinarySegments(space, cofactor(space.arena, fate, space.chunks('isLaterFragment').firstLevel, 0))
@@ -52,9 +50,7 @@ export function acceptedRows(ruleset: Ruleset, way: Way, facts?: HostFacts, budg
 
 /** What only an unknown match or missing facts decide is undecided, not "in part". */
 function leftOpen(space: PacketSpace, diagram: Diagram): Diagram {
-  const fields: readonly LevelField[] = space.facts ? ['boolean'] : ['boolean', ...FACT_FIELDS]
-  const levels = fields.flatMap((field) => Array.from({ length: space.chunks(field).count }, (_, chunk) => space.chunks(field).firstLevel + chunk))
-  return forgetLevels(space, diagram, new Set(levels))
+  return space.forget(space.routing ? ['boolean'] : ['boolean', ...FACT_FIELDS], diagram)
 }
 
 const FACT_FIELDS = ['iifType', 'iifIndex', 'oifIndex', 'daddrType', 'daddrTypeIif', 'daddrTypeOif', 'saddrType', 'saddrTypeIif', 'saddrTypeOif', 'saddrRoute', 'saddrRouteIif'] as const

@@ -6,6 +6,7 @@ import {
   type MarkStatement,
   type NamedSet,
   type NatAddress,
+  type NatTarget,
   type NatVerdict,
   type Rule,
   type Step,
@@ -16,12 +17,15 @@ import {
 import type { Diagram } from '../space/arena.ts'
 import { boxDiagram, boxesDiagram, compareBoxes, type Box } from '../space/box.ts'
 import { isTerminal } from '../space/combine.ts'
-import { ACCEPT, BOTH, DROP, MASK, NEXT, NO, PLAIN_OUTCOMES, REJECT, RETURN, YES, type OutcomeOperations } from '../space/outcome.ts'
+import { ACCEPT, BOTH, DROP, MASK, NEXT, NO, NOWHERE, PLAIN_OUTCOMES, REJECT, RETURN, YES, type OutcomeOperations } from '../space/outcome.ts'
+import { readFrom } from '../space/readFrom.ts'
 import { mapTerminals, rewriteLevel } from '../space/transform.ts'
-import { CT_CLASSES, type Stage } from './compileField.ts'
+import { HAS_ENTRY } from './compileField.ts'
 import { Conjunction, elementsDiagram, elementsOf, matchDiagram, type MatchContext } from './compileMatch.ts'
-import type { NatTargets } from './natTargets.ts'
+import { CT_CLASSES } from './fieldValues.ts'
+import type { NatEffect } from './natEffects.ts'
 import type { PacketSpace } from './packetSpace.ts'
+import type { Stage } from './stage.ts'
 
 /** The kernel refuses deeper nesting at load (nf_tables.h, NFT_JUMP_STACK_SIZE). */
 export const JUMP_DEPTH_MAX = 16
@@ -37,18 +41,19 @@ export class ChainCompiler {
   readonly #context: MatchContext
   readonly #chains: ReadonlyMap<string, Chain>
   readonly #sets: ReadonlyMap<string, NamedSet>
-  readonly #targets: NatTargets | undefined
+  readonly #isNat: boolean
   readonly #operations: OutcomeOperations
   readonly #built = new Map<string, Diagram>()
   #depth = 0
 
-  constructor(space: PacketSpace, table: Table, stage: Stage, targets?: NatTargets) {
+  /** `isNat`: terminals also tell what NAT rules do, by the space's {@link NatEffects}. */
+  constructor(space: PacketSpace, table: Table, stage: Stage, isNat = false) {
     this.#space = space
     this.#sets = new Map(table.sets.map((set) => [set.name, set]))
     this.#context = { space, stage, sets: this.#sets }
     this.#chains = new Map(table.chains.map((chain) => [chain.name, chain]))
-    this.#targets = targets
-    this.#operations = targets?.operations ?? PLAIN_OUTCOMES
+    this.#isNat = isNat
+    this.#operations = isNat ? space.natEffects.operations : PLAIN_OUTCOMES
   }
 
   /** Outcomes of a chain by itself; `next` at its end. */
@@ -189,45 +194,44 @@ export class ChainCompiler {
   }
 
   #nat(verdict: NatVerdict): Diagram {
-    if (!this.#targets || verdict.change === 'snat' || verdict.change === 'masquerade') return ACCEPT
-    const { target } = verdict
-    if (target.kind === 'unknown') return this.#targets.terminalOf({ kind: 'unknown' })
-    if (target.kind === 'map') return this.#natMap(target)
-    const to = target.kind === 'to' ? target.to : {}
-    return this.#targets.terminalOf(verdict.change === 'redirect' ? { kind: 'redirect', to } : { kind: 'to', to })
+    if (!this.#isNat) return ACCEPT
+    if (verdict.target.kind === 'map') return this.#natMap(verdict.change, verdict.target)
+    return this.#space.natEffects.terminalOf(effectOf(verdict.change, verdict.target))
   }
 
-  #natMap(target: NatVerdict['target'] & { readonly kind: 'map' }): Diagram {
-    const { combiner } = this.#space
-    const elements: readonly (Element & { readonly target?: NatAddress })[] | undefined =
-      target.among.kind === 'inline' ? target.among.elements : elementsOf(this.#context, target.among)
-    if (!elements) return combiner.combine(this.#operations.union, this.#targets?.terminalOf({ kind: 'unknown' }) ?? ACCEPT, NEXT)
+  #natMap(change: NatVerdict['change'], map: NatMap): Diagram {
+    const { combiner, natEffects } = this.#space
+    const elements = this.#natElements(map)
+    if (!elements) return combiner.combine(this.#operations.union, natEffects.terminalOf({ kind: 'unknown' }), NEXT)
     const parts = elements.map((element) => {
-      const to = { ...element.target, ...(target.ports ? { ports: target.ports } : {}) }
-      const outcome = this.#targets?.terminalOf({ kind: 'to', to }) ?? ACCEPT
-      return combiner.combine(this.#operations.select, elementsDiagram(this.#context, target.fields, [element]), outcome)
+      const outcome = natEffects.terminalOf(effectOf(change, { kind: 'to', to: withPorts(element.target, map) }))
+      return combiner.combine(this.#operations.select, elementsDiagram(this.#context, map.fields, [element]), outcome)
     })
     return combiner.combineAll(this.#operations.firstMatch, parts, NEXT)
+  }
+
+  #natElements(map: NatMap): readonly (Element & { readonly target?: NatAddress })[] | undefined {
+    return map.among.kind === 'inline' ? map.among.elements : elementsOf(this.#context, map.among)
   }
 
   // ───────────────────────────── chains that change what later matches read ─────────────────────────────
 
   /**
-   * A chain together with all that follows it: `end` at its end, `accept` after an accept. Needed where rules set marks or untrack
-   * packets: what comes later is then read with the change in place.
+   * A chain together with all that follows it. Needed where rules set marks or untrack packets: what comes later is then read with
+   * the change in place.
    */
-  chainBefore(name: string, end: Diagram, accept: Diagram): Diagram {
+  chainBefore(name: string, after: Following): Diagram {
     const chain = this.#chains.get(name)
-    if (!chain || this.#depth > JUMP_DEPTH_MAX) return ANYTHING & ~NEXT
-    if (!this.#changes(chain, new Set())) return this.#bind(this.chain(name), end, accept)
+    if (!chain || this.#depth > JUMP_DEPTH_MAX) return this.bind(ANYTHING, after)
+    if (!this.#changes(chain, new Set())) return this.bind(this.chain(name), after)
     this.#depth += 1
-    let following = end
-    for (const rule of chain.rules.toReversed()) following = this.#stepsBefore(rule.steps, 0, { next: following, end, accept })
+    let next = after.end
+    for (const rule of chain.rules.toReversed()) next = this.#stepsBefore(rule.steps, 0, { ...after, next })
     this.#depth -= 1
-    return following
+    return next
   }
 
-  #stepsBefore(steps: readonly Step[], from: number, after: Continuations): Diagram {
+  #stepsBefore(steps: readonly Step[], from: number, after: FollowingRule): Diagram {
     const step = steps[from]
     if (!step) return after.next
     const rest = (): Diagram => this.#stepsBefore(steps, from + 1, after)
@@ -235,16 +239,17 @@ export class ChainCompiler {
     if (step.kind === 'set-mark') return this.#afterMark(step, rest())
     if (step.kind === 'notrack') return this.#afterNotrack(rest())
     if (!isVerdict(step)) return rest()
-    if (step.kind === 'jump') return this.chainBefore(step.chain, after.next, after.accept)
-    if (step.kind === 'goto') return this.chainBefore(step.chain, after.end, after.accept)
+    if (step.kind === 'jump') return this.chainBefore(step.chain, { ...after, end: after.next })
+    if (step.kind === 'goto') return this.chainBefore(step.chain, after)
     if (step.kind === 'vmap') return this.#mapBefore(step, rest, after)
+    if (step.kind === 'continue') return rest()
     const outcome = this.#verdict(step, () => NEXT)
-    return step.kind === 'continue' ? rest() : this.#bind(outcome, outcome === RETURN ? after.end : after.next, after.accept)
+    return this.bind(outcome, step.kind === 'return' ? after : { ...after, end: after.next })
   }
 
-  #mapBefore(map: VerdictMap, rest: () => Diagram, after: Continuations): Diagram {
+  #mapBefore(map: VerdictMap, rest: () => Diagram, after: FollowingRule): Diagram {
     const elements = this.#mapElements(map)
-    if (!elements) return this.#bind(ANYTHING, after.next, after.accept)
+    if (!elements) return this.bind(ANYTHING, { ...after, end: after.next })
     let otherwise = after.next
     for (const [verdict, group] of this.#byVerdict(elements)) {
       const then = verdict.kind === 'continue' ? rest() : this.#stepsBefore([verdict], 0, after)
@@ -256,29 +261,47 @@ export class ChainCompiler {
   #ifMatch(match: Diagram, then: Diagram, otherwise: Diagram): Diagram {
     const { arena, combiner } = this.#space
     const may = (bit: number): Diagram => mapTerminals(arena, match, (terminal) => (terminal & bit ? 1 : 0))
-    return combiner.combine(this.#operations.union, combiner.combine(MASK, may(YES), then), combiner.combine(MASK, may(NO), otherwise))
+    return combiner.combine(PLAIN_OUTCOMES.union, combiner.combine(MASK, may(YES), then), combiner.combine(MASK, may(NO), otherwise))
   }
 
-  /** Puts what follows in the place of `accept` and of the chain's end. */
-  #bind(diagram: Diagram, end: Diagram, accept: Diagram): Diagram {
-    const { arena, combiner } = this.#space
-    const only = (bits: number): Diagram => mapTerminals(arena, diagram, (terminal) => (terminal & bits ? 1 : 0))
-    const rest = mapTerminals(arena, diagram, (terminal) => terminal & (DROP | REJECT))
-    const { union } = this.#operations
-    const parts = [rest, combiner.combine(MASK, only(ACCEPT), accept), combiner.combine(MASK, only(NEXT | RETURN), end)]
-    return combiner.combineAll(union, parts, 0)
+  /** Puts what follows in the place of `accept`, of the chain's end and of what NAT does. */
+  bind(diagram: Diagram, after: Following): Diagram {
+    const { arena, combiner, natEffects } = this.#space
+    const where = (isIn: (terminal: number) => boolean, then: () => Diagram): Diagram => {
+      const test = mapTerminals(arena, diagram, (terminal) => (isIn(terminal) ? 1 : 0))
+      return test === 0 ? NOWHERE : combiner.combine(MASK, test, then())
+    }
+    const effects = new Set<number>()
+    const refused = mapTerminals(arena, diagram, (terminal) => {
+      if (this.#isNat) for (const effect of natEffects.effectsOf(terminal)) effects.add(effect)
+      return terminal & (DROP | REJECT)
+    })
+    const accepted = where((terminal) => (terminal & ACCEPT) !== 0, () => after.accept)
+    const ended = where((terminal) => (terminal & (NEXT | RETURN)) !== 0, () => after.end)
+    const mapped = [...effects].map((index) =>
+      where((terminal) => natEffects.effectsOf(terminal).includes(index), () => after.mapped(natEffects.all[index] ?? { kind: 'unknown' })),
+    )
+    return combiner.combineAll(PLAIN_OUTCOMES.union, [refused, accepted, ended, ...mapped], NOWHERE)
   }
 
+  /** Of a packet without a connection tracking entry the mark of that is neither read nor written. */
   #afterMark(step: MarkStatement, then: Diagram): Diagram {
-    if (step.isUnknown || step.copyFrom) return forgetMark(this.#space, step.field, then)
-    const { arena } = this.#space
-    const { firstLevel, count, bits } = this.#space.chunks(step.field)
+    const isOfEntry = step.field === 'ctMark' || step.copyFrom === 'ctMark'
+    if (!isOfEntry) return this.#marked(step, then)
+    return this.#context.stage.isBeforeTracking ? then : this.#space.choose(this.#space.test(...HAS_ENTRY), this.#marked(step, then), then)
+  }
+
+  #marked(step: MarkStatement, then: Diagram): Diagram {
+    if (step.isUnknown) return this.#space.forget([step.field], then)
+    const written = this.#space.chunks(step.field)
+    const read = this.#space.chunks(step.copyFrom ?? step.field)
     let result = then
-    for (let chunk = 0; chunk < count; chunk += 1) {
-      const shift = BigInt((count - 1 - chunk) * bits)
+    for (let chunk = 0; chunk < written.count; chunk += 1) {
+      const shift = BigInt((written.count - 1 - chunk) * written.bits)
       const keep = Number((step.keep >> shift) & 0xffn)
       const flip = Number((step.flip >> shift) & 0xffn)
-      result = rewriteLevel(arena, result, firstLevel + chunk, Uint8Array.from({ length: 256 }, (_, value) => (value & keep) ^ flip))
+      const values = Uint8Array.from({ length: 256 }, (_, value) => (value & keep) ^ flip)
+      result = readFrom(this.#space.combiner, result, written.firstLevel + chunk, read.firstLevel + chunk, values)
     }
     return result
   }
@@ -324,13 +347,30 @@ interface PlainRule {
   readonly outcome: number
 }
 
-interface Continuations {
-  /** After this rule. */
-  readonly next: Diagram
-  /** After this chain. */
+/** What comes after a chain, as diagrams of outcomes. */
+export interface Following {
+  /** After its end. */
   readonly end: Diagram
   /** After an accept. */
   readonly accept: Diagram
+  /** After a NAT rule. */
+  readonly mapped: (effect: NatEffect) => Diagram
+}
+
+interface FollowingRule extends Following {
+  /** After this rule. */
+  readonly next: Diagram
+}
+
+type NatMap = NatTarget & { readonly kind: 'map' }
+
+const withPorts = (target: NatAddress | undefined, map: NatMap): NatAddress => ({ ...target, ...(map.ports ? { ports: map.ports } : {}) })
+
+function effectOf(change: NatVerdict['change'], target: Exclude<NatTarget, NatMap>): NatEffect {
+  if (change === 'snat' || change === 'masquerade') return { kind: 'source' }
+  if (target.kind === 'unknown') return { kind: 'unknown' }
+  const to = target.kind === 'to' ? target.to : {}
+  return change === 'redirect' ? { kind: 'redirect', to } : { kind: 'to', to }
 }
 
 /** Verdicts that are the same for every packet. A queueing program says accept or drop. */
@@ -345,36 +385,3 @@ const PLAIN_VERDICTS: Partial<Record<Step['kind'], number>> = {
 
 const isVerdict = (step: Step): step is Verdict | VerdictMap =>
   !isMatch(step) && step.kind !== 'note' && step.kind !== 'set-mark' && step.kind !== 'notrack'
-
-/** The outcomes for every value of a mark together: its value cannot be told. */
-function forgetMark(space: PacketSpace, field: 'mark' | 'ctMark', diagram: Diagram): Diagram {
-  const { firstLevel, count } = space.chunks(field)
-  return forgetLevels(space, diagram, new Set(Array.from({ length: count }, (_, chunk) => firstLevel + chunk)))
-}
-
-/** All outcomes over all values of the levels. */
-export function forgetLevels(space: PacketSpace, diagram: Diagram, levels: ReadonlySet<number>, union = PLAIN_OUTCOMES.union): Diagram {
-  const { arena, combiner } = space
-  const done = new Map<Diagram, Diagram>()
-  const walk = (node: Diagram): Diagram => {
-    if (isTerminal(node)) return node
-    const known = done.get(node)
-    if (known !== undefined) return known
-    const level = arena.levelOf(node)
-    const start = arena.startOf(node)
-    const end = arena.endOf(node)
-    let result: Diagram
-    if (levels.has(level)) {
-      const children = new Set(Array.from({ length: end - start }, (_, index) => arena.childOf(start + index)))
-      result = combiner.combineAll(union, [...children].map(walk), 0)
-    } else {
-      const children = Array.from({ length: end - start }, (_, index) => walk(arena.childOf(start + index)))
-      const mark = arena.open()
-      for (const [index, child] of children.entries()) arena.emit(mark, arena.lastOf(start + index), child)
-      result = arena.close(mark, level)
-    }
-    done.set(node, result)
-    return result
-  }
-  return walk(diagram)
-}

@@ -3,9 +3,11 @@ import type { Diagram } from '../space/arena.ts'
 import { boxesDiagram, type Box, type Constraint } from '../space/box.ts'
 import { BOTH, EITHER, NO, UNKNOWN, YES } from '../space/outcome.ts'
 import { complementRanges, intersectRanges, type Range } from '../space/ranges.ts'
-import { fieldDiagram, invert, levelRanges, readableDiagram, simpleFieldOf, type Stage } from './compileField.ts'
+import { fieldDiagram, readableDiagram, simpleFieldOf } from './compileField.ts'
+import { levelRanges } from './fieldValues.ts'
 import type { LevelField } from './levels.ts'
 import type { PacketSpace } from './packetSpace.ts'
+import type { Stage } from './stage.ts'
 
 /** Where matches are read. */
 export interface MatchContext {
@@ -46,7 +48,7 @@ export class Conjunction {
     const { space, stage } = this.#context
     const [field] = match.fields
     if (match.fields.length !== 1 || !field) return false
-    const known = simpleFieldOf(field.name, stage, this.#constraints.get('l4proto'))
+    const known = simpleFieldOf(space, field.name, stage, this.#constraints.get('l4proto'))
     const values = known && valuesOf(this.#context, match.among)
     const ranges = known && values && levelRanges(space, known.level, field, values)
     if (!known || !ranges) return false
@@ -86,7 +88,7 @@ export function matchDiagram(context: MatchContext, match: Match): Diagram {
     space.combiner.combineAll(BOTH, all.map((each) => matchDiagram(context, each)), YES),
   )
   const any = space.combiner.combineAll(EITHER, alternatives, NO)
-  return match.isNegated ? invert(space, any) : any
+  return match.isNegated ? space.invert(any) : any
 }
 
 function lookupDiagram(context: MatchContext, match: LookupMatch): Diagram {
@@ -95,7 +97,7 @@ function lookupDiagram(context: MatchContext, match: LookupMatch): Diagram {
   const readable = combiner.combineAll(BOTH, match.fields.map((field) => readableDiagram(space, field, stage)), YES)
   const elements = elementsOf(context, match.among)
   const found = elements ? elementsDiagram(context, match.fields, elements) : UNKNOWN
-  return combiner.combine(BOTH, readable, match.isNegated ? invert(space, found) : found)
+  return combiner.combine(BOTH, readable, match.isNegated ? space.invert(found) : found)
 }
 
 /** Yes where the fields' values are one of the elements. */
@@ -124,7 +126,7 @@ function elementBox(context: MatchContext, fields: readonly Field[], element: El
   }
   for (const [index, field] of fields.entries()) {
     const value = element.values[index]
-    const known = simpleFieldOf(field.name, context.stage, constraints.get('l4proto'))
+    const known = simpleFieldOf(space, field.name, context.stage, constraints.get('l4proto'))
     const ranges = known && value && levelRanges(space, known.level, field, [value])
     if (!known || !ranges) return undefined
     for (const [level, needed] of known.needs) narrow(level, needed)

@@ -1,16 +1,20 @@
-import type { Address } from '../net/address.ts'
-import { lastOf } from '../net/prefix.ts'
-import type { HostFacts } from '../ruleset/hostfacts.ts'
-import type { BaseChain, Chain, Hook, Ruleset, Step, Table } from '../ruleset/ruleset.ts'
+import type { Family } from '../net/address.ts'
+import type { BaseChain, Hook, NatAddress, Ruleset, Step, Table } from '../ruleset/ruleset.ts'
+import { CT_STATUS } from '../ruleset/ruleset.ts'
 import type { Diagram } from '../space/arena.ts'
-import { ACCEPT, DROP, MASK, NEXT, NOWHERE, PLAIN_OUTCOMES, REJECT, RETURN, YES } from '../space/outcome.ts'
-import { intersectRanges, mergeRanges, type Range } from '../space/ranges.ts'
-import { cofactor, mapTerminals, relabel } from '../space/transform.ts'
-import { ChainCompiler, forgetLevels } from './compileChain.ts'
-import { CT_NEW, IPV4, IPV6, destinationTypes, one, type Stage } from './compileField.ts'
+import { ACCEPT, BOTH, DROP, EITHER, NEXT, NOWHERE, PLAIN_OUTCOMES, REJECT, RETURN, YES } from '../space/outcome.ts'
+import { complementRanges, intersectRanges, mergeRanges, type Range } from '../space/ranges.ts'
+import { cofactor, mapTerminals, relabel, rewriteLevel } from '../space/transform.ts'
+import { ChainCompiler, type Following } from './compileChain.ts'
+import { CT_ESTABLISHED, CT_NEW, IPV4, IPV6, one } from './fieldValues.ts'
+import { forwardable } from './forwardable.ts'
 import type { LevelField } from './levels.ts'
-import { NatTargets, type NewDestination } from './natTargets.ts'
+import type { NatEffect } from './natEffects.ts'
 import type { PacketSpace } from './packetSpace.ts'
+import { ownAddresses } from './redirect.ts'
+import { ALWAYS_INPUT, destinyOfRoutes, rangesWhere, type RoutedRange, type Routing } from './routing.ts'
+import type { Stage } from './stage.ts'
+import { hookStations, natFamilies, TRACKING_PRIORITY, type HookStations, type Station } from './stations.ts'
 
 /**
  * Where the packets of an analysis go. `input`, `forward`: every packet, as if routing had said so. `output`: the host's own packets.
@@ -18,89 +22,127 @@ import type { PacketSpace } from './packetSpace.ts'
  */
 export type Way = 'input' | 'forward' | 'output' | 'arrival'
 
-/** Outcomes of every packet on its whole way through all base chains: accept, drop, reject, and more than one where a match is unknown. */
+/**
+ * Outcomes of every packet on its whole way through all base chains: accept, drop, reject, and more than one where a match is unknown.
+ * None: no such packet comes through, whatever the rules say (see {@link forwardable}). New flows are seen for the first time, without a mapping.
+ */
 export function composeWay(space: PacketSpace, ruleset: Ruleset, way: Way): Diagram {
-  return new Composer(space, ruleset, way).whole()
+  return new Composer(space, ruleset, way, FIRST_SEEN).whole()
 }
 
-/** A base chain where it runs. */
-interface Station {
-  readonly table: Table
-  readonly chain: Chain
-  readonly base: BaseChain
+/** The same for packets that may state anything of themselves, also that their flow was mapped before the rules saw it. */
+export function composeStated(space: PacketSpace, ruleset: Ruleset, way: Way): Diagram {
+  return new Composer(space, ruleset, way, { ...FIRST_SEEN, statusOfNew: CT_STATUS.confirmed | CT_STATUS.snat | CT_STATUS.dnat }).whole()
 }
 
-const TRACKING_PRIORITY = -200
-const DNAT_PRIORITY = -100
+/** The same as if the stack forwarded everything: what the rules alone say, for people and for digests. */
+export function composeRules(space: PacketSpace, ruleset: Ruleset, way: Way): Diagram {
+  return new Composer(space, ruleset, way, { ...FIRST_SEEN, isForwardingAll: true }).whole()
+}
 
-interface DnatState {
+interface Packets {
+  /** Bits that a new flow may have when its packet arrives. */
+  readonly statusOfNew: number
+  readonly isForwardingAll: boolean
+}
+const FIRST_SEEN: Packets = { statusOfNew: 0, isForwardingAll: false }
+
+/** What NAT has changed of a packet so far. */
+interface Changed {
   readonly isAddressNew: boolean
   readonly isPortNew: boolean
+  readonly isSourceNew: boolean
 }
-const UNCHANGED: DnatState = { isAddressNew: false, isPortNew: false }
+const UNCHANGED: Changed = { isAddressNew: false, isPortNew: false, isSourceNew: false }
+const MOVED: Changed = { isAddressNew: true, isPortNew: true, isSourceNew: false }
 
-const BEFORE_ROUTING = { isBeforeTracking: false, hasNoIif: false, hasNoOif: true, isForwarded: false }
+/** Where levels read what destination NAT has written. */
+const NEW_LEVELS = { address: [['daddr4', 'newDaddr4'], ['daddr6', 'newDaddr6']], port: [['dport', 'newDport']] } as const satisfies Record<string, readonly (readonly [LevelField, LevelField])[]>
+const NEW_FIELDS: readonly LevelField[] = ['newDport', 'newDaddr4', 'newDaddr6']
 
 class Composer {
   readonly #space: PacketSpace
   readonly #ruleset: Ruleset
   readonly #way: Way
-  readonly #changesMatter: boolean
+  readonly #packets: Packets
+  readonly #firstHook: Hook
+  readonly #reading: Reading
   readonly #compilers = new Map<string, ChainCompiler>()
-  readonly #afterDnat = new Map<string, Diagram>()
+  readonly #afterNat = new Map<string, Diagram>()
 
-  constructor(space: PacketSpace, ruleset: Ruleset, way: Way) {
+  constructor(space: PacketSpace, ruleset: Ruleset, way: Way, packets: Packets) {
     this.#space = space
     this.#ruleset = ruleset
     this.#way = way
-    this.#changesMatter = changesMatter(ruleset)
+    this.#packets = packets
+    this.#firstHook = way === 'output' ? 'output' : 'prerouting'
+    this.#reading = readingOf(ruleset)
   }
 
   whole(): Diagram {
-    const first = this.#way === 'output' ? 'output' : 'prerouting'
-    const stations = stationsOf(this.#ruleset, first)
-    const filters = stations.filter(({ base }) => base.type !== 'nat')
-    const before = filters.filter(({ base }) => base.priority < DNAT_PRIORITY)
-    const translated = this.#dnat(stations.filter(({ base }) => base.type === 'nat'))
-    return this.#arriving(this.#through(before, translated, UNCHANGED))
+    const { before, nat } = this.#stations(this.#firstHook)
+    return this.#arriving(this.#through(before, this.#destinationNat(nat), UNCHANGED))
+  }
+
+  #stations(hook: Hook): HookStations {
+    return hookStations(this.#ruleset, hook)
   }
 
   /** What follows destination NAT in the same hook and all later ones, for packets whose destination was or was not changed. */
-  #following(dnat: DnatState): Diagram {
-    const key = `${dnat.isAddressNew} ${dnat.isPortNew}`
-    const known = this.#afterDnat.get(key)
+  #following(changed: Changed): Diagram {
+    const key = `${changed.isAddressNew} ${changed.isPortNew}`
+    const known = this.#afterNat.get(key)
     if (known !== undefined) return known
-    const first = this.#way === 'output' ? 'output' : 'prerouting'
-    const after = stationsOf(this.#ruleset, first).filter(({ base }) => base.type !== 'nat' && base.priority >= DNAT_PRIORITY)
-    const result = this.#through(after, this.#routed(dnat), dnat)
-    this.#afterDnat.set(key, result)
+    const result = !(changed.isAddressNew || changed.isPortNew) || this.#reading.ofOrigin ? this.#through(this.#stations(this.#firstHook).after, this.#routed(changed), changed) : this.#readNew(changed)
+    this.#afterNat.set(key, result)
     return result
   }
 
-  #routed(dnat: DnatState): Diagram {
-    if (this.#way === 'output') return this.#hook('postrouting', ACCEPT, dnat)
-    if (this.#way === 'input') return this.#hook('input', ACCEPT, dnat)
-    const forward = (): Diagram => this.#hook('forward', this.#hook('postrouting', ACCEPT, dnat), dnat)
-    const { facts } = this.#space
-    if (this.#way === 'forward' || !facts) return forward()
-    return this.#byRoutes(facts, this.#hook('input', ACCEPT, dnat), forward())
+  /** Where no rule asks for the destination from before NAT, the new one simply stands in its place. */
+  #readNew(changed: Changed): Diagram {
+    const to: number[] = []
+    for (const [old, fresh] of [...(changed.isAddressNew ? NEW_LEVELS.address : []), ...(changed.isPortNew ? NEW_LEVELS.port : [])]) {
+      const from = this.#space.chunks(old)
+      for (let chunk = 0; chunk < from.count; chunk += 1) to[from.firstLevel + chunk] = this.#space.chunks(fresh).firstLevel + chunk
+    }
+    return relabel(this.#space.arena, this.#following(UNCHANGED), to)
   }
 
-  #hook(hook: Hook, following: Diagram, dnat: DnatState): Diagram {
-    return this.#through(stationsOf(this.#ruleset, hook).filter(({ base }) => base.type !== 'nat'), following, dnat)
+  #routed(changed: Changed): Diagram {
+    if (this.#way === 'output') return this.#hook('postrouting', ACCEPT, changed)
+    if (this.#way === 'input') return this.#hook('input', ACCEPT, changed)
+    const passed = this.#hook('forward', this.#hook('postrouting', ACCEPT, changed), changed)
+    const forward = this.#packets.isForwardingAll ? passed : forwardable(this.#space, passed)
+    const { routing } = this.#space
+    if (this.#way === 'forward' || !routing) return forward
+    return this.#byRoutes(routing, this.#hook('input', ACCEPT, changed), forward, changed)
   }
 
-  #through(stations: readonly Station[], following: Diagram, dnat: DnatState): Diagram {
-    return stations.reduceRight((after, station) => this.#station(station, after, dnat), following)
+  /** A hook after routing: its chains, source NAT among them. */
+  #hook(hook: Hook, following: Diagram, changed: Changed): Diagram {
+    const stations = this.#stations(hook)
+    const rest = (isSourceNew: boolean): Diagram => this.#through(stations.after, following, { ...changed, isSourceNew })
+    return this.#through(stations.before, this.#sourceNat(stations, rest, changed), changed)
+  }
+
+  #through(stations: readonly Station[], following: Diagram, changed: Changed): Diagram {
+    return stations.reduceRight((after, station) => this.#station(station, after, changed), following)
+  }
+
+  /** Whether tracking comes before a chain of its own priority depends on which was registered first, which no listing tells: both. */
+  #station(station: Station, following: Diagram, changed: Changed): Diagram {
+    const stage = this.#stage(station.base, changed)
+    if (station.base.hook !== this.#firstHook || station.base.priority !== TRACKING_PRIORITY) return this.#run(station, following, stage)
+    return this.#union(this.#run(station, following, stage), this.#run(station, following, { ...stage, isBeforeTracking: true }))
   }
 
   /** One base chain and all that follows it. An accept ends this chain only; a drop is final. */
-  #station({ table, chain, base }: Station, following: Diagram, dnat: DnatState): Diagram {
+  #run({ table, chain, base, family }: Station, following: Diagram, stage: Stage): Diagram {
     const { combiner, arena } = this.#space
-    const compiler = this.#compiler(table, this.#stage(base, dnat))
-    if (this.#changesMatter) {
+    const compiler = this.#compiler(table, stage)
+    if (this.#reading.ofChanges) {
       const end = base.policy === 'accept' ? following : DROP
-      return this.#ofFamily(table, compiler.chainBefore(chain.name, end, following), following)
+      return this.#ofFamily(family, compiler.chainBefore(chain.name, { end, accept: following, mapped: () => following }), following)
     }
     const pass = (terminal: number): number => {
       const decided = terminal & (DROP | REJECT)
@@ -108,179 +150,168 @@ class Composer {
       return decided | ended | (terminal & ACCEPT ? NEXT : 0)
     }
     const own = mapTerminals(arena, compiler.chain(chain.name), pass)
-    const test = this.#familyTest(table)
+    const test = family === undefined ? YES : this.#space.test(...(family === 4 ? IPV4 : IPV6))
     const limited = test === YES ? own : combiner.combine(PLAIN_OUTCOMES.select, test, own)
     return combiner.combine(PLAIN_OUTCOMES.firstMatch, limited, following)
   }
 
-  #familyTest(table: Table): Diagram {
-    if (table.family === 'inet') return YES
-    return this.#space.test(...(table.family === 'ip' ? IPV4 : IPV6))
+  #ofFamily(family: Family | undefined, own: Diagram, otherwise: Diagram): Diagram {
+    return family === undefined ? own : this.#space.choose(this.#space.test(...(family === 4 ? IPV4 : IPV6)), own, otherwise)
   }
 
-  #ofFamily(table: Table, own: Diagram, otherwise: Diagram): Diagram {
-    if (table.family === 'inet') return own
-    const [level] = IPV4
-    const other = table.family === 'ip' ? 1n : 0n
-    return this.#union(this.#where(level, one(1n - other), own), this.#where(level, one(other), otherwise))
-  }
-
-  #stage(base: BaseChain, dnat: DnatState): Stage {
-    const isFirst = base.hook === 'prerouting' || base.hook === 'output'
-    const destination = this.#destination(base.hook)
+  #stage({ hook, priority }: BaseChain, changed: Changed): Stage {
+    const destination = this.#destination(hook)
+    const isOwn = this.#way === 'output'
     return {
-      isBeforeTracking: isFirst && base.priority < TRACKING_PRIORITY,
-      hasNoIif: base.hook === 'output' || (base.hook === 'postrouting' && this.#way === 'output'),
-      hasNoOif: base.hook === 'prerouting' || base.hook === 'input',
-      isForwarded: base.hook === 'forward' || (base.hook === 'postrouting' && this.#way !== 'output'),
-      ...dnat,
+      ...changed,
+      isBeforeTracking: hook === this.#firstHook && priority < TRACKING_PRIORITY,
+      hasNoIif: isOwn,
+      hasNoOif: hook === 'prerouting' || hook === 'input',
+      isForwarded: hook === 'forward' || (hook === 'postrouting' && !isOwn),
+      linkSide: hook === 'output' ? undefined : hook === 'postrouting' ? 'oif' : 'iif',
       ...(destination ? { destination } : {}),
     }
   }
 
   #destination(hook: Hook): 'local' | 'unicast' | undefined {
-    if (this.#space.facts) return undefined
+    if (this.#space.routing) return undefined
     if (this.#way === 'input') return 'local'
     return hook === 'forward' || hook === 'postrouting' ? 'unicast' : undefined
   }
 
-  #compiler(table: Table, stage: Stage, targets?: NatTargets): ChainCompiler {
-    if (targets) return new ChainCompiler(this.#space, table, stage, targets)
-    const key = `${this.#ruleset.tables.indexOf(table)} ${JSON.stringify(stage)}`
+  #compiler(table: Table, stage: Stage, isNat = false): ChainCompiler {
+    const key = `${this.#ruleset.tables.indexOf(table)} ${isNat} ${JSON.stringify(stage)}`
     const known = this.#compilers.get(key)
     if (known) return known
-    const made = new ChainCompiler(this.#space, table, stage)
+    const made = new ChainCompiler(this.#space, table, stage, isNat)
     this.#compilers.set(key, made)
     return made
   }
 
-  // ───────────────────────────── destination NAT ─────────────────────────────
+  // ───────────────────────────── NAT ─────────────────────────────
 
-  /**
-   * New flows ask the NAT chains. Packets of known flows follow the flow's mapping, which may be the one that the rules give now or none;
-   * invalid and untracked ones have none.
-   */
-  #dnat(stations: readonly Station[]): Diagram {
+  /** New flows ask the NAT chains; packets of known flows follow the mapping of their flow, which is none of the rules' business any more. */
+  #destinationNat(stations: readonly Station[]): Diagram {
     const plain = this.#following(UNCHANGED)
-    if (stations.length === 0) return plain
-    const translated = this.#translated(stations)
-    const [isNew, isKnown, isNone] = [one(BigInt(CT_NEW)), [{ first: 1n, last: 2n }], [...one(0n), ...one(4n)]]
-    const ofState = (ranges: readonly Range[], diagram: Diagram): Diagram => this.#where('ctState', ranges, diagram)
-    return this.#union(ofState(isNew, translated), ofState(isKnown, this.#union(plain, translated)), ofState(isNone, plain))
+    const families = natFamilies(this.#ruleset)
+    if (families.length === 0) return plain
+    const asked = this.#natChains(stations, UNCHANGED, plain, (effect) => this.#moved(effect))
+    return this.#byMapping('destination', families, { plain, asked, mapped: () => this.#following(MOVED) })
   }
 
-  #translated(stations: readonly Station[]): Diagram {
-    const { arena, combiner } = this.#space
-    const targets = new NatTargets()
-    const { firstMatch, select } = targets.operations
-    const chains = stations.map(({ table, chain, base }) => {
-      const own = this.#compiler(table, this.#stage(base, UNCHANGED), targets).chain(chain.name)
-      const passed = mapTerminals(arena, own, (terminal) =>
-        terminal & (ACCEPT | NEXT | RETURN) ? (terminal & ~(ACCEPT | RETURN)) | (base.policy === 'drop' && !(terminal & ACCEPT) ? DROP : NEXT) : terminal,
-      )
-      return combiner.combine(select, this.#familyTest(table), passed)
-    })
-    const mapping = combiner.combineAll(firstMatch, chains, NEXT)
-    const having = (isIn: (terminal: number) => boolean): Diagram => mapTerminals(arena, mapping, (terminal) => (isIn(terminal) ? 1 : 0))
-    const unchanged = combiner.combine(MASK, having((terminal) => (terminal & NEXT) !== 0), this.#following(UNCHANGED))
-    const refused = mapTerminals(arena, mapping, (terminal) => terminal & (DROP | REJECT))
-    const moved = targets.destinations.map((destination, index) =>
-      combiner.combine(MASK, having((terminal) => targets.destinationsOf(terminal).includes(index)), this.#moved(destination)),
-    )
-    return combiner.combineAll(PLAIN_OUTCOMES.union, [unchanged, refused, ...moved], NOWHERE)
+  /** Only chains behind it see what source NAT has done. */
+  #sourceNat({ nat, after }: HookStations, rest: (isSourceNew: boolean) => Diagram, changed: Changed): Diagram {
+    const plain = rest(false)
+    const families = natFamilies(this.#ruleset)
+    if (families.length === 0 || (nat.length === 0 && after.length === 0)) return plain
+    const asked = this.#natChains(nat, changed, plain, () => this.#withStatus(CT_STATUS.snat, rest(true)))
+    return this.#byMapping('source', families, { plain, asked, mapped: () => rest(true) })
   }
 
-  /** What becomes of packets that a rule sends to a new destination, by what they were before. */
-  #moved(destination: NewDestination): Diagram {
-    const to = destination.kind === 'unknown' ? {} : destination.to
-    const isPortNew = destination.kind === 'unknown' || to.ports !== undefined
-    const isAddressNew = destination.kind !== 'to' || to.addresses !== undefined
-    let result = this.#following({ isAddressNew, isPortNew })
-    if (to.ports) result = this.#where('dport', [{ first: BigInt(to.ports.first), last: BigInt(to.ports.last) }], result)
-    if (to.addresses) result = this.#atAddresses(to.addresses, result)
-    if (destination.kind === 'redirect') result = this.#atOwnAddresses(result)
-    result = cofactor(this.#space.arena, result, this.#space.chunks('ctDnat').firstLevel, 1)
-    return this.#asBefore(result, isAddressNew, isPortNew)
+  /** The chain that first does something ends the walk through the NAT chains of a hook. */
+  #natChains(stations: readonly Station[], changed: Changed, plain: Diagram, mapped: Following['mapped']): Diagram {
+    return stations.reduceRight((after, { table, chain, base, family }) => {
+      const compiler = this.#compiler(table, this.#stage(base, changed), true)
+      const following = { end: base.policy === 'accept' ? after : DROP, accept: after, mapped }
+      const own = this.#reading.ofChanges ? compiler.chainBefore(chain.name, following) : compiler.bind(compiler.chain(chain.name), following)
+      return this.#ofFamily(family, own, after)
+    }, plain)
   }
 
-  #atAddresses({ first, last }: { readonly first: Address; readonly last: Address }, following: Diagram): Diagram {
-    return this.#where(first.family === 4 ? 'daddr4' : 'daddr6', [{ first: first.value, last: last.value }], following)
+  /** Errors that belong to a flow follow its mapping; the first packet of a related flow asks, unless it was given one (nf_nat_core.c, nf_nat_inet_fn). */
+  #byMapping(side: 'source' | 'destination', families: readonly Family[], { plain, asked, mapped }: { plain: Diagram; asked: Diagram; mapped: () => Diagram }): Diagram {
+    const space = this.#space
+    const isMapped = this.#isMapped(side)
+    const known = space.choose(isMapped, mapped(), plain)
+    const related = space.choose(space.test('l4proto', ICMP_PROTOCOLS), known, space.choose(isMapped, mapped(), asked))
+    const ofFlow = space.choose(space.test('ctState', one(BigInt(CT_ESTABLISHED))), known, related)
+    const tracked = space.choose(space.test('ctState', one(BigInt(CT_NEW))), asked, ofFlow)
+    const all = space.choose(space.test('ctState', [{ first: 1n, last: 3n }]), tracked, plain)
+    const [only] = families
+    return families.length === 2 ? all : this.#ofFamily(only, all, plain)
   }
 
-  #atOwnAddresses(following: Diagram): Diagram {
-    const { facts } = this.#space
-    if (!facts) return following
-    const types = destinationTypes(facts, { ...BEFORE_ROUTING, ...UNCHANGED })
-    const own = (family: 4 | 6): Range[] => mergeRanges((types?.(family) ?? []).filter((range) => range.type === 2))
-    return this.#byFamily((family) => this.#where(`daddr${family}`, own(family), following))
+  /** Destination NAT rewrites the destination of the flow's own packets, source NAT that of their answers; and the other way round for the source. */
+  #isMapped(side: 'source' | 'destination'): Diagram {
+    const { combiner } = this.#space
+    const [own, answers] = side === 'destination' ? [CT_STATUS.dnat, CT_STATUS.snat] : [CT_STATUS.snat, CT_STATUS.dnat]
+    const test = (direction: bigint, bit: number): Diagram =>
+      combiner.combine(BOTH, this.#space.test('ctDirection', one(direction)), this.#space.test('ctStatus', statusWith(bit)))
+    return combiner.combine(EITHER, test(0n, own), test(1n, answers))
   }
 
-  /** Forgets the new destination and reads the one kept apart in its place. */
-  #asBefore(following: Diagram, isAddressNew: boolean, isPortNew: boolean): Diagram {
-    const pairs: (readonly [LevelField, LevelField])[] = [
-      ...(isPortNew ? [['ctOriginalDport', 'dport'] as const] : []),
-      ...(isAddressNew ? [['ctOriginalDaddr4', 'daddr4'] as const, ['ctOriginalDaddr6', 'daddr6'] as const] : []),
-    ]
-    const gone = new Set<number>()
-    const to: number[] = []
-    for (const [original, current] of pairs) {
-      const from = this.#space.chunks(original)
-      const place = this.#space.chunks(current)
-      for (let chunk = 0; chunk < from.count; chunk += 1) {
-        gone.add(place.firstLevel + chunk)
-        to[from.firstLevel + chunk] = place.firstLevel + chunk
-      }
-    }
-    return relabel(this.#space.arena, forgetLevels(this.#space, following, gone), to)
+  /** What becomes of packets that a rule sends to a new destination. */
+  #moved(effect: NatEffect): Diagram {
+    if (effect.kind === 'source') return this.#following(UNCHANGED)
+    const to: NatAddress = effect.kind === 'unknown' ? {} : effect.to
+    const isPortNew = effect.kind === 'unknown' || to.ports !== undefined
+    const isAddressNew = effect.kind !== 'to' || to.addresses !== undefined
+    let result = this.#following({ isAddressNew, isPortNew, isSourceNew: false })
+    if (to.ports) result = this.#space.where('newDport', [{ first: BigInt(to.ports.first), last: BigInt(to.ports.last) }], result)
+    if (to.addresses) result = this.#space.where(`newDaddr${to.addresses.first.family}`, [{ first: to.addresses.first.value, last: to.addresses.last.value }], result)
+    if (effect.kind === 'redirect') result = ownAddresses(this.#space, this.#firstHook, result)
+    return this.#withStatus(CT_STATUS.dnat, this.#space.forget(NEW_FIELDS, result))
+  }
+
+  #withStatus(bit: number, following: Diagram): Diagram {
+    const { arena } = this.#space
+    return rewriteLevel(arena, following, this.#space.chunks('ctStatus').firstLevel, Uint8Array.from({ length: 64 }, (_, bits) => bits | bit))
   }
 
   // ───────────────────────────── routing, arrival ─────────────────────────────
 
-  #byRoutes(facts: HostFacts, input: Diagram, forward: Diagram): Diagram {
+  #byRoutes(routing: Routing, input: Diagram, forward: Diagram, changed: Changed): Diagram {
     return this.#byFamily((family) => {
-      const level: LevelField = `daddr${family}`
-      const { local, byInterface } = routesOf(facts, family)
-      const out = [...byInterface].map(([name, ranges]) => this.#where(level, ranges, this.#leavingBy(name, forward)))
-      const reached = this.#union(this.#where(level, local, input), ...out)
-      const everywhere: Range[] = [{ first: 0n, last: this.#space.maxOf(level) }]
-      const known = mergeRanges([...local, ...[...byInterface.values()].flat()])
-      const nowhere = known.reduce<Range[]>((free, range) => free.flatMap((each) => without(each, range)), everywhere)
-      return this.#union(reached, this.#where(level, nowhere, DROP))
+      const level: LevelField = changed.isAddressNew ? `newDaddr${family}` : `daddr${family}`
+      const free = complementRanges(mergeRanges(ALWAYS_INPUT[family]), this.#space.maxOf(level))
+      const among = (ranges: readonly RoutedRange[]): Diagram => this.#union(...this.#destinies(routing, family, ranges, level, free, input, forward))
+      const always = this.#space.where(level, mergeRanges(ALWAYS_INPUT[family]), input)
+      const near = family === 4 ? NOWHERE : this.#space.byInterface('iif', (name) => among(routing.linkLocal(routing.deviceOf(name))))
+      return this.#union(always, among(routing.everywhere(family)), near)
     })
   }
 
-  #leavingBy(name: string, forward: Diagram): Diagram {
+  #destinies(routing: Routing, family: Family, ranges: readonly RoutedRange[], level: LevelField, free: readonly Range[], input: Diagram, forward: Diagram): Diagram[] {
+    const destinies = new Map<string, 'input' | readonly (string | undefined)[]>()
+    const keyOf = (range: RoutedRange): string => {
+      const destiny = destinyOfRoutes(routing.facts, family, range.routes)
+      const key = destiny === 'input' ? destiny : JSON.stringify(destiny)
+      destinies.set(key, destiny)
+      return key
+    }
+    for (const range of ranges) keyOf(range)
+    return [...destinies].map(([key, destiny]) => {
+      const outcome = destiny === 'input' ? input : destiny.length === 0 ? DROP : this.#union(...destiny.map((name) => this.#leavingBy(name, forward)))
+      return this.#space.where(level, intersectRanges(free, rangesWhere(ranges, (range) => keyOf(range) === key)), outcome)
+    })
+  }
+
+  #leavingBy(name: string | undefined, forward: Diagram): Diagram {
     const { firstLevel } = this.#space.chunks('oif')
     const index = this.#space.names.findIndex((each) => each.kind === 'name' && each.name === name)
-    return index < 0 ? forgetLevels(this.#space, forward, new Set([firstLevel])) : cofactor(this.#space.arena, forward, firstLevel, index)
+    return index < 0 ? this.#space.forget(['oif'], forward) : cofactor(this.#space.arena, forward, firstLevel, index)
   }
 
-  /** A packet arrives unmarked, by an interface; a new flow has no mapping and no mark yet. */
+  /** A packet arrives unmarked, by an interface; a new flow has no mark yet. */
   #arriving(diagram: Diagram): Diagram {
     const { arena } = this.#space
-    const zero = (fields: readonly LevelField[], from: Diagram): Diagram =>
-      fields.reduce((result, field) => {
-        const { firstLevel, count } = this.#space.chunks(field)
-        return Array.from({ length: count }).reduce<Diagram>((each, _, chunk) => cofactor(arena, each, firstLevel + chunk, 0), result)
-      }, from)
-    const unmarked = zero(['mark', 'isUntracked'], diagram)
-    const fresh = this.#where('ctState', one(BigInt(CT_NEW)), zero(['ctMark', 'ctDnat', 'ctSnat', 'ctDirection'], unmarked))
-    const known = this.#where('ctState', [{ first: 0n, last: 2n }, ...one(4n)], unmarked)
+    const unmarked = this.#zero(['mark', 'isUntracked'], diagram)
+    const fresh = rewriteLevel(arena, this.#zero(['ctMark', 'ctDirection'], unmarked), this.#space.chunks('ctStatus').firstLevel, Uint8Array.from({ length: 64 }, (_, bits) => bits & this.#packets.statusOfNew))
+    const arrived = this.#space.choose(this.#space.test('ctState', one(BigInt(CT_NEW))), fresh, unmarked)
     const any: Range[] = [{ first: 1n, last: this.#space.maxOf('iif') }]
-    const arrived = this.#union(fresh, known)
-    const incoming = this.#way === 'output' ? arrived : this.#where('iif', any, arrived)
-    return this.#way === 'forward' || this.#way === 'output' ? this.#where('oif', any, incoming) : incoming
+    const incoming = this.#way === 'output' ? arrived : this.#space.where('iif', any, arrived)
+    return this.#way === 'forward' || this.#way === 'output' ? this.#space.where('oif', any, incoming) : incoming
   }
 
-  #byFamily(of: (family: 4 | 6) => Diagram): Diagram {
-    return this.#union(this.#where(...IPV4, of(4)), this.#where(...IPV6, of(6)))
+  #zero(fields: readonly LevelField[], diagram: Diagram): Diagram {
+    return fields.reduce((result, field) => {
+      const { firstLevel, count } = this.#space.chunks(field)
+      return Array.from({ length: count }).reduce<Diagram>((each, _, chunk) => cofactor(this.#space.arena, each, firstLevel + chunk, 0), result)
+    }, diagram)
   }
 
-  /** The diagram where a field is in the ranges, nowhere else. */
-  #where(field: LevelField, ranges: readonly Range[], diagram: Diagram): Diagram {
-    const { arena, combiner } = this.#space
-    const test = mapTerminals(arena, this.#space.test(field, ranges), (terminal) => (terminal === YES ? 1 : 0))
-    return combiner.combine(MASK, test, diagram)
+  #byFamily(of: (family: Family) => Diagram): Diagram {
+    return this.#space.choose(this.#space.test(...IPV4), of(4), of(6))
   }
 
   #union(...diagrams: readonly Diagram[]): Diagram {
@@ -288,66 +319,35 @@ class Composer {
   }
 }
 
-/** Base chains of a hook in the order in which the kernel runs them: at equal priority the one registered last comes first. */
-export function stationsOf(ruleset: Ruleset, hook: Hook): Station[] {
-  const stations: Station[] = []
-  for (const table of ruleset.tables) {
-    if (table.isDormant) continue
-    for (const chain of table.chains) if (chain.base?.hook === hook) stations.unshift({ table, chain, base: chain.base })
-  }
-  return stations.sort((a, b) => a.base.priority - b.base.priority)
+const ICMP_PROTOCOLS: readonly Range[] = [...one(1n), ...one(58n)]
+
+const statusWith = (bit: number): Range[] =>
+  mergeRanges(Array.from({ length: 64 }, (_, bits) => bits).filter((bits) => bits & bit).flatMap((bits) => one(BigInt(bits))))
+
+// ───────────────────────────── what the rules ask ─────────────────────────────
+
+interface Reading {
+  /** Marks that are set and asked for, and untracking where states are asked for: rules then change what later ones read. */
+  readonly ofChanges: boolean
+  /** The flow's first packet before NAT. */
+  readonly ofOrigin: boolean
 }
 
-/** Marks that are set and asked for, and untracking where states are asked for: rules then change what later ones read. */
-function changesMatter(ruleset: Ruleset): boolean {
+function readingOf(ruleset: Ruleset): Reading {
   const written = new Set<string>()
-  const readFields = new Set<string>()
+  const fields = new Set<string>()
   for (const table of ruleset.tables) {
-    for (const chain of table.chains) for (const rule of chain.rules) for (const step of rule.steps) note(step, written, readFields)
+    for (const chain of table.chains) for (const rule of chain.rules) for (const step of rule.steps) note(step, written, fields)
   }
-  return [...written].some((field) => readFields.has(field))
+  return { ofChanges: [...written].some((field) => fields.has(field)), ofOrigin: [...fields].some((field) => field.startsWith('ctOriginal')) }
 }
 
-function note(step: Step, written: Set<string>, readFields: Set<string>): void {
+function note(step: Step, written: Set<string>, fields: Set<string>): void {
   if (step.kind === 'set-mark') {
     written.add(step.field)
-    if (step.copyFrom) readFields.add(step.copyFrom)
+    if (step.copyFrom) fields.add(step.copyFrom)
   } else if (step.kind === 'notrack') written.add('ctState')
-  else if (step.kind === 'any-of') for (const match of step.alternatives.flat()) note(match, written, readFields)
-  else if (step.kind === 'lookup' || step.kind === 'vmap') for (const field of step.fields) readFields.add(field.name)
-}
-
-interface Routes {
-  readonly local: readonly Range[]
-  readonly byInterface: ReadonlyMap<string, Range[]>
-}
-
-/** Where each destination goes: the longest prefix of the first table that holds one. */
-function routesOf(facts: HostFacts, family: 4 | 6): Routes {
-  const max = family === 4 ? (1n << 32n) - 1n : (1n << 128n) - 1n
-  const local: Range[] = family === 4 ? [{ first: 0xe000_0000n, last: 0xefff_ffffn }, { first: max, last: max }] : [{ first: 0xffn << 120n, last: max }]
-  const byInterface = new Map<string, Range[]>()
-  let free = local.reduce<Range[]>((rest, range) => rest.flatMap((each) => without(each, range)), [{ first: 0n, last: max }])
-  const order = ['local', 'main', 'default']
-  const routes = facts.routes
-    .filter((route) => route.destination.family === family && route.type !== 'throw')
-    .toSorted((a, b) => order.indexOf(a.table) - order.indexOf(b.table) || b.destination.length - a.destination.length || a.metric - b.metric)
-  for (const route of routes) {
-    const own = { first: route.destination.value, last: lastOf(route.destination) }
-    const taken = intersectRanges(free, [own])
-    free = free.flatMap((each) => without(each, own))
-    if (route.type === 'local' || route.type === 'broadcast' || route.type === 'anycast') local.push(...taken)
-    else if (route.type === 'unicast' && facts.isForwarding[family]) {
-      byInterface.set(route.oif ?? '', [...(byInterface.get(route.oif ?? '') ?? []), ...taken])
-    }
-  }
-  return { local: mergeRanges(local), byInterface: new Map([...byInterface].map(([name, ranges]) => [name, mergeRanges(ranges)])) }
-}
-
-function without(range: Range, own: Range): Range[] {
-  if (own.last < range.first || own.first > range.last) return [range]
-  const rest: Range[] = []
-  if (own.first > range.first) rest.push({ first: range.first, last: own.first - 1n })
-  if (own.last < range.last) rest.push({ first: own.last + 1n, last: range.last })
-  return rest
+  else if (step.kind === 'any-of') for (const match of step.alternatives.flat()) note(match, written, fields)
+  else if (step.kind === 'lookup' || step.kind === 'vmap') for (const field of step.fields) fields.add(field.name)
+  else if (step.kind === 'nat' && step.target.kind === 'map') for (const field of step.target.fields) fields.add(field.name)
 }

@@ -2,8 +2,8 @@ import type { HostFacts } from '../ruleset/hostfacts.ts'
 import type { Packet } from '../ruleset/packet.ts'
 import type { Ruleset } from '../ruleset/ruleset.ts'
 import { BudgetError, type Budget } from '../space/arena.ts'
-import { ACCEPT, DROP, REJECT, type Outcomes } from '../space/outcome.ts'
-import { composeWay, type Way } from './compose.ts'
+import { ACCEPT, DROP, NOWHERE, REJECT, type Outcomes } from '../space/outcome.ts'
+import { composeStated, type Way } from './compose.ts'
 import { evaluateLinear, type Unknown } from './linear.ts'
 import { outcomesAt, pointOf, type Point } from './packetPoint.ts'
 import { PacketSpace } from './packetSpace.ts'
@@ -67,7 +67,7 @@ export class Decider {
 
   #build(): number | undefined {
     try {
-      return composeWay(this.#space, this.#ruleset, this.#options.way)
+      return composeStated(this.#space, this.#ruleset, this.#options.way)
     } catch (error) {
       if (error instanceof BudgetError) return undefined
       throw error
@@ -79,4 +79,6 @@ const SURE: Readonly<Record<Outcomes, PacketVerdict>> = {
   [ACCEPT]: { kind: 'accepted' },
   [DROP]: { kind: 'dropped' },
   [REJECT]: { kind: 'rejected' },
+  // The stack itself lets no such packet through.
+  [NOWHERE]: { kind: 'dropped' },
 }

@@ -3,8 +3,8 @@ import type { Budget, Diagram } from '../space/arena.ts'
 import { DROP, NEXT, PLAIN_OUTCOMES } from '../space/outcome.ts'
 import { mapTerminals } from '../space/transform.ts'
 import { ChainCompiler } from './compileChain.ts'
-import type { Stage } from './compileField.ts'
 import { PacketSpace } from './packetSpace.ts'
+import type { Stage } from './stage.ts'
 
 /**
  * A rule that changes nothing. `shadowed`: earlier rules of its chain decide every packet that it matches, so it is never asked.
@@ -20,7 +20,16 @@ export interface Finding {
 /** Beside the five outcomes: the rule was reached. */
 const REACHED = 32
 
-const ANYWHERE: Stage = { isBeforeTracking: false, hasNoIif: false, hasNoOif: false, isForwarded: false, isAddressNew: false, isPortNew: false }
+const ANYWHERE: Stage = {
+  isBeforeTracking: false,
+  hasNoIif: false,
+  hasNoOif: false,
+  isForwarded: false,
+  isAddressNew: false,
+  isPortNew: false,
+  isSourceNew: false,
+  linkSide: 'iif',
+}
 
 /**
  * Shadowed and redundant rules of every chain, each looked at within its chain alone. Rules without a verdict (counting, logging, marking) are not told;

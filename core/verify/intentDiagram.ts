@@ -11,7 +11,7 @@ import { ACCEPT, DROP, EITHER, MASK, NO, REJECT, YES } from '../space/outcome.ts
 import type { Range } from '../space/ranges.ts'
 import { mapTerminals } from '../space/transform.ts'
 import { compareDiagrams, withinBudget, type Comparison } from './compare.ts'
-import { CT_NEW, one } from './compileField.ts'
+import { CT_NEW, one } from './fieldValues.ts'
 import { composeWay } from './compose.ts'
 import type { LevelField } from './levels.ts'
 import { classMatches } from './names.ts'

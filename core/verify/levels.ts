@@ -3,7 +3,8 @@ import type { Chunks } from '../space/ranges.ts'
 /**
  * The fields of a packet class and the order in which diagrams test them, the first at the top. Connection state, interfaces and protocol first,
  * then destination port, then addresses: source-first made diagrams of host rulesets six to seven times larger.
- * `ctOriginal…` stand right behind their counterparts, so that after DNAT they can take their places (see compose.ts).
+ * `dport` and `daddr…` are those that the packet arrived with, `new…` those that destination NAT has given it. `ctOriginal…`: of the first
+ * packet of a flow, where that is not this packet itself. They stand right behind one another, so that one can take another's place.
  */
 const FIELDS = [
   ['isLaterFragment', 1, 2],
@@ -11,8 +12,7 @@ const FIELDS = [
   ['isUntracked', 1, 2],
   ['ctState', 1, 5],
   ['ctDirection', 1, 2],
-  ['ctDnat', 1, 2],
-  ['ctSnat', 1, 2],
+  ['ctStatus', 1, 64],
   ['iif', 1, 0],
   ['oif', 1, 0],
   ['iifType', 1, 65_536],
@@ -31,16 +31,23 @@ const FIELDS = [
   ['ctMark', 4, 256],
   ['extension', 1, 257],
   ['l4proto', 1, 256],
+  ['ctOriginalProtocol', 1, 256],
   ['dport', 1, 65_536],
   ['ctOriginalDport', 1, 65_536],
+  ['newDport', 1, 65_536],
   ['family', 1, 2],
   ['saddr4', 8, 16],
+  ['ctOriginalSaddr4', 8, 16],
   ['saddr6', 16, 256],
+  ['ctOriginalSaddr6', 16, 256],
   ['daddr4', 8, 16],
   ['ctOriginalDaddr4', 8, 16],
+  ['newDaddr4', 8, 16],
   ['daddr6', 16, 256],
   ['ctOriginalDaddr6', 16, 256],
+  ['newDaddr6', 16, 256],
   ['sport', 1, 65_536],
+  ['ctOriginalSport', 1, 65_536],
   ['tcpFlags', 1, 256],
   ['icmpType', 1, 256],
   ['icmpCode', 1, 256],
@@ -58,6 +65,9 @@ export const BOOLEANS_MAX = 16
 
 /** `extension` where the IPv6 header is followed by the upper layer at once. */
 export const NO_EXTENSION = 256
+
+/** The bits of a flow's status that the model knows (CT_STATUS: expected to dnat). */
+export const STATUS_BITS_KNOWN = 63
 
 export interface Levels {
   readonly sizes: readonly number[]

@@ -1,9 +1,10 @@
-import type { Address } from '../net/address.ts'
 import type { HostFacts } from '../ruleset/hostfacts.ts'
 import type { Packet } from '../ruleset/packet.ts'
 import {
+  CT_STATUS,
   isMatch,
   isStatement,
+  type BaseChain,
   type Chain,
   type Element,
   type Elements,
@@ -19,7 +20,7 @@ import {
   type VerdictMap,
 } from '../ruleset/ruleset.ts'
 import { ask, askElement, describeLookup, elementsOf, readFields, type Answer } from './linearMatch.ts'
-import { ctStateAt, destinationOf, hasEntry, mergePaths, startPath, type Path, type Scene, type Station } from './linearPath.ts'
+import { ctStateAt, destinationOf, hasEntry, mergePaths, single, startPath, type Path, type Scene, type Station } from './linearPath.ts'
 import { destinyOf } from './linearRoute.ts'
 
 /**
@@ -44,6 +45,8 @@ export interface LinearResult {
   readonly unknowns: readonly Unknown[]
   /** The rules that matched or may have matched, in the order visited; empty unless asked for. */
   readonly trace: readonly TraceLine[]
+  /** Why the stack itself stops the packet, whatever the rules say: no route, no hop left. */
+  readonly refusals: readonly string[]
 }
 
 export interface Unknown {
@@ -71,44 +74,54 @@ const POSSIBLE: readonly Outcome[] = ['accept', 'drop', 'reject']
 export function evaluateLinear(ruleset: Ruleset, packet: Packet, options: LinearOptions = {}): LinearResult {
   const walk = new Walk(ruleset, { packet, facts: options.facts, hook: options.hook }, options.isTraced ?? false)
   const start = [startPath(packet)]
-  if (options.hook === 'output') walk.finish(walk.passHook('output', start, packet.oif))
-  else for (const way of route(walk, walk.passHook('prerouting', start, undefined), options)) walk.finish(walk.passHook(way.hook, [way.path], way.oif))
-  return { outcomes: walk.outcomes, unknowns: walk.unknowns, trace: walk.trace }
+  if (options.hook === 'output') walk.finish(walk.passHook({ hook: 'postrouting', oif: packet.oif, isForwarded: false }, walk.passHook({ hook: 'output', oif: packet.oif, isForwarded: false }, start)))
+  else for (const way of route(walk, walk.passHook({ hook: 'prerouting', oif: undefined, isForwarded: false }, start), options)) goOn(walk, way)
+  return { outcomes: walk.outcomes, unknowns: walk.unknowns, trace: walk.trace, refusals: walk.refusals }
 }
 
 interface Way {
-  readonly hook: Hook
+  readonly hook: 'input' | 'forward'
   readonly path: Path
   readonly oif: string | undefined
+}
+
+function goOn(walk: Walk, { hook, path, oif }: Way): void {
+  if (hook === 'input') return walk.finish(walk.passHook({ hook, oif: undefined, isForwarded: false }, [path]))
+  const refusal = whyNotForwarded(walk.scene.packet, oif)
+  if (refusal) return walk.refuse(refusal)
+  walk.finish(walk.passHook({ hook: 'postrouting', oif, isForwarded: true }, walk.passHook({ hook, oif, isForwarded: true }, [path])))
 }
 
 function route(walk: Walk, paths: readonly Path[], options: LinearOptions): readonly Way[] {
   return paths.flatMap((path): readonly Way[] => {
     const { packet, facts } = walk.scene
-    if (options.hook) return [{ hook: options.hook, path, oif: options.hook === 'forward' ? packet.oif : undefined }]
+    if (options.hook === 'input') return [{ hook: 'input', path, oif: undefined }]
+    if (options.hook) return [{ hook: 'forward', path, oif: packet.oif }]
     if (path.isRedirected) return [{ hook: 'input', path, oif: undefined }]
     const destination = destinationOf(walk.scene, path)
-    if (!facts || !destination) {
-      walk.doubt('where the packet is routed to')
-      return [{ hook: 'input', path, oif: undefined }, { hook: 'forward', path, oif: packet.oif }]
-    }
-    const destiny = destinyOf(facts, destination)
-    if (destiny.kind === 'nowhere') walk.outcomes.add('drop')
+    if (!facts || !destination) return walk.anywhere(path)
+    const destiny = destinyOf(facts, destination, packet.iif)
+    if (destiny.kind === 'input') return [{ hook: 'input', path, oif: undefined }]
+    if (destiny.kind === 'nowhere') walk.refuse(destiny.because)
     if (destiny.kind === 'nowhere') return []
-    return [destiny.kind === 'input' ? { hook: 'input', path, oif: undefined } : { hook: 'forward', path, oif: destiny.oif ?? packet.oif }]
+    if (destiny.oifs.length > 1) walk.doubt('which of several routes is taken')
+    return destiny.oifs.map((oif) => ({ hook: 'forward', path, oif: oif ?? packet.oif }))
   })
 }
 
 interface Registered {
   readonly table: Table
   readonly chain: Chain
-  readonly priority: number
+  readonly base: BaseChain
+  /** In the order of registration. */
+  readonly index: number
 }
 
 class Walk {
   readonly outcomes = new Set<Outcome>()
   readonly unknowns: Unknown[] = []
   readonly trace: TraceLine[] = []
+  readonly refusals: string[] = []
   readonly scene: Scene
   readonly #ruleset: Ruleset
   readonly #isTraced: boolean
@@ -123,45 +136,119 @@ class Walk {
     if (paths.length > 0) this.outcomes.add('accept')
   }
 
+  refuse(because: string): void {
+    this.outcomes.add('drop')
+    if (!this.refusals.includes(because)) this.refusals.push(because)
+  }
+
   doubt(what: string, rule?: Rule): void {
     if (!this.unknowns.some((unknown) => unknown.what === what && unknown.rule === rule)) this.unknowns.push(rule ? { what, rule } : { what })
   }
 
-  passHook(hook: Hook, paths: readonly Path[], oif: string | undefined): readonly Path[] {
-    let open = paths.map((path) => ({ ...path, isMapped: false }))
-    for (const registered of registeredAt(this.#ruleset, hook, this.scene.packet.source.family)) {
-      const station = { hook, priority: registered.priority, oif, isForwarded: hook === 'forward' }
-      open = [...this.#passBase(registered, open, station)]
+  /** Where the packet goes cannot be told: perhaps nowhere. */
+  anywhere(path: Path): readonly Way[] {
+    this.doubt('where the packet is routed to')
+    if (this.scene.facts) this.outcomes.add('drop')
+    return [{ hook: 'input', path, oif: undefined }, { hook: 'forward', path, oif: this.scene.packet.oif }]
+  }
+
+  passHook(at: Omit<Station, 'isBeforeTracking'>, paths: readonly Path[]): readonly Path[] {
+    const isFirst = at.hook === 'prerouting' || at.hook === 'output'
+    let open: readonly Path[] = paths.map((path) => ({ ...path, isMapped: false }))
+    for (const stop of stopsAt(this.#ruleset, at.hook, this.scene.packet.source.family)) {
+      const station = { ...at, isBeforeTracking: isFirst && stop.priority < TRACKING_PRIORITY }
+      if (stop.kind === 'nat') open = this.#passNat(stop.chains, open, station)
+      else if (isFirst && stop.priority === TRACKING_PRIORITY) open = this.#passBesideTracking(stop.chain, open, station)
+      else open = this.#passBase(stop.chain, open, station)
     }
     return open
   }
 
-  #passBase(registered: Registered, paths: readonly Path[], station: Station): readonly Path[] {
-    const isNat = registered.chain.base?.type === 'nat'
-    const asked = paths.filter((path) => !isNat || this.#isFirstOfFlow(path, station))
-    const passing = paths.filter((path) => !asked.includes(path))
-    if (asked.length === 0) return paths
-    const run = new ChainRun(this, registered, station, this.#isTraced)
-    const ended = run.chain(registered.chain, asked, 0)
-    if (ended.length > 0) run.note(registered.chain, undefined, 0, true, `policy ${registered.chain.base?.policy ?? 'accept'}`)
-    if (ended.length > 0 && registered.chain.base?.policy === 'drop') this.outcomes.add('drop')
-    return mergePaths([...passing, ...run.accepted, ...(registered.chain.base?.policy === 'drop' ? [] : ended)])
+  /** Which of the two was registered first, no listing tells. */
+  #passBesideTracking(chain: Registered, paths: readonly Path[], station: Station): readonly Path[] {
+    this.doubt(`whether chain ${chain.chain.name} comes before connection tracking or behind it`)
+    return mergePaths([true, false].flatMap((isBeforeTracking) => this.#passBase(chain, paths, { ...station, isBeforeTracking })))
   }
 
-  #isFirstOfFlow(path: Path, station: Station): boolean {
+  #passBase(registered: Registered, paths: readonly Path[], station: Station): readonly Path[] {
+    if (paths.length === 0) return paths
+    const { chain, base } = registered
+    const run = new ChainRun(this, registered, station, this.#isTraced)
+    const ended = run.chain(chain, paths, 0)
+    if (ended.length > 0) run.note(chain, undefined, 0, true, `policy ${base.policy}`)
+    if (ended.length > 0 && base.policy === 'drop') this.outcomes.add('drop')
+    return mergePaths([...run.accepted, ...(base.policy === 'drop' ? [] : ended)])
+  }
+
+  /** New flows ask the NAT chains until one has set a mapping; packets of known flows follow their flow's. */
+  #passNat(chains: readonly Registered[], paths: readonly Path[], station: Station): readonly Path[] {
+    const ways = paths.flatMap((path) => this.#natWays(path, station).map((way) => ({ path, way })))
+    let open: readonly Path[] = ways.filter(({ way }) => way === 'ask').map(({ path }) => path)
+    for (const chain of chains) {
+      const mapped = open.filter((path) => path.isMapped)
+      open = [...mapped, ...this.#passBase(chain, open.filter((path) => !path.isMapped), station)]
+    }
+    return mergePaths([...open, ...ways.filter(({ way }) => way !== 'ask').map(({ path, way }) => (way === 'follow' ? this.#turned(path, station) : path))])
+  }
+
+  /** nf_nat_core.c, nf_nat_inet_fn: errors that belong to a flow follow it; the first packet of a related flow asks, unless it was given a mapping. */
+  #natWays(path: Path, station: Station): readonly ('ask' | 'follow' | 'pass')[] {
     const state = ctStateAt(this.scene, path, station)
-    return (state === 'new' || state === 'related') && !path.isMapped
+    if (!hasEntry(state)) return ['pass']
+    if (state === 'new') return ['ask']
+    const { ctStatus, ctDirection, protocol } = this.scene.packet
+    const unmapped = state === 'related' && protocol !== 1 && protocol !== 58 ? 'ask' : 'pass'
+    if (ctStatus === undefined) this.doubt('whether NAT has mapped the flow')
+    if (ctStatus === undefined) return [unmapped, 'follow']
+    const isOfDestination = isDestinationHook(station.hook)
+    const bit = isOfDestination === (ctDirection !== 'reply') ? CT_STATUS.dnat : CT_STATUS.snat
+    return [ctStatus & bit ? 'follow' : unmapped]
+  }
+
+  /** The flow's own packets go to where its answers come from; answers go to where its own packets come from. */
+  #turned(path: Path, station: Station): Path {
+    if (!isDestinationHook(station.hook)) return { ...path, isSourceNew: true }
+    const { ctDirection, ctOriginal, ctReply } = this.scene.packet
+    const to = ctDirection === 'reply' ? ctOriginal : ctReply
+    return { ...path, destination: single(to?.source.value), destinationPort: single(to?.sourcePort) }
   }
 }
 
-/** The base chains of a hook in the order in which they run; see {@link BaseChain} for ties and for NAT. */
-function registeredAt(ruleset: Ruleset, hook: Hook, family: 4 | 6): readonly Registered[] {
-  const natPriority = hook === 'prerouting' || hook === 'output' ? -100 : 100
+const TRACKING_PRIORITY = -200
+
+const isDestinationHook = (hook: Hook): boolean => hook === 'prerouting' || hook === 'output'
+
+/** net/ipv4/ip_forward.c, ip_forward; net/ipv6/ip6_output.c, ip6_forward. What is not stated does not stand in the way. */
+function whyNotForwarded({ source, iif, ttl = 64, pkttype = 0 }: Packet, oif: string | undefined): string | undefined {
+  if (ttl <= 1) return `a packet with ${source.family === 4 ? 'TTL' : 'hop limit'} ${ttl} is not forwarded`
+  if (pkttype !== 0) return 'a frame that was not sent to this host is not forwarded'
+  const isOfOneLink = source.family === 6 && (source.value <= 1n || source.value >> 118n === 0x3fan || source.value >> 120n === 0xffn)
+  const isOther = iif !== undefined && oif !== undefined && iif !== oif
+  return isOfOneLink && isOther ? 'a packet with a source of one link alone does not leave that link' : undefined
+}
+
+type Stop =
+  | { readonly kind: 'chain'; readonly priority: number; readonly index: number; readonly chain: Registered }
+  | { readonly kind: 'nat'; readonly priority: number; readonly index: number; readonly chains: readonly Registered[] }
+
+/** What a packet passes in a hook, in the order in which it runs; see {@link BaseChain} for ties and for NAT. */
+function stopsAt(ruleset: Ruleset, hook: Hook, family: 4 | 6): readonly Stop[] {
+  const all = registeredFor(ruleset, family)
+  const here = all.filter(({ base }) => base.hook === hook).toSorted((a, b) => a.base.priority - b.base.priority || b.index - a.index)
+  const stops = here.filter(({ base }) => base.type !== 'nat').map((chain): Stop => ({ kind: 'chain', priority: chain.base.priority, index: chain.index, chain }))
+  const firstNat = all.find(({ base }) => base.type === 'nat')
+  if (firstNat && hook !== 'forward') {
+    stops.push({ kind: 'nat', priority: isDestinationHook(hook) ? -100 : 100, index: firstNat.index, chains: here.filter(({ base }) => base.type === 'nat') })
+  }
+  return stops.toSorted((a, b) => a.priority - b.priority || b.index - a.index)
+}
+
+function registeredFor(ruleset: Ruleset, family: 4 | 6): readonly Registered[] {
   const sees = (table: Table): boolean => !table.isDormant && (table.family === 'inet' || table.family === (family === 4 ? 'ip' : 'ip6'))
-  const found = ruleset.tables.filter(sees).flatMap((table) =>
-    table.chains.flatMap((chain) => (chain.base?.hook === hook ? [{ table, chain, stated: chain.base.priority, priority: chain.base.type === 'nat' ? natPriority : chain.base.priority }] : [])),
-  )
-  return found.toReversed().toSorted((a, b) => a.priority - b.priority || a.stated - b.stated)
+  return ruleset.tables
+    .flatMap((table) => table.chains.flatMap((chain) => (chain.base ? [{ table, chain, base: chain.base }] : [])))
+    .map((each, index) => ({ ...each, index }))
+    .filter(({ table }) => sees(table))
 }
 
 /** One run through one base chain. */
@@ -243,7 +330,7 @@ class ChainRun {
     if (step.kind === 'note') return path
     const state = ctStateAt(this.#walk.scene, path, this.#station)
     if (step.kind === 'notrack') return hasEntry(state) ? path : { ...path, isUntracked: true }
-    if (step.field === 'ctMark' && !hasEntry(state)) return path
+    if ((step.field === 'ctMark' || step.copyFrom === 'ctMark') && !hasEntry(state)) return path
     return { ...path, [step.field]: markAfter(step, path) }
   }
 
@@ -320,33 +407,49 @@ class ChainRun {
     if (target.kind === 'map') {
       this.#lookUp(at, target, path, (element, way) => {
         const to = 'target' in element ? (element.target as NatAddress | undefined) : undefined
-        this.accepted.push(this.#mapped(verdict, { ...to, ...(target.ports ? { ports: target.ports } : {}) }, way))
+        this.#map(verdict, { ...to, ...(target.ports ? { ports: target.ports } : {}) }, way)
       })
       return
     }
-    this.accepted.push(this.#mapped(verdict, target.kind === 'to' ? target.to : target.kind === 'none' ? {} : undefined, path))
+    this.#map(verdict, target.kind === 'to' ? target.to : target.kind === 'none' ? {} : undefined, path)
   }
 
-  #mapped(verdict: NatVerdict, to: NatAddress | undefined, path: Path): Path {
+  #map(verdict: NatVerdict, to: NatAddress | undefined, path: Path): void {
     const mapped = { ...path, isMapped: true }
-    if (verdict.change === 'snat' || verdict.change === 'masquerade') return mapped
-    const ports = to?.ports ? { first: BigInt(to.ports.first), last: BigInt(to.ports.last) } : path.destinationPort
-    if (!to) return { ...mapped, isDnat: true, destination: undefined, destinationPort: undefined }
-    if (verdict.change === 'redirect') {
-      const own = this.#ownAddress()
-      return { ...mapped, isDnat: true, isRedirected: true, destination: own ? { first: own.value, last: own.value } : undefined, destinationPort: ports }
+    if (verdict.change === 'snat' || verdict.change === 'masquerade') this.accepted.push({ ...mapped, isSnat: true, isSourceNew: true })
+    else if (!to) this.accepted.push({ ...mapped, isDnat: true, destination: undefined, destinationPort: undefined })
+    else if (verdict.change === 'redirect') this.#redirect({ ...mapped, isDnat: true, destinationPort: portsOf(to, path) })
+    else {
+      const destination = to.addresses ? { first: to.addresses.first.value, last: to.addresses.last.value } : path.destination
+      this.accepted.push({ ...mapped, isDnat: true, destination, destinationPort: portsOf(to, path) })
     }
-    const destination = to.addresses ? { first: to.addresses.first.value, last: to.addresses.last.value } : path.destination
-    return { ...mapped, isDnat: true, destination, destinationPort: ports }
   }
 
-  /** nf_nat_redirect.c: the incoming interface's first address, for loopback the loopback address. */
-  #ownAddress(): Address | undefined {
+  /** nf_nat_redirect.c: the incoming interface's first address, of the destination's scope in IPv6; without one the packet is dropped. */
+  #redirect(path: Path): void {
     const { packet, facts } = this.#walk.scene
     const { family } = packet.source
-    if (packet.iif === 'lo') return { family, value: family === 4 ? 0x7f00_0001n : 1n }
-    return facts?.interfaces.find((each) => each.name === packet.iif)?.addresses.find((each) => each.address.family === family)?.address
+    if (this.#station.hook === 'output') return void this.accepted.push({ ...path, isRedirected: true, destination: single(family === 4 ? 0x7f00_0001n : 1n) })
+    const device = facts?.interfaces.find((each) => each.name === packet.iif)
+    if (!device) return void this.accepted.push({ ...path, isRedirected: true, destination: undefined })
+    const own = device.addresses.find(({ address }) => address.family === family && (family === 4 || hasScopeOf(address.value, path.destination?.first ?? 0n)))
+    if (own) this.accepted.push({ ...path, isRedirected: true, destination: single(own.address.value) })
+    else this.#walk.refuse('redirect finds no address on the incoming interface')
   }
+}
+
+const portsOf = (to: NatAddress, path: Path): Path['destinationPort'] => (to.ports ? { first: BigInt(to.ports.first), last: BigInt(to.ports.last) } : path.destinationPort)
+
+/** An IPv6 address of one's own in place of a destination (nf_nat_redirect_ipv6_usable): any for a global one. */
+function hasScopeOf(own: bigint, destination: bigint): boolean {
+  const scopeOf = (address: bigint): 'node' | 'link' | 'site' | 'global' => {
+    const multicast = address >> 120n === 0xffn ? Number((address >> 112n) & 0xfn) : undefined
+    if (address === 1n || multicast === 1) return 'node'
+    if (address >> 118n === 0x3fan || multicast === 2) return 'link'
+    return address >> 118n === 0x3fbn || multicast === 5 ? 'site' : 'global'
+  }
+  const wanted = scopeOf(destination)
+  return wanted === 'global' || scopeOf(own) === wanted
 }
 
 interface RuleRun {

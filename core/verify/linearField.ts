@@ -1,4 +1,5 @@
 import type { Address } from '../net/address.ts'
+import type { FlowEnds, Packet } from '../ruleset/packet.ts'
 import {
   CT_STATES,
   CT_STATUS,
@@ -9,27 +10,34 @@ import {
   type NumberFieldName,
 } from '../ruleset/ruleset.ts'
 import { ctStateAt, destinationOf, hasEntry, single, type Path, type Scene, type Station } from './linearPath.ts'
-import { addressTypeOf, hasRouteTo, routedTypeOf } from './linearRoute.ts'
+import { addressTypeOf, hasRouteTo, isLinkLocal, routedTypeOf } from './linearRoute.ts'
 
 /**
- * What reading a field gives: a closed interval of numbers it may be, a name, `unreadable` (every match on it is a no),
- * or `unknown` (the packet or the facts do not say).
+ * What reading a field gives: a closed interval of numbers it may be, bits of which some are known, a name, `unreadable` (every match on it
+ * is a no), or `unknown` (the packet or the facts do not say).
  */
-export type Reading = Interval | { readonly name: string } | 'unreadable' | 'unknown'
+export type Reading = Interval | KnownBits | { readonly name: string } | 'unreadable' | 'unknown'
+
+export interface KnownBits {
+  readonly bits: bigint
+  readonly known: bigint
+}
 
 export function readField(scene: Scene, path: Path, station: Station, field: Field): Reading {
-  const reading = READERS[field.name]({ scene, path, station, mask: field.mask })
+  const reading = READERS[field.name]({ scene, path, station })
   if (field.mask === undefined || typeof reading === 'string' || 'name' in reading) return reading
+  if ('bits' in reading) return { bits: reading.bits & field.mask, known: reading.known | (ALL_BITS & ~field.mask) }
   if (reading.first !== reading.last) return 'unknown'
   const masked = reading.first & field.mask
   return { first: masked, last: masked }
 }
 
+const ALL_BITS = 0xffff_ffffn
+
 interface Question {
   readonly scene: Scene
   readonly path: Path
   readonly station: Station
-  readonly mask: bigint | undefined
 }
 
 type Reader = (question: Question) => Reading
@@ -38,6 +46,10 @@ const stated = (value: number | bigint | undefined): Reading => single(value) ??
 
 const ofFamily = (family: 4 | 6, address: (question: Question) => Interval | undefined): Reader => (question) =>
   question.scene.packet.source.family === family ? (address(question) ?? 'unknown') : 'unreadable'
+
+function sourceAddress({ scene, path }: Question): Interval | undefined {
+  return path.isSourceNew ? undefined : single(scene.packet.source.value)
+}
 
 /** Fields of the transport header: absent in later fragments. */
 const ofHeader = (protocols: readonly number[], otherwise: 'unreadable' | 'unknown', value: (question: Question) => Interval | undefined): Reader => (question) => {
@@ -50,20 +62,28 @@ const ofHeader = (protocols: readonly number[], otherwise: 'unreadable' | 'unkno
 const ofEntry = (value: Reader): Reader => (question) =>
   hasEntry(ctStateAt(question.scene, question.path, question.station)) ? value(question) : 'unreadable'
 
-const readCtStatus: Reader = ({ scene, path, mask }) => {
-  if (scene.packet.ctStatus !== undefined) return stated(scene.packet.ctStatus)
-  const known = BigInt(CT_STATUS.snat | CT_STATUS.dnat)
-  if (scene.packet.ct !== 'new' || mask === undefined || (mask & ~known) !== 0n) return 'unknown'
-  return stated(path.isDnat ? CT_STATUS.dnat : 0)
+/** Bits beyond these six change while a flow lives and are not told. */
+const STATUS_KNOWN = BigInt(CT_STATUS.expected | CT_STATUS.seenReply | CT_STATUS.assured | CT_STATUS.confirmed | CT_STATUS.snat | CT_STATUS.dnat)
+
+/** Seen by no answer. */
+const STATUS_OF_NEW = BigInt(CT_STATUS.confirmed | CT_STATUS.snat | CT_STATUS.dnat)
+
+/** The first packet of a flow has nothing but the mapping that rules have just given it. */
+const readCtStatus: Reader = ({ scene: { packet }, path }) => {
+  const mapped = BigInt((path.isDnat ? CT_STATUS.dnat : 0) | (path.isSnat ? CT_STATUS.snat : 0))
+  if (packet.ct === 'new') return { bits: (BigInt(packet.ctStatus ?? 0) & STATUS_OF_NEW) | mapped, known: STATUS_KNOWN }
+  if (packet.ctStatus === undefined) return mapped === 0n ? 'unknown' : { bits: mapped, known: mapped }
+  return { bits: (BigInt(packet.ctStatus) & STATUS_KNOWN) | mapped, known: STATUS_KNOWN }
 }
 
-const ofOriginal = (value: (original: NonNullable<Scene['packet']['ctOriginal']>) => Reading): Reader =>
+/** In the original direction every packet of a flow arrives as the first one did. A related error belongs to a flow of other packets. */
+const ofOriginal = (value: (original: FlowEnds) => Reading): Reader =>
   ofEntry(({ scene: { packet } }) => {
-    if (packet.ctOriginal) return value(packet.ctOriginal)
-    return packet.ct === 'new' ? value(packetAsOriginal(packet)) : 'unknown'
+    if (packet.ct === 'new' || (packet.ct === 'established' && packet.ctDirection !== 'reply')) return value(packetAsOriginal(packet))
+    return packet.ctOriginal ? value(packet.ctOriginal) : 'unknown'
   })
 
-const packetAsOriginal = (packet: Scene['packet']): NonNullable<Scene['packet']['ctOriginal']> => ({
+const packetAsOriginal = (packet: Packet): FlowEnds => ({
   source: packet.source,
   destination: packet.destination,
   protocol: packet.protocol,
@@ -74,26 +94,45 @@ const packetAsOriginal = (packet: Scene['packet']): NonNullable<Scene['packet'][
 const addressOf = (family: 4 | 6, address: Address): Reading => (address.family === family ? stated(address.value) : 'unreadable')
 
 const typeOf = (side: 'source' | 'destination', device: 'any' | 'iif' | 'oif'): Reader => ({ scene, path, station }) => {
-  const address = side === 'source' ? scene.packet.source : destinationOf(scene, path)
-  const name = device === 'iif' ? scene.packet.iif : device === 'oif' ? station.oif : undefined
-  if (!address || (device !== 'any' && name === undefined)) return 'unknown'
-  if (!scene.facts) return side === 'destination' && device === 'any' ? routedType(scene, station, address) : 'unknown'
-  return stated(addressTypeOf(scene.facts, address, name))
+  const address = side === 'source' ? (path.isSourceNew ? undefined : scene.packet.source) : destinationOf(scene, path)
+  const name = device === 'iif' ? nameAt(scene, station, 'iif') : device === 'oif' ? nameAt(scene, station, 'oif') : ''
+  if (!address || name === undefined) return 'unknown'
+  const { facts } = scene
+  if (!facts) return side === 'destination' && device === 'any' ? routedType(scene, station, address) : 'unknown'
+  const link = name === '' ? linkOf(scene, station) : name
+  return isLinkLocal(address) && link === undefined ? 'unknown' : stated(addressTypeOf(facts, address, name === '' ? undefined : name, link))
 }
+
+/** Empty where the hook has none; undefined where the packet does not say. */
+function nameAt(scene: Scene, station: Station, side: 'iif' | 'oif'): string | undefined {
+  if (!(side === 'iif' ? hasIif(station) : hasOif(station))) return ''
+  return side === 'iif' ? scene.packet.iif : station.oif
+}
+
+/** The interface on which link-local addresses are looked up where a rule names none: that of the packet's device (nft_fib_ipv6.c). */
+const linkOf = (scene: Scene, station: Station): string | undefined => (station.hook === 'output' ? '' : nameAt(scene, station, station.hook === 'postrouting' ? 'oif' : 'iif'))
 
 function routedType(scene: Scene, station: Station, address: Address): Reading {
   if (scene.hook === 'input') return stated(routedTypeOf(address, true))
   return station.hook === 'forward' || station.hook === 'postrouting' ? stated(routedTypeOf(address, false)) : 'unknown'
 }
 
-const routeOf = (isByIif: boolean): Reader => ({ scene }) => {
+/** What comes by loopback has a way back (nft_fib.h, nft_fib_can_skip), and so has a host without an address that speaks to everyone. */
+const routeOf = (isByIif: boolean): Reader => ({ scene, path, station }) => {
   const { packet, facts } = scene
-  if (!facts || (isByIif && packet.iif === undefined)) return 'unknown'
-  if (packet.iif === 'lo') return stated(1)
-  return stated(hasRouteTo(facts, packet.source, isByIif ? packet.iif : undefined) ? 1 : 0)
+  if (packet.iif === 'lo' || isBootstrap(packet.source, destinationOf(scene, path))) return stated(1)
+  const name = isByIif ? nameAt(scene, station, 'iif') : ''
+  const link = name === '' ? linkOf(scene, station) : name
+  if (!facts || path.isSourceNew || name === undefined || (isLinkLocal(packet.source) && link === undefined)) return 'unknown'
+  const found = hasRouteTo(facts, packet.source, name === '' ? undefined : name, link)
+  return found === 'perhaps' ? 'unknown' : stated(found === 'yes' ? 1 : 0)
 }
 
-const hasIif = (station: Station): boolean => station.hook !== 'output' && station.hook !== 'postrouting'
+/** nft_fib_ipv4.c: from zeronet to 255.255.255.255 or 224.0.0.0/24. */
+const isBootstrap = (source: Address, destination: Address | undefined): boolean =>
+  source.family === 4 && source.value >> 24n === 0n && (destination?.value === 0xffff_ffffn || (destination?.value ?? 0n) >> 8n === 0xe0_0000n)
+
+const hasIif = (station: Station): boolean => station.isForwarded || station.hook === 'prerouting' || station.hook === 'input'
 const hasOif = (station: Station): boolean => station.hook !== 'prerouting' && station.hook !== 'input'
 
 const iifOf = ({ scene, station }: Question): Reading => {
@@ -115,6 +154,7 @@ const interfaceNumber = (name: (question: Question) => Reading, number: 'index' 
 
 const ETHERNET = 1n
 
+/** Only Ethernet has one. */
 const readMac: Reader = (question) => {
   const type = interfaceNumber(iifOf, 'type', 'unreadable')(question)
   if (type === 'unreadable' || (typeof type === 'object' && 'first' in type && type.first !== ETHERNET)) return 'unreadable'
@@ -134,11 +174,11 @@ const NUMBERS: Record<NumberFieldName, Reader> = {
   family: ({ scene }) => stated(scene.packet.source.family),
   l4proto: ({ scene }) => stated(scene.packet.protocol),
   nexthdr: ofFamily(6, ({ scene }) => single(scene.packet.extension ?? scene.packet.protocol)),
-  saddr4: ofFamily(4, ({ scene }) => single(scene.packet.source.value)),
-  saddr6: ofFamily(6, ({ scene }) => single(scene.packet.source.value)),
+  saddr4: ofFamily(4, sourceAddress),
+  saddr6: ofFamily(6, sourceAddress),
   daddr4: ofFamily(4, ({ path }) => path.destination),
   daddr6: ofFamily(6, ({ path }) => path.destination),
-  sport: ofHeader(PORT_PROTOCOLS, 'unknown', ({ scene }) => single(scene.packet.sourcePort)),
+  sport: ofHeader(PORT_PROTOCOLS, 'unknown', ({ scene, path }) => (path.isSourceNew ? undefined : single(scene.packet.sourcePort))),
   dport: ofHeader(PORT_PROTOCOLS, 'unknown', ({ path }) => path.destinationPort),
   tcpFlags: ofHeader(TCP, 'unreadable', ({ scene }) => single(scene.packet.tcpFlags)),
   icmpType: ofHeader(ICMP, 'unreadable', ({ scene }) => single(scene.packet.icmpType)),

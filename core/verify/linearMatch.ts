@@ -1,5 +1,5 @@
 import { isInterfaceName, type Element, type Elements, type Field, type LookupMatch, type Match, type Table, type Value } from '../ruleset/ruleset.ts'
-import { readField, type Reading } from './linearField.ts'
+import { readField, type KnownBits, type Reading } from './linearField.ts'
 import type { Path, Scene, Station } from './linearPath.ts'
 
 /** `unknown` carries the question: for a deterministic one the same text has the same answer wherever it is asked of this packet. */
@@ -80,10 +80,20 @@ function settle(path: Path, answer: Answer): Answer {
 function compare(reading: Reading, value: Value): 'yes' | 'no' | 'unknown' {
   if (reading === 'unknown') return isEverything(value) ? 'yes' : 'unknown'
   if (reading === 'unreadable') return 'no'
+  if (typeof reading === 'object' && 'bits' in reading) return compareBits(reading, value)
   if ('name' in reading) return isInterfaceName(value) && isSameName(reading.name, value) ? 'yes' : 'no'
   if (isInterfaceName(value)) return 'no'
   if (reading.last < value.first || value.last < reading.first) return 'no'
   return value.first <= reading.first && reading.last <= value.last ? 'yes' : 'unknown'
+}
+
+/** Bits that are not known may be anything. */
+function compareBits({ bits, known }: KnownBits, value: Value): 'yes' | 'no' | 'unknown' {
+  if (isInterfaceName(value)) return 'no'
+  const most = bits | (0xffff_ffffn & ~known)
+  if (value.first <= bits && most <= value.last) return 'yes'
+  if (value.first === value.last) return ((value.first ^ bits) & known) === 0n && value.first <= 0xffff_ffffn ? 'unknown' : 'no'
+  return value.first <= most && bits <= value.last ? 'unknown' : 'no'
 }
 
 const isEverything = (value: Value): boolean => isInterfaceName(value) && value.isPrefix && value.name === ''

@@ -17,6 +17,9 @@ export interface Path {
   /** A NAT chain of this hook has set a mapping. */
   readonly isMapped: boolean
   readonly isDnat: boolean
+  readonly isSnat: boolean
+  /** Source NAT has written another source, which is not kept. */
+  readonly isSourceNew: boolean
   /** A redirect without host facts: the address is unknown, but it is one of the host's. */
   readonly isRedirected: boolean
   /** Answers already assumed on this way for questions that have one answer per packet. */
@@ -26,9 +29,11 @@ export interface Path {
 /** Where on its way through the stack the packet is. */
 export interface Station {
   readonly hook: Hook
-  readonly priority: number
   readonly oif: string | undefined
+  /** In forward, and in postrouting behind it. */
   readonly isForwarded: boolean
+  /** Connection tracking has not looked at the packet yet. */
+  readonly isBeforeTracking: boolean
 }
 
 /** What stays the same on every way of one packet. */
@@ -38,9 +43,6 @@ export interface Scene {
   /** Where routing sends the packet, where that was stated. */
   readonly hook: 'input' | 'forward' | 'output' | undefined
 }
-
-// NF_IP_PRI_CONNTRACK (linux/netfilter_ipv4.h).
-const CONNTRACK_PRIORITY = -200
 
 export function startPath(packet: Packet): Path {
   return {
@@ -52,6 +54,8 @@ export function startPath(packet: Packet): Path {
     isUntracked: false,
     isMapped: false,
     isDnat: false,
+    isSnat: false,
+    isSourceNew: false,
     isRedirected: false,
     assumed: new Map(),
   }
@@ -60,7 +64,7 @@ export function startPath(packet: Packet): Path {
 /** Equal keys: nothing that follows can tell the two ways apart. */
 export function pathKey(path: Path): string {
   const assumed = [...path.assumed].map(([what, answer]) => `${answer ? '+' : '-'}${what}`).toSorted()
-  const parts = [range(path.destination), range(path.destinationPort), path.mark, path.ctMark, path.isUntracked, path.isMapped, path.isDnat, path.isRedirected]
+  const parts = [range(path.destination), range(path.destinationPort), path.mark, path.ctMark, path.isUntracked, path.isMapped, path.isDnat, path.isSnat, path.isSourceNew, path.isRedirected]
   return [...parts.map(String), ...assumed].join('|')
 }
 
@@ -72,11 +76,8 @@ export function mergePaths(paths: readonly Path[]): readonly Path[] {
 /** Before connection tracking has seen it, a packet has no entry and reads invalid, or untracked once so marked. */
 export function ctStateAt(scene: Scene, path: Path, station: Station): CtState {
   if (path.isUntracked) return 'untracked'
-  return hasPassedConntrack(station) ? scene.packet.ct : 'invalid'
+  return station.isBeforeTracking ? 'invalid' : scene.packet.ct
 }
-
-export const hasPassedConntrack = (station: Station): boolean =>
-  (station.hook !== 'prerouting' && station.hook !== 'output') || station.priority > CONNTRACK_PRIORITY
 
 export const hasEntry = (state: CtState): boolean => state !== 'invalid' && state !== 'untracked'
 

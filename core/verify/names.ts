@@ -54,8 +54,17 @@ export function exampleOf(nameClass: NameClass, classes: readonly NameClass[]): 
         ? other.name === name
         : other.kind === 'prefix' && other.prefix.length > nameClass.prefix.length && name.startsWith(other.prefix),
     )
-  const stem = nameClass.prefix === '' ? 'eth' : nameClass.prefix
-  for (let number = 0; ; number += 1) if (!taken(`${stem}${number}`)) return `${stem}${number}`
+  for (const name of examples(nameClass.prefix)) if (!taken(name)) return name
+  // Every name that starts so is in another class: this one is empty.
+  return `${nameClass.prefix}?`
+}
+
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz'.split('')
+
+/** Names that start so, the plainest first. */
+function* examples(prefix: string): Generator<string> {
+  const stems = prefix === '' ? ['eth', 'wan', 'if', ...LETTERS] : [prefix, ...LETTERS.map((letter) => prefix + letter)]
+  for (const stem of stems) for (let number = 0; number < 100; number += 1) yield `${stem}${number}`
 }
 
 function* namesIn(ruleset: Ruleset): Generator<InterfaceName> {

@@ -1,10 +1,10 @@
 import type { Family } from '../net/address.ts'
 import type { Packet } from '../ruleset/packet.ts'
-import { CT_STATES, CT_STATUS } from '../ruleset/ruleset.ts'
+import { CT_STATES } from '../ruleset/ruleset.ts'
 import { TERMINALS, type Diagram } from '../space/arena.ts'
 import type { Chunks } from '../space/ranges.ts'
-import { CT_CLASSES } from './compileField.ts'
-import { NO_EXTENSION } from './levels.ts'
+import { CT_CLASSES } from './fieldValues.ts'
+import { NO_EXTENSION, STATUS_BITS_KNOWN } from './levels.ts'
 import type { PacketSpace } from './packetSpace.ts'
 
 /** Any value: the packet does not say. */
@@ -30,6 +30,7 @@ export function pointOf(space: PacketSpace, packet: Packet, into?: Point): Point
   put(point, of.icmpType, packet.icmpType)
   put(point, of.icmpCode, packet.icmpCode)
   putTracking(point, of, packet)
+  putFlow(point, of, packet)
   putInterfaces(point, space, packet)
   putRest(point, of, packet)
   return point
@@ -41,16 +42,29 @@ function putTracking(point: Point, of: Fields, { ct, ctDirection, ctStatus, ctMa
   point[of.ctState.firstLevel] = CT_CLASSES.indexOf(CT_STATES[ct])
   point[of.ctDirection.firstLevel] = ctDirection === 'reply' ? 1 : 0
   put(point, of.ctMark, ctMark ?? (ct === 'new' ? 0 : undefined))
-  if (ctStatus === undefined) return
-  point[of.ctDnat.firstLevel] = ctStatus & CT_STATUS.dnat ? 1 : 0
-  point[of.ctSnat.firstLevel] = ctStatus & CT_STATUS.snat ? 1 : 0
+  put(point, of.ctStatus, ctStatus === undefined ? (ct === 'new' ? 0 : undefined) : ctStatus & STATUS_BITS_KNOWN)
+}
+
+/** Where the packet comes from in its flow's own terms, and where the flow's mapping sends it. */
+function putFlow(point: Point, of: Fields, { ctDirection, ctOriginal, ctReply }: Packet): void {
+  if (ctOriginal) {
+    put(point, of.ctOriginalProtocol, ctOriginal.protocol)
+    putAddress(point, of[`ctOriginalSaddr${ctOriginal.source.family}`], ctOriginal.source.value, ctOriginal.source.family)
+    putAddress(point, of[`ctOriginalDaddr${ctOriginal.destination.family}`], ctOriginal.destination.value, ctOriginal.destination.family)
+    put(point, of.ctOriginalSport, ctOriginal.sourcePort)
+    put(point, of.ctOriginalDport, ctOriginal.destinationPort)
+  }
+  const target = ctDirection === 'reply' ? ctOriginal : ctReply
+  if (!target) return
+  putAddress(point, of[`newDaddr${target.source.family}`], target.source.value, target.source.family)
+  put(point, of.newDport, target.sourcePort)
 }
 
 function putInterfaces(point: Point, space: PacketSpace, { iif, oif }: Packet): void {
   const { of } = space.levels
   put(point, of.iif, nameClassOf(space, iif))
   put(point, of.oif, nameClassOf(space, oif))
-  if (!space.facts) return
+  if (!space.routing) return
   put(point, of.iifIndex, interfaceFact(space, iif, 'index'))
   put(point, of.oifIndex, interfaceFact(space, oif, 'index'))
   put(point, of.iifType, interfaceFact(space, iif, 'type'))
@@ -112,7 +126,7 @@ function outcomesOfAll(space: PacketSpace, node: Diagram, point: Point): number 
 }
 
 function interfaceFact(space: PacketSpace, name: string | undefined, fact: 'index' | 'type'): number | undefined {
-  return space.facts?.interfaces.find((each) => each.name === name)?.[fact]
+  return space.routing?.facts.interfaces.find((each) => each.name === name)?.[fact]
 }
 
 /** The class that a name falls into: its own, else the longest prefix. */

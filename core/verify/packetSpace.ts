@@ -2,10 +2,14 @@ import type { HostFacts } from '../ruleset/hostfacts.ts'
 import type { Ruleset } from '../ruleset/ruleset.ts'
 import { Arena, type Budget, type Diagram } from '../space/arena.ts'
 import { Combiner } from '../space/combine.ts'
-import { NO, UNKNOWN, YES } from '../space/outcome.ts'
-import { rangesDiagram, type Chunks, type Range } from '../space/ranges.ts'
+import { forgetLevels } from '../space/forget.ts'
+import { BOTH, EITHER, MASK, NO, PLAIN_OUTCOMES, UNKNOWN, YES } from '../space/outcome.ts'
+import { mergeRanges, rangesDiagram, type Chunks, type Range } from '../space/ranges.ts'
+import { mapTerminals } from '../space/transform.ts'
 import { BOOLEANS_MAX, layLevels, type LevelField, type Levels } from './levels.ts'
-import { nameClasses, type NameClass } from './names.ts'
+import { NatEffects } from './natEffects.ts'
+import { exampleOf, nameClasses, type NameClass } from './names.ts'
+import { Routing } from './routing.ts'
 
 /** What one analysis shares: one arena, the classes of interface names of all its rulesets, the named unknowns. */
 export class PacketSpace {
@@ -13,7 +17,9 @@ export class PacketSpace {
   readonly combiner: Combiner
   readonly levels: Levels
   readonly names: readonly NameClass[]
-  readonly facts: HostFacts | undefined
+  /** Absent without facts. */
+  readonly routing: Routing | undefined
+  readonly natEffects = new NatEffects()
   /** What is asked by each boolean level, by index. */
   readonly booleans: string[] = []
 
@@ -22,7 +28,7 @@ export class PacketSpace {
     this.levels = layLevels(this.names.length)
     this.arena = new Arena(this.levels.sizes, budget, edgesExpected(rulesets))
     this.combiner = new Combiner(this.arena)
-    this.facts = facts
+    this.routing = facts && new Routing(facts)
   }
 
   chunks(field: LevelField): Chunks {
@@ -38,6 +44,65 @@ export class PacketSpace {
   /** Yes for values in the merged ranges. */
   test(field: LevelField, merged: readonly Range[]): Diagram {
     return rangesDiagram(this.arena, this.chunks(field), merged, YES, NO)
+  }
+
+  /** Yes and no change places; unknown stays. */
+  invert(match: Diagram): Diagram {
+    return mapTerminals(this.arena, match, (terminal) => (terminal === YES ? NO : terminal === NO ? YES : UNKNOWN))
+  }
+
+  ifThenElse(test: Diagram, yes: Diagram, no: Diagram): Diagram {
+    const { combiner } = this
+    return combiner.combine(EITHER, combiner.combine(BOTH, test, yes), combiner.combine(BOTH, this.invert(test), no))
+  }
+
+  /** The diagram of outcomes where a field is in the ranges, nowhere else. */
+  where(field: LevelField, merged: readonly Range[], diagram: Diagram): Diagram {
+    return this.combiner.combine(MASK, this.#is(this.test(field, merged)), diagram)
+  }
+
+  /** One diagram of outcomes where a match answers yes, the other where it answers no. */
+  choose(test: Diagram, yes: Diagram, no: Diagram): Diagram {
+    if (yes === no) return yes
+    const { combiner } = this
+    return combiner.combine(PLAIN_OUTCOMES.union, combiner.combine(MASK, this.#is(test), yes), combiner.combine(MASK, this.#is(this.invert(test)), no))
+  }
+
+  #is(test: Diagram): Diagram {
+    return mapTerminals(this.arena, test, (answer) => (answer === YES ? 1 : 0))
+  }
+
+  /** What every value of the fields leads to, together. */
+  forget(fields: readonly LevelField[], diagram: Diagram): Diagram {
+    const levels = fields.flatMap((field) => {
+      const { firstLevel, count } = this.chunks(field)
+      return Array.from({ length: count }, (_, chunk) => firstLevel + chunk)
+    })
+    return forgetLevels(this.combiner, diagram, new Set(levels), PLAIN_OUTCOMES.union)
+  }
+
+  /** A match for each interface by its name, which is undefined where there is none. It must not test levels above those of interfaces. */
+  matchByInterface(side: 'iif' | 'oif', of: (name: string | undefined) => Diagram): Diagram {
+    const children = this.#ofInterfaces(of)
+    const mark = this.arena.open()
+    for (const [index, child] of children.entries()) this.arena.emit(mark, index, child)
+    return this.arena.close(mark, this.chunks(side).firstLevel)
+  }
+
+  /** Outcomes for each interface by its name. */
+  byInterface(side: 'iif' | 'oif', of: (name: string | undefined) => Diagram): Diagram {
+    const ranges = new Map<Diagram, Range[]>()
+    for (const [index, child] of this.#ofInterfaces(of).entries()) {
+      const known = ranges.get(child) ?? []
+      known.push({ first: BigInt(index), last: BigInt(index) })
+      ranges.set(child, known)
+    }
+    const parts = [...ranges].map(([child, indexes]) => this.where(side, mergeRanges(indexes), child))
+    return this.combiner.combineAll(PLAIN_OUTCOMES.union, parts, 0)
+  }
+
+  #ofInterfaces(of: (name: string | undefined) => Diagram): Diagram[] {
+    return this.names.map((each) => of(each.kind === 'none' ? undefined : exampleOf(each, this.names)))
   }
 
   /** A question of which only the text is known: a level of its own, and past 16 of them simply unknown. */

@@ -1,18 +1,10 @@
 import { TERMINALS, type Diagram } from '../space/arena.ts'
-import { PLAIN_OUTCOMES } from '../space/outcome.ts'
-import { forgetLevels } from './compileChain.ts'
 import type { LevelField } from './levels.ts'
 import type { PacketSpace } from './packetSpace.ts'
 
 /** Only the named fields are told apart: terminals of packets that differ elsewhere are united, as bits. */
 export function project(space: PacketSpace, diagram: Diagram, kept: readonly LevelField[]): Diagram {
-  const gone = new Set<number>()
-  for (const field of space.levels.fields) {
-    if (kept.includes(field)) continue
-    const { firstLevel, count } = space.chunks(field)
-    for (let chunk = 0; chunk < count; chunk += 1) gone.add(firstLevel + chunk)
-  }
-  return forgetLevels(space, diagram, gone, PLAIN_OUTCOMES.union)
+  return space.forget(space.levels.fields.filter((field) => !kept.includes(field)), diagram)
 }
 
 /** Values of one level that lead to the same place. */

@@ -1,8 +1,8 @@
 import { bitsOf, parseAddress, type Address, type Family } from '../net/address.ts'
 import type { Packet } from '../ruleset/packet.ts'
-import { CT_STATES, CT_STATUS, PORT_PROTOCOLS, TCP_FLAGS, type CtState } from '../ruleset/ruleset.ts'
+import { CT_STATES, PORT_PROTOCOLS, TCP_FLAGS, type CtState } from '../ruleset/ruleset.ts'
 import { TERMINALS, type Diagram } from '../space/arena.ts'
-import { CT_CLASSES } from './compileField.ts'
+import { CT_CLASSES } from './fieldValues.ts'
 import { NO_EXTENSION, type LevelField } from './levels.ts'
 import { exampleOf } from './names.ts'
 import type { PacketSpace } from './packetSpace.ts'
@@ -200,12 +200,10 @@ function interfacesOf(space: PacketSpace, values: ReadonlyMap<LevelField, bigint
 }
 
 function trackingOf(values: ReadonlyMap<LevelField, bigint>): Partial<Packet> {
-  const dnat = values.get('ctDnat')
-  const snat = values.get('ctSnat')
-  const status = (dnat === 1n ? CT_STATUS.dnat : 0) | (snat === 1n ? CT_STATUS.snat : 0)
+  const status = values.get('ctStatus')
   const mark = values.get('ctMark')
   return {
-    ...(dnat === undefined && snat === undefined ? {} : { ctStatus: status }),
+    ...(status === undefined ? {} : { ctStatus: Number(status) }),
     ...(values.get('ctDirection') === 1n ? { ctDirection: 'reply' as const } : {}),
     ...(mark === undefined ? {} : { ctMark: Number(mark) }),
   }
