@@ -51,5 +51,12 @@ async function driftOf(world: World, reading: HostReading): Promise<HostDrift> {
   const kind = comparison.kind === 'equal' ? 'same' : comparison.kind === 'undecided' ? 'undecided' : 'differs'
   const foreignChanges = await changedSince(world, snapshot, confirmed)
   const refused = foreignChanges && foreignChanges.length > 0 ? refusals(world, reading.host, intent.value, snapshot) : undefined
-  return { ...base, kind, comparison, ...(foreignChanges ? { foreignChanges } : {}), ...(refused ? { refusals: refused } : {}) }
+  return {
+    ...base,
+    kind,
+    comparison,
+    ...(foreignChanges ? { foreignChanges } : {}),
+    ...(refused?.ok ? { refusals: refused.value } : {}),
+    faults: refused && !refused.ok ? [...faults, ...refused.faults] : faults,
+  }
 }

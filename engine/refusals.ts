@@ -1,3 +1,4 @@
+import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import { sameAddress, type Address } from '@portcullis/core/net/address.ts'
 import type { Intent } from '@portcullis/core/policy/intent.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
@@ -15,15 +16,20 @@ export interface Refusals {
   readonly needs: readonly string[]
 }
 
-/** Undefined where the host does not tell its rules, or they are larger than the budget. */
-export function refusals(world: World, host: Host, intent: Intent, snapshot: FactsSnapshot): Refusals | undefined {
+/** Faults: the host does not tell its rules (FACTS_*, RULESET_*, IPTABLES_*), or they are larger than the budget (VERIFY_BUDGET). */
+export function refusals(world: World, host: Host, intent: Intent, snapshot: FactsSnapshot): Result<Refusals> {
   const live = world.facts.readRuleset(snapshot)
-  if (!live.ok) return undefined
+  if (!live.ok) return live
   const compared = compareGrants(intent, live.value.ruleset, live.value.topology, servedAddresses(host, live.value))
-  if (compared.kind === 'undecided') return undefined
-  if (compared.kind === 'equal') return { differences: [], more: 0, needs: [] }
-  return { differences: compared.differences.map(writeDifference), more: compared.more, needs: refusedNeeds(intent, compared.differences) }
+  if (compared.kind === 'undecided') return fail(pastBudget(host.name))
+  if (compared.kind === 'equal') return succeed({ differences: [], more: 0, needs: [] })
+  return succeed({ differences: compared.differences.map(writeDifference), more: compared.more, needs: refusedNeeds(intent, compared.differences) })
 }
+
+const pastBudget = (host: string): Fault => ({
+  code: 'VERIFY_BUDGET',
+  what: { en: `${host}: whether other tables leave alone what is granted was not decided: its rules are larger than the budget`, zh: `${host}：规则超出预算，无法判定其他表是否影响已放行的流量` },
+})
 
 /** Addresses that clients use and the host holds; where something before it translates them, all that it holds. */
 export function servedAddresses(host: Host, { topology }: LiveRuleset): readonly Address[] {

@@ -56,14 +56,14 @@ function verifyOne(world: World, reading: HostReading, intent: Intent): HostVeri
   const refused = comparison.kind === 'equal' ? refusals(world, reading.host, intent, snapshot) : undefined
   return {
     host: reading.host.name,
-    kind: kindOf(comparison, refused),
+    kind: kindOf(comparison, refused?.ok ? refused.value : undefined),
     generation: version.confirmed?.generation ?? 0,
     isPolicyNewer: isPolicyNewer(reading, intent),
     comparison,
-    ...(refused ? { refusals: refused } : {}),
+    ...(refused?.ok ? { refusals: refused.value } : {}),
     leases: live.ok ? leasesOf(live.value.ruleset) : [],
     idle: live.ok ? idleRules(foreignTables(live.value.ruleset)) : [],
-    faults: live.ok ? faults : [...faults, ...live.faults],
+    faults: refused && !refused.ok ? [...faults, ...refused.faults] : live.ok ? faults : [...faults, ...live.faults],
   }
 }
 

@@ -1,4 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { readPacketObject } from '@portcullis/core/ruleset/packetObject.ts'
+import { parsePacketText } from '@portcullis/core/ruleset/packetText.ts'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test, vi } from 'vitest'
@@ -114,6 +116,24 @@ describe('what a program reads', () => {
   test('a file of packets that is not there', async () => {
     const { code, err } = await run('packet --ruleset office.nft --packets absent.ndjson')
     expect([code, err]).toEqual([EXIT.usage, expect.stringContaining('there is no file')])
+  })
+})
+
+describe('docs/verify.md', () => {
+  const lines = readFileSync(new URL('../../docs/verify.md', import.meta.url), 'utf8').split('\n').filter((line) => line.startsWith('    ')).map((line) => line.trim())
+
+  test('its packets are read', () => {
+    const packets = lines.filter((line) => line.includes(' -> '))
+    expect(packets.map((line) => [line, parsePacketText(line).ok])).toEqual(packets.map((line) => [line, true]))
+    expect(packets).toHaveLength(2)
+  })
+
+  test('its lines of JSON are read, and what answers them is of the schema', () => {
+    const objects = lines.filter((line) => line.startsWith('{"')).map((line) => JSON.parse(line) as object)
+    const [packets, verdicts] = [objects.filter((each) => 'proto' in each), objects.filter((each) => 'verdict' in each)]
+    for (const each of packets) expect(readPacketObject(each).ok).toBe(true)
+    for (const each of verdicts) expectSchema('packet-verdict', each)
+    expect([packets.length, verdicts.length]).toEqual([2, 2])
   })
 })
 
