@@ -115,6 +115,7 @@ const packet: fc.Arbitrary<Packet> = fc
       ct: fc.constantFrom(...(Object.keys(CT_STATES) as CtState[])),
       ctDirection: maybe(fc.constantFrom('original', 'reply' as const)),
       ctOriginal: maybe(line(family, 6, true)),
+      ctReply: maybe(line(family, 17, true)),
       iif: interfaceName,
       oif: interfaceName,
       macSource: maybe(fc.bigInt({ min: 0n, max: (1n << 48n) - 1n })),

@@ -3,7 +3,7 @@ import { formatAddress, parseAddress, type Address } from '../net/address.ts'
 import { PORT_MAX } from '../net/port.ts'
 import { protocolName, PROTOCOL_NUMBERS } from '../net/protocol.ts'
 import { ICMP_TYPE_SYMBOLS, ICMPV6_TYPE_SYMBOLS, type Symbols } from './nft/symbols.ts'
-import type { Packet } from './packet.ts'
+import type { FlowEnds, Packet } from './packet.ts'
 import { CT_STATES, CT_STATUS, PORT_PROTOCOLS, TCP_FLAGS, type CtState } from './ruleset.ts'
 
 const TEXT_CHARACTERS_MAX = 2000
@@ -15,7 +15,7 @@ const TEXT_CHARACTERS_MAX = 2000
  * `iif NAME`, `oif NAME`, `ct new|established|related|invalid|untracked` (new), `flags syn,ack|none` (what the ct state implies),
  * `type echo-request|8` (an echo request), `code 0`, `fragment first|later`, `extension 0` (an IPv6 header's number), `direction reply`,
  * `status snat,dnat`, `mark 1`, `ctmark 1`, `mac 02:00:00:00:00:01`, `pkttype host|broadcast|multicast|other`, `ttl 64`, `dscp 0`,
- * `length 60`, and at last `original tcp A -> B`, the flow's first packet.
+ * `length 60`, and at last `original tcp A -> B`, the flow's first packet, and `reply tcp B -> A`, how its answers arrive.
  *
  * In parentheses: what holds where the word is left out; else nothing is stated and the question is about every value. `any` states nothing.
  * Faults: PACKET_TEXT, with the column.
@@ -47,7 +47,8 @@ export function formatPacket(packet: Packet): string {
     ...(packet.macSource === undefined ? [] : [`mac ${formatMac(packet.macSource)}`]),
     ...(packet.pkttype === undefined ? [] : [`pkttype ${PKTTYPES[packet.pkttype]}`]),
     ...NUMBER_WORDS.flatMap(([word, key]) => (packet[key] === undefined ? [] : [`${word} ${packet[key]}`])),
-    ...(packet.ctOriginal === undefined ? [] : [formatOriginal(packet.ctOriginal)]),
+    ...(packet.ctOriginal === undefined ? [] : [`original ${formatEnds(packet.ctOriginal)}`]),
+    ...(packet.ctReply === undefined ? [] : [`reply ${formatEnds(packet.ctReply)}`]),
   ]
   return words.join(' ')
 }
@@ -138,12 +139,12 @@ class Reader {
   #word(word: Word, draft: Draft, stated: Map<string, number>): void {
     if (stated.has(word.text)) throw refusal(word.column, quoted(word.text, 'stands twice', '重复出现'))
     stated.set(word.text, word.column)
-    if (word.text === 'original') {
-      draft.ctOriginal = this.#line()
+    if (word.text === 'original' || word.text === 'reply') {
+      draft[word.text === 'original' ? 'ctOriginal' : 'ctReply'] = this.#line()
       return
     }
     const read = Object.hasOwn(WORDS, word.text) ? WORDS[word.text] : undefined
-    if (!read) throw refusal(word.column, quoted(word.text, `is none of ${Object.keys(WORDS).join(', ')}, original`, `不是以下之一：${Object.keys(WORDS).join('、')}、original`))
+    if (!read) throw refusal(word.column, quoted(word.text, `is none of ${Object.keys(WORDS).join(', ')}, original, reply`, `不是以下之一：${Object.keys(WORDS).join('、')}、original、reply`))
     const value = this.#need(quoted(word.text, 'needs a value', '后缺少取值'))
     if (value.text !== ANY) read(value, draft)
   }
@@ -281,8 +282,7 @@ function readMac(word: Word): bigint {
 
 const name = (word: string, value: string | undefined): string[] => (value === undefined ? [] : [`${word} ${value === '' ? NO_NAME : value}`])
 
-const formatOriginal = (first: NonNullable<Packet['ctOriginal']>): string =>
-  `original ${formatLine(first.protocol, first.source, first.sourcePort, first.destination, first.destinationPort)}`
+const formatEnds = (ends: FlowEnds): string => formatLine(ends.protocol, ends.source, ends.sourcePort, ends.destination, ends.destinationPort)
 
 function formatLine(protocol: number, source: Address, sourcePort: number | undefined, destination: Address, destinationPort: number | undefined): string {
   const isForeign = protocol === (source.family === 4 ? PROTOCOL_NUMBERS.icmpv6 : PROTOCOL_NUMBERS.icmp)

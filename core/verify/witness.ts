@@ -1,5 +1,5 @@
 import { bitsOf, parseAddress, type Address, type Family } from '../net/address.ts'
-import type { Packet } from '../ruleset/packet.ts'
+import type { FlowEnds, Packet } from '../ruleset/packet.ts'
 import { CT_STATES, PORT_PROTOCOLS, TCP_FLAGS, type CtState } from '../ruleset/ruleset.ts'
 import { TERMINALS, type Diagram } from '../space/arena.ts'
 import { CT_CLASSES } from './fieldValues.ts'
@@ -46,6 +46,14 @@ const PREFERRED: Partial<Record<LevelField, readonly bigint[]>> = {
   tcpFlags: [BigInt(TCP_FLAGS.syn), BigInt(TCP_FLAGS.ack)],
   icmpType: [8n, 128n],
   icmpCode: [0n],
+  ctStatus: [0n, 14n, 46n],
+  ctOriginalSaddr4: addresses('198.51.100.7'),
+  ctOriginalSaddr6: addresses('2001:db8::7'),
+  ctOriginalDaddr4: addresses('192.0.2.1'),
+  ctOriginalDaddr6: addresses('2001:db8::1'),
+  newDaddr4: addresses('192.0.2.1', '10.0.0.7'),
+  newDaddr6: addresses('2001:db8::1', 'fd00::7'),
+  newDport: [22n, 443n, 80n, 53n],
   ttl: [64n],
   length: [60n],
 }
@@ -164,6 +172,7 @@ function packetFrom(space: PacketSpace, values: ReadonlyMap<LevelField, bigint>)
     ...transportOf(protocol, values, get('isLaterFragment') === 1n),
     ...interfacesOf(space, values),
     ...trackingOf(values),
+    ...flowOf(family, protocol, values),
     ...restOf(values),
   }
 }
@@ -208,6 +217,30 @@ function trackingOf(values: ReadonlyMap<LevelField, bigint>): Partial<Packet> {
     ...(mark === undefined ? {} : { ctMark: Number(mark) }),
   }
 }
+
+/** The ends of a known flow, where something is asked of them. */
+function flowOf(family: Family, protocol: number, values: ReadonlyMap<LevelField, bigint>): Partial<Packet> {
+  const ends = (source: LevelField, port: LevelField): FlowEnds => ({
+    source: addressFrom(family, values.get(source) ?? values.get(`ctOriginalSaddr${family}`) ?? PREFERRED[`saddr${family}`]?.[0]),
+    destination: addressFrom(family, values.get(`ctOriginalDaddr${family}`) ?? PREFERRED[`daddr${family}`]?.[0]),
+    protocol: Number(values.get('ctOriginalProtocol') ?? BigInt(protocol)),
+    ...portsOf(values.get(port) ?? values.get('ctOriginalSport'), values.get('ctOriginalDport')),
+  })
+  const isReply = values.get('ctDirection') === 1n
+  const asks = (fields: readonly LevelField[]): boolean => fields.some((field) => values.has(field))
+  const isMapped = asks([`newDaddr${family}`, 'newDport'])
+  return {
+    ...(asks(ORIGINAL_FIELDS) || (isMapped && isReply) ? { ctOriginal: ends(isReply ? `newDaddr${family}` : `ctOriginalSaddr${family}`, isReply ? 'newDport' : 'ctOriginalSport') } : {}),
+    ...(isMapped && !isReply ? { ctReply: ends(`newDaddr${family}`, 'newDport') } : {}),
+  }
+}
+
+const portsOf = (source: bigint | undefined, destination: bigint | undefined): { sourcePort: number; destinationPort: number } => ({
+  sourcePort: Number(source ?? PREFERRED.sport?.[0] ?? 0n),
+  destinationPort: Number(destination ?? PREFERRED.dport?.[0] ?? 0n),
+})
+
+const ORIGINAL_FIELDS: readonly LevelField[] = ['ctOriginalProtocol', 'ctOriginalSaddr4', 'ctOriginalSaddr6', 'ctOriginalDaddr4', 'ctOriginalDaddr6', 'ctOriginalSport', 'ctOriginalDport']
 
 function restOf(values: ReadonlyMap<LevelField, bigint>): Partial<Packet> {
   const rest: { -readonly [K in keyof Packet]?: Packet[K] } = {}
