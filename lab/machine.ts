@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { release } from 'node:os'
 import { dirname, join } from 'node:path'
 import { generateOpensshKey } from './opensshKey.ts'
 import { layUfwRules } from './firewalls/ufw.ts'
@@ -83,7 +84,7 @@ const fstab = (template: string, folder: string): string =>
     `${folder} /sys sysfs nosuid,nodev,noexec 0 0`,
     ...OVERLAID.map((path) => {
       const lower = path === '/etc' ? `${template}/etc:/etc` : path
-      return `${folder} ${path} overlay lowerdir=${lower},upperdir=${folder}/upper${path},workdir=${folder}/work${path}${USER_NAMESPACE} 0 0`
+      return `${folder} ${path} overlay lowerdir=${lower},upperdir=${folder}/upper${path},workdir=${folder}/work${path}${VOLATILE}${USER_NAMESPACE} 0 0`
     }),
     // Before their folders are hidden; `rbind` takes them along.
     ...HIDDEN_PROGRAMS.map((path) => `${inFstab(path)} ${inFstab(folder + path)} none bind 0 0`),
@@ -93,6 +94,10 @@ const fstab = (template: string, folder: string): string =>
 
 /** A space would end the field (fstab(5)). */
 const inFstab = (path: string): string => path.replaceAll(' ', '\\040')
+
+/** A lab lives no longer than its machine is up: without this, ending a host waits for all that it wrote to reach the disk (Linux 5.10). */
+const [KERNEL_MAJOR = 0, KERNEL_MINOR = 0] = release().split('.').map(Number)
+const VOLATILE = KERNEL_MAJOR > 5 || (KERNEL_MAJOR === 5 && KERNEL_MINOR >= 10) ? ',volatile' : ''
 
 /** In a user namespace overlayfs may not write trusted.* attributes (kernel documentation, filesystems/overlayfs.rst). */
 const USER_NAMESPACE = process.env['PORTCULLIS_LAB_DIR'] === undefined ? '' : ',userxattr'

@@ -21,7 +21,7 @@ test('a user with a range of subordinate ids has a lab without root', async () =
   for (const file of ['/etc/subuid', '/etc/subgid']) host.writeFile(file, `${USER.name}:300000:65536\n`)
   const inner = host.spawn(UP)
   const lines = createInterface(inner.process.stdout ?? process.stdin)[Symbol.asyncIterator]()
-  // Standing means that a real sshd on each host has taken a connection.
+  // Standing means that a real sshd on each host listens.
   expect((await lines.next()).value).toMatch(/: 3 hosts in \d+ ms$/)
   expect(await host.must(['ls', `/tmp/portcullis-lab-${USER.id}`])).not.toBe('')
   await inner.kill('SIGTERM')

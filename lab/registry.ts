@@ -93,7 +93,9 @@ function killInside(namespaces: readonly string[]): void {
     const pids = pidsInside(inodes)
     if (pids.length === 0) return
     if (performance.now() > deadline) throw new Error(`processes that do not die: ${pids.join(' ')}`)
-    for (const pid of pids) if (!isWaiting(pid)) kill(pid)
+    // Parents that somebody has stopped (SIGSTOP) wait for nothing.
+    const isPatient = performance.now() < deadline - DEATH_WAIT_MS_MAX / 2
+    for (const pid of pids) if (!(isPatient && isWaiting(pid))) kill(pid)
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
   }
 }
@@ -106,8 +108,8 @@ function pidsInside(inodes: ReadonlySet<number>): number[] {
   })
 }
 
-/** The parent of a host's first process outlives every process of the host, if it is left to wait for them. */
-const isWaiting = (pid: number): boolean => readText(`/proc/${pid}/comm`) === 'unshare\n'
+/** The parents of a host's first process (launch.sh) outlive every process of the host, if they are left to wait for them. */
+const isWaiting = (pid: number): boolean => /^(unshare|lab-launcher)$/.test(readText(`/proc/${pid}/comm`)?.trim() ?? '')
 
 function networkInodeOf(pid: number): number {
   try {

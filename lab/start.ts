@@ -1,6 +1,6 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { certificatesNeeded, makeAuthority } from './certificate.ts'
@@ -9,7 +9,7 @@ import { killGroup, LAB_PATH, mustRun } from './command.ts'
 import { startService } from './daemons/catalogue.ts'
 import type { Site } from './daemons/daemon.ts'
 import { startFirewall } from './firewalls/firewall.ts'
-import { addressLine, batch } from './netns.ts'
+import { addNamespaces, addressLine, batch } from './netns.ts'
 import { labHost, type LabHost } from './host.ts'
 import { machineFolder, prepareMachines, type SshAccess } from './machine.ts'
 import { claim, keep, release, remember } from './registry.ts'
@@ -48,8 +48,12 @@ export async function startWorld(world: World, options: StartOptions = {}): Prom
   const directory = claim(prefix)
   try {
     const ssh = prepareMachines(directory, world)
+    await addNamespaces(prefix, [switchOf(prefix)])
+    const vantages = new Map<string, Vantage>()
+    // What services are awaited from takes as long to start as a few hosts, so it does meanwhile.
+    if (world.hosts.some((host) => host.services.some((service) => service.daemon !== 'openssh'))) vantages.set('switch', openVantage(insideSwitch(prefix)))
     const hosts = await startHosts(world, prefix, directory)
-    const lab = running(world, { prefix, directory, ssh, hosts })
+    const lab = running(world, { prefix, directory, ssh, hosts, vantages })
     await startServices(lab)
     if (options.keep) keep(prefix)
     return lab
@@ -59,17 +63,18 @@ export async function startWorld(world: World, options: StartOptions = {}): Prom
   }
 }
 
-function running(world: World, { prefix, directory, ssh, hosts }: Pick<Lab, 'prefix' | 'directory' | 'ssh' | 'hosts'>): Lab {
+const switchOf = (prefix: string): string => `${prefix}-switch`
+const insideSwitch = (prefix: string) => (argv: readonly string[]) => ['ip', 'netns', 'exec', switchOf(prefix), ...argv]
+
+type Started = Pick<Lab, 'prefix' | 'directory' | 'ssh' | 'hosts'> & { readonly vantages: Map<string, Vantage> }
+
+function running(world: World, { prefix, directory, ssh, hosts, vantages }: Started): Lab {
   const byName = new Map(hosts.map((host) => [host.name, host]))
-  const vantages = new Map<string, Vantage>()
-  const switchNamespace = `${prefix}-switch`
   const hostNamed = (name: string) => {
     const host = byName.get(name)
     if (host === undefined) throw new Error(`the lab has no host ${name}`)
     return host
   }
-  const insideOf = (name: string) =>
-    name === 'switch' ? (argv: readonly string[]) => ['ip', 'netns', 'exec', switchNamespace, ...argv] : hostNamed(name).inside
   const stop = async () => {
     for (const vantage of vantages.values()) vantage.close()
     release(prefix)
@@ -80,10 +85,10 @@ function running(world: World, { prefix, directory, ssh, hosts }: Pick<Lab, 'pre
     directory,
     ssh,
     hosts,
-    switchNamespace,
+    switchNamespace: switchOf(prefix),
     host: hostNamed,
     vantage(name) {
-      const vantage = vantages.get(name) ?? openVantage(insideOf(name))
+      const vantage = vantages.get(name) ?? openVantage(name === 'switch' ? insideSwitch(prefix) : hostNamed(name).inside)
       vantages.set(name, vantage)
       return vantage
     },
@@ -119,76 +124,101 @@ function siteOf(lab: Lab): Site {
   }
 }
 
-/** Every host boots, then all cables are plugged in at once, then the hosts configure their ends. */
+/** Every host boots and plugs its cables into the switch; then it gets its name there, and what stands goes on without this process. */
 async function startHosts(world: World, prefix: string, directory: string): Promise<LabHost[]> {
-  remember(prefix, ['switch', ...world.hosts.map((host) => host.name)].map((name) => `${prefix}-${name}`))
-  const boots = await Promise.all(world.hosts.map((host) => boot(world, host, machineFolder(directory, host.name))))
-  await batch([`netns add ${prefix}-switch`, ...boots.map((boot) => `netns attach ${prefix}-${boot.spec.name} ${boot.initPid}`)])
-  await wire(world, prefix)
-  return Promise.all(
-    boots.map(async ({ spec, folder, initPid, configure }) => {
-      await configure()
-      return labHost({ spec, netns: `${prefix}-${spec.name}`, folder, initPid })
-    }),
-  )
+  remember(prefix, world.hosts.map((host) => `${prefix}-${host.name}`))
+  // Before the hosts: the kernel lets a process that sets forwarding spin for as long as others make interfaces.
+  await makeBridges(world, switchOf(prefix))
+  const launcher = launch(world, prefix, directory)
+  try {
+    const initPids = await hearAll(launcher, world, directory)
+    await batch([...initPids].map(([host, initPid]) => `netns attach ${prefix}-${host} ${initPid}`))
+    await batch(world.hosts.flatMap(plugs), switchOf(prefix))
+    goOn(launcher, initPids, directory)
+    return world.hosts.map((spec) => {
+      const initPid = initPids.get(spec.name) ?? -1
+      return labHost({ spec, netns: `${prefix}-${spec.name}`, folder: machineFolder(directory, spec.name), initPid })
+    })
+  } catch (error) {
+    await abandon(launcher)
+    throw error
+  }
 }
 
-/** The switch with a bridge for each network, and a cable from every interface to its bridge. */
-async function wire(world: World, prefix: string): Promise<void> {
+/** A bridge for each network, which routes to all others. */
+async function makeBridges(world: World, switchNamespace: string): Promise<void> {
   const bridges = world.networks.flatMap((network) => [
     `link add ${network.name} type bridge`,
     addressLine(network.name, `${gatewayOf(network, 4)}/${lengthIn(network.ipv4)}`),
     addressLine(network.name, `${gatewayOf(network, 6)}/${lengthIn(network.ipv6)}`),
     `link set ${network.name} up`,
   ])
-  const cables = world.hosts.flatMap((host) =>
-    host.interfaces.flatMap((face, index) => [
-      `link add ${host.name}.${index} type veth peer name eth${index} netns ${prefix}-${host.name}`,
-      `link set ${host.name}.${index} master ${face.network} up`,
-    ]),
-  )
-  await Promise.all([batch(['link set lo up', ...bridges, ...cables], `${prefix}-switch`), forward(`${prefix}-switch`)])
+  await batch(['link set lo up', ...bridges], switchNamespace)
+  await mustRun(['ip', 'netns', 'exec', switchNamespace, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'])
 }
 
-const forward = (netns: string): Promise<string> =>
-  mustRun(['ip', 'netns', 'exec', netns, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'])
+const plugs = (host: WorldHost): string[] => host.interfaces.map((face, index) => `link set ${host.name}.${index} master ${face.network} up`)
 
-interface Boot {
-  readonly spec: WorldHost
-  readonly folder: string
-  /** As this process knows it. */
-  readonly initPid: number
-  /** To be called when the host's interfaces exist; resolves when they have their addresses. */
-  readonly configure: () => Promise<void>
-}
-
-async function boot(world: World, spec: WorldHost, folder: string): Promise<Boot> {
-  writeFileSync(join(folder, 'network'), networkLines(world, spec).join('\n'))
-  if (spec.services.some((service) => service.daemon === 'openssh')) writeFileSync(join(folder, 'sshd'), '')
-  const init = spawn('unshare', [...UNSHARE, '/bin/sh', INIT, folder, spec.name], {
+function launch(world: World, prefix: string, directory: string): ChildProcessWithoutNullStreams {
+  for (const host of world.hosts) writeBootFiles(world, host, machineFolder(directory, host.name))
+  const [program = '', ...args] = insideSwitch(prefix)(['/bin/sh', LAUNCH, directory, ...world.hosts.map((host) => host.name)])
+  return spawn(program, args, {
     stdio: 'pipe',
     detached: true,
     cwd: '/',
     env: { PATH: `/usr/local/sbin:/usr/local/bin:${LAB_PATH}`, LC_ALL: 'C.UTF-8' },
   })
-  const hears = listen(init, spec.name)
-  const initPid = Number(await hears(/^up (\d+)$/))
-  writeFileSync(join(folder, 'init.pid'), String(initPid))
-  return {
-    spec,
-    folder,
-    initPid,
-    async configure() {
-      init.stdin.end('go\n')
-      await hears(/^(ready)$/)
-      // Running hosts are no reason for this process to go on.
-      for (const handle of [init, init.stdout, init.stderr] as unknown as { unref(): void }[]) handle.unref()
-    },
-  }
 }
 
-const INIT = join(import.meta.dirname, 'init.sh')
-const UNSHARE = ['--net', '--mount', '--uts', '--pid', '--fork', '--kill-child', '--propagation', 'slave', '--']
+const LAUNCH = join(import.meta.dirname, 'launch.sh')
+
+function writeBootFiles(world: World, host: WorldHost, folder: string): void {
+  writeFileSync(join(folder, 'network'), networkLines(world, host).join('\n'))
+  if (host.services.some((service) => service.daemon === 'openssh')) writeFileSync(join(folder, 'sshd'), '')
+}
+
+/** The pid of each host's first process, by name, when the last host has said that it has its addresses. */
+async function hearAll(launcher: ChildProcessWithoutNullStreams, world: World, directory: string): Promise<Map<string, number>> {
+  const names = world.hosts.map((host) => host.name)
+  const initPids = new Map<string, number>()
+  let failed: string | undefined
+  const late = setTimeout(() => killGroup(launcher, 'SIGKILL'), BOOT_MS_MAX)
+  for await (const line of createInterface(launcher.stdout)) {
+    const [name = '', word, pid] = line.split(' ')
+    if (word === 'up') initPids.set(name, Number(pid))
+    else failed = name
+    if (failed !== undefined || initPids.size === names.length) break
+  }
+  clearTimeout(late)
+  failed ??= names.find((name) => !initPids.has(name))
+  if (failed !== undefined) throw new Error(`${failed} did not start: ${complaintOf(directory, failed)}`)
+  return initPids
+}
+
+function goOn(launcher: ChildProcessWithoutNullStreams, initPids: ReadonlyMap<string, number>, directory: string): void {
+  for (const [host, initPid] of initPids) writeFileSync(join(machineFolder(directory, host), 'init.pid'), String(initPid))
+  writeFileSync(join(directory, 'standing'), '')
+  launcher.stdin.end()
+  // Running hosts are no reason for this process to go on.
+  for (const handle of [launcher, launcher.stdout, launcher.stderr] as unknown as { unref(): void }[]) handle.unref()
+}
+
+/** Hosts without a name yet are all in the launcher's process group, and found by nothing else. */
+async function abandon(launcher: ChildProcessWithoutNullStreams): Promise<void> {
+  const closed = once(launcher, 'close')
+  killGroup(launcher, 'SIGKILL')
+  launcher.stdout.resume()
+  launcher.stderr.resume()
+  await closed
+}
+
+function complaintOf(directory: string, host: string): string {
+  const log = join(machineFolder(directory, host), 'log/boot')
+  return (existsSync(log) && readFileSync(log, 'utf8').trim()) || `no answer within ${BOOT_MS_MAX} ms`
+}
+
+/** A hundred hosts that boot at once on a busy machine take seconds; one that takes longer than this is stuck. */
+const BOOT_MS_MAX = 60_000
 
 function networkLines(world: World, host: WorldHost): string[] {
   const addresses = (face: Interface, index: number) => {
@@ -200,26 +230,9 @@ function networkLines(world: World, host: WorldHost): string[] {
     ]
   }
   const [first] = host.interfaces
-  const gateways = first === undefined ? [] : ([4, 6] as const).map((family) => gatewayOf(networkNamed(world, first.network), family))
-  return ['link set lo up', ...host.interfaces.flatMap(addresses), ...gateways.map((via) => `route add default via ${via}`), '']
+  const gateway = (family: 4 | 6) => (first === undefined ? [] : [`route add default via ${gatewayOf(networkNamed(world, first.network), family)} dev eth0`])
+  // The switch's end of the cable is not up yet, and IPv6 may find its own network only when it is.
+  const gateways = [...gateway(4), ...gateway(6).map((line) => `${line} onlink`)]
+  const cables = host.interfaces.map((_, index) => `link add eth${index} type veth peer name ${host.name}.${index} netns /proc/self/fd/9`)
+  return ['link set lo up', ...cables, ...host.interfaces.flatMap(addresses), ...gateways, '']
 }
-
-/** Hands out the lines that a booting host says, in order; each must match, and come before the limit. */
-function listen(init: ChildProcessWithoutNullStreams, name: string): (pattern: RegExp) => Promise<string> {
-  let complaint = ''
-  init.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()))
-  const lines = createInterface(init.stdout)[Symbol.asyncIterator]()
-  return async (pattern) => {
-    const late = setTimeout(() => killGroup(init, 'SIGKILL'), BOOT_MS_MAX)
-    const { value = '', done } = await lines.next()
-    // Its last words come on the other pipe, which may be read later.
-    if (done && init.exitCode === null && init.signalCode === null) await once(init, 'close')
-    clearTimeout(late)
-    const said = pattern.exec(value)?.[1]
-    if (said === undefined) throw new Error(`${name} did not start: ${complaint.trim() || value || `no answer within ${BOOT_MS_MAX} ms`}`)
-    return said
-  }
-}
-
-/** A hundred hosts that boot at once on a busy machine take seconds; one that takes longer than this is stuck. */
-const BOOT_MS_MAX = 60_000

@@ -8,7 +8,7 @@ import { mustRun } from './command.ts'
 import { openNamespaces } from './netns.ts'
 import { folderOf, registered, release } from './registry.ts'
 import { startWorld } from './start.ts'
-import { flatWorld } from './world.ts'
+import { flatWorld, interfaceIn, network } from './world.ts'
 
 const PREFIX = `lab-t${process.pid}`
 const MAIN = join(import.meta.dirname, 'main.ts')
@@ -48,6 +48,16 @@ test('a world that cannot start leaves nothing, and says why', async () => {
   if (host === undefined) throw new Error('a world of one host has one')
   const broken = { ...flatWorld(1), hosts: [{ ...host, services: [...host.services, { daemon: 'debugHttp', port: 70_000 } as const] }] }
   await expect(startWorld(broken, { prefix: PREFIX })).rejects.toThrow('debugHttp on host-1 ended')
+  expect(tracesOf(PREFIX)).toEqual([])
+})
+
+test('a host that cannot boot leaves nothing of the others either, and says why', async () => {
+  const [first, second] = flatWorld(2).hosts
+  if (first === undefined || second === undefined) throw new Error('a world of two hosts has two')
+  const wide = network('wide', '10.9.0.0/24', 'fe00::/7')
+  const multicast = { ...interfaceIn(wide, 10), ipv6: 'ff02::a' }
+  const broken = { networks: [...flatWorld(2).networks, wide], hosts: [first, { ...second, interfaces: [multicast] }] }
+  await expect(startWorld(broken, { prefix: PREFIX })).rejects.toThrow(/^host-2 did not start: Error: ipv6: Cannot assign multicast address/)
   expect(tracesOf(PREFIX)).toEqual([])
 })
 
