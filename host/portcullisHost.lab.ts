@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { SWITCH } from '@portcullis/core/ruleset/nft/render.ts'
 import { mustRun, runCommand, type CommandResult } from '@portcullis/lab/command.ts'
 import { openNamespaces, type Namespace } from '@portcullis/lab/netns.ts'
 import type { FlowEnd } from '../adapters/transport/lab/flow.ts'
@@ -17,6 +18,9 @@ const GATE = readFileSync(join(import.meta.dirname, 'testdata/gate.nft'), 'utf8'
 /** What the renderer makes. */
 const GOLDENS = join(import.meta.dirname, '../core/ruleset/nft/golden')
 const OTHER = GATE.replace('tcp . 8080', 'tcp . 8081')
+/** The smallest text of two transactions. Its set is generation 7's own. */
+const SWITCHED = `table inet portcullis {\n\tchain web_g7 { }\n\tset open_g7 { type inet_service; flags interval; }\n}\nadd element inet portcullis open_g7 { 80-90 }\n${SWITCH}\n${GATE}table inet portcullis {\n\tchain web_g7 {\n\t\ttcp dport @open_g7 accept\n\t}\n}\n`
+const of = (generation: number, text: string): string => text.replaceAll('_g7', `_g${generation}`)
 const spaces = openNamespaces(`hs-script-${process.pid}`)
 const directory = mkdtempSync(join(tmpdir(), 'hs-script-'))
 
@@ -109,12 +113,23 @@ describe('a text that reaches beyond our table is refused with 12 and changes no
     'a brace too few': GATE.replace(/\}\n$/, ''),
     'a list of what is there': `${GATE}list ruleset\n`,
     'a reset of counters': `${GATE}reset counters\n`,
+    'a lease before the switch': SWITCHED.replace(SWITCH, `add element inet portcullis lease_any { tcp . 22 timeout 1h }\n${SWITCH}`),
+    'a set before the switch that is not one generation alone': SWITCHED.replace(SWITCH, `add set inet portcullis open { type inet_service; }\n${SWITCH}`),
+    'a rule before the switch': SWITCHED.replace(SWITCH, `add rule inet portcullis web_g7 accept\n${SWITCH}`),
+    'a hook before the switch': SWITCHED.replace('chain web_g7 { }', 'chain web_g7 { type filter hook input priority 0; policy drop; }'),
+    'a counter before the switch': SWITCHED.replace(SWITCH, `add counter inet portcullis web_g7\n${SWITCH}`),
+    'a flushed table before the switch': `flush table inet portcullis\n${SWITCHED}`,
+    'a switch within braces': SWITCHED.replace(`${SWITCH}\n`, '').replace('{ 80-90 }', `{ 80-90,\n${SWITCH}\n 99 }`),
+    'a second switch': `${SWITCHED}${SWITCH}\n`,
+    'a set of one generation, but no switch': SWITCHED.replace(`${SWITCH}\n`, ''),
+    'a set of one generation after the switch': `${SWITCHED}add set inet portcullis late_g7 { type inet_service; }\n`,
+    'a set of another generation': SWITCHED.replaceAll('open_g7', 'open_g8'),
   }
 
   test.each(Object.entries(HOSTILE))('%s', async (_name, text) => {
     await nft('add table inet filter; add chain inet filter input')
     const before = await nft('list ruleset')
-    const result = await stage(1, text)
+    const result = await stage(7, text)
     expect([result.exitCode, result.stdout]).toEqual([12, ''])
     expect(result.stderr).toMatch(/^portcullis-host: (line \d+: |a control character)/)
     expect(await nft('list ruleset')).toBe(before)
@@ -130,13 +145,15 @@ describe('a text that is ours is taken', () => {
     'single statements': `add table inet portcullis\nadd chain inet portcullis gate { type filter hook prerouting priority -150; policy accept; }\nadd set inet portcullis open { type inet_service; }\nflush set inet portcullis open\nadd element inet portcullis open { 22,\n 80 }\nadd rule inet portcullis gate tcp dport { 22, 80 } accept\nadd rule inet portcullis gate tcp dport @open accept; add rule inet portcullis gate drop\n`,
     'a conntrack helper': inTable('ct helper ftp { type "ftp" protocol tcp; }'),
     'a match of translated flows': inGate('ct status dnat accept'),
+    'sets before their rules': SWITCHED,
     ...Object.fromEntries(goldens.map((name) => [name, readFileSync(join(GOLDENS, name), 'utf8')])),
   }
 
   test.each(Object.entries(OURS))('%s', async (_name, text) => {
-    await confirm(1, text)
-    await confirm(2, OTHER)
+    await confirm(7, text)
+    await confirm(8, OTHER)
     expect(await nft('list tables')).toBe('table inet portcullis\n')
+    expect(await nft('list ruleset')).not.toContain('_g7')
   })
 
   test('100,000 elements', async () => {
@@ -217,6 +234,102 @@ test('a swap that is killed while it warms leaves nothing behind once the next c
   expect(await nft('list tables')).toBe('')
   expect(await say('swap')).toMatch(/^swapped 1 /)
   expect(await nft('list tables')).toBe('table inet portcullis\n')
+})
+
+describe('sets come a transaction before the rules that ask them, and go a transaction after', () => {
+  /** The script with an nft that does as `shell` says where the script loads a text. */
+  async function scriptWithNft(shell: string): Promise<string> {
+    const bin = join(state, 'bin')
+    mkdirSync(bin, { recursive: true })
+    writeFileSync(join(bin, 'nft'), `#!/bin/sh\n[ "$*" = '-f -' ] || exec /usr/sbin/nft "$@"\n${shell}\n`, { mode: 0o755 })
+    const script = join(state, 'script')
+    writeFileSync(script, readFileSync(SCRIPT, 'utf8').replace('\nPATH=', `\nPATH=${bin}:`), { mode: 0o755 })
+    return script
+  }
+  const swapBy = (script: string): string[] => argvOf('swap').map((word) => (word === SCRIPT ? script : word))
+
+  async function swapKilledAfter(transactions: number): Promise<void> {
+    const calls = join(state, 'calls')
+    const script = await scriptWithNft(`echo >>${calls}\n[ $(wc -l <${calls}) -le ${transactions} ] || sleep 30\nexec /usr/sbin/nft "$@"`)
+    const swap = space.spawn(swapBy(script))
+    await expect.poll(() => (existsSync(calls) ? readFileSync(calls, 'utf8').length : 0), { timeout: 30_000 }).toBe(transactions + 1)
+    await swap.kill('SIGKILL')
+  }
+
+  const own = async (): Promise<string[]> => [...new Set((await nft('list table inet portcullis')).match(/(?<=(?:set|map|chain) )\w+_g\d+(?= \{)/g) ?? [])].toSorted()
+  const live = async (): Promise<string> => /^live (\S+)/m.exec(await say('version'))?.[1] ?? ''
+
+  test.each([
+    ['before the first', 0, 7, ['open_g7', 'web_g7']],
+    ['after the sets', 1, 7, ['open_g7', 'open_g8', 'web_g7', 'web_g8']],
+    ['after the switch', 2, 8, ['open_g7', 'open_g8', 'web_g7', 'web_g8']],
+  ] as const)('killed %s', async (_when, transactions, inForce, standing) => {
+    await confirm(7, SWITCHED)
+    await say('lease add tcp 443 10.0.0.0/8 600')
+    await stage(8, of(8, SWITCHED).replace('80-90', '80-99'))
+    await say('arm 60')
+    await swapKilledAfter(transactions)
+    expect([await live(), await own()]).toEqual([String(inForce), [...standing]])
+    // The same again, and back.
+    expect(await say('swap')).toMatch(/^swapped 8 /)
+    expect([await live(), await own()]).toEqual(['8', ['open_g8', 'web_g8']])
+    expect(await nft('list set inet portcullis open_g8')).toContain('elements = { 80-99 }')
+    expect(await say('revert')).toMatch(/^reverted 7 /)
+    expect([await live(), await own()]).toEqual(['7', ['open_g7', 'web_g7']])
+    expect(await nft('list set inet portcullis lease4')).toContain('10.0.0.0/8 . tcp . 443')
+  })
+
+  test('what a killed call has put there is not taken over by another text of the same generation', async () => {
+    await confirm(7, SWITCHED)
+    await stage(8, of(8, SWITCHED).replace('80-90', '80-99'))
+    await say('arm 60')
+    await swapKilledAfter(1)
+    expect(await say('revert')).toMatch(/^reverted 7 /)
+    expect(await own()).toEqual(['open_g7', 'web_g7'])
+    await apply(8, of(8, SWITCHED))
+    expect(await nft('list set inet portcullis open_g8')).toContain('elements = { 80-90 }')
+  })
+
+  test('killed before the first rules ever, there is no live generation, and the next call begins anew', async () => {
+    await stage(7, SWITCHED)
+    await say('arm 60')
+    // The first transaction of a cold host is the warm table.
+    await swapKilledAfter(2)
+    expect(await own()).toEqual(['open_g7', 'web_g7'])
+    expect(await live()).toBe('-')
+    expect(await say('revert')).toBe('reverted - -')
+    expect(await nft('list tables')).toBe('')
+  })
+
+  test('the same generation again fills its sets anew', async () => {
+    await confirm(7, SWITCHED)
+    await nft('add element inet portcullis open_g7 { 22 }')
+    expect(await say('revert')).toMatch(/^reverted 7 /)
+    expect(await nft('list set inet portcullis open_g7')).toContain('elements = { 80-90 }')
+  })
+
+  test('refused rules leave no sets behind', async () => {
+    await confirm(7, SWITCHED)
+    const text = of(8, SWITCHED)
+    await stage(8, text)
+    await say('arm 60')
+    const before = await nft('list table inet portcullis')
+    const script = await scriptWithNft(`text=$(cat)\ncase $text in *host_live*) echo refused >&2; exit 1 ;; esac\nprintf '%s\\n' "$text" | /usr/sbin/nft -f -`)
+    const refused = await space.run(swapBy(script))
+    expect([refused.exitCode, refused.stderr]).toEqual([15, 'portcullis-host: nft refused the ruleset: refused\n'])
+    expect(await nft('list table inet portcullis')).toBe(before)
+  })
+
+  test('a chain that has a hook keeps it while the rules change; one that is to have none loses it', async () => {
+    await confirm(7, SWITCHED)
+    const handleOf = async () => /chain gate \{ # handle (\d+)/.exec(await nft('-a list table inet portcullis'))?.[1]
+    const before = await handleOf()
+    await confirm(8, of(8, SWITCHED))
+    expect(await handleOf()).toBe(before)
+    const unhooked = GATE.replace(/chain gate \{\n.*\n/, 'chain gate {\n').replace(/\}\n$/, '  chain other {\n    type filter hook input priority 0; policy accept;\n    jump gate\n  }\n}\n')
+    await confirm(9, unhooked)
+    expect(await nft('list table inet portcullis')).not.toContain('hook prerouting')
+  })
 })
 
 test('confirm and the revert that is due decide by the lock: never both, never neither', async () => {

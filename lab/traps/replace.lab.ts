@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { IntentShorthand } from '@portcullis/core/ruleset/nft/golden/intents.ts'
 import { anew, counted, HOST, load, openTrap, OUTSIDE, reach, serve, sleep, textOf, until, without, type Trap } from './trap.ts'
 
 /** Traps: a replace that forgets what lives in the table, takes others' tables with it, or is open while it happens. */
@@ -80,30 +81,31 @@ describe('counters', () => {
 })
 
 describe('every mode follows every other', () => {
-  const modes = [
-    textOf({ mode: 'observe' }),
-    textOf({ refusal: 'drop' }),
-    textOf({ refusal: 'reject' }),
-    textOf({ grants: ['tcp 1-65535 any', 'udp 1-100 10.0.0.0/8'] }),
+  const modes: readonly IntentShorthand[] = [
+    { mode: 'observe' },
+    { refusal: 'drop' },
+    { refusal: 'reject' },
+    { grants: ['tcp 1-65535 any', 'udp 1-100 10.0.0.0/8'] },
   ]
   test.each(modes.flatMap((first, from) => modes.map((second, to) => [from, to, first, second] as const)))(
     '%d → %d leaves what a first load leaves',
     async (_from, _to, first, second) => {
-      await load(trap.host, first)
-      await load(trap.host, second)
+      await load(trap.host, textOf({ ...first, generation: 1 }))
+      const text = textOf({ ...second, generation: 2 })
+      await load(trap.host, text)
       const replaced = await sortedRules()
-      await load(trap.host, `flush ruleset\n${second}`)
+      await load(trap.host, `flush ruleset\n${text}`)
       expect(replaced).toBe(await sortedRules())
     },
   )
 
   /**
-   * Chains are listed in the order of their creation; their rules keep their own. What a text named for networks that the
-   * next one does not have stays behind, asked by nobody, until the host script clears it.
+   * Chains are listed in the order of their creation; their rules keep their own. What belongs to a generation stays behind,
+   * asked by nobody, until the host script takes it away.
    */
   async function sortedRules(): Promise<string> {
     const blocks = (await trap.host.must(['nft', 'list', 'table', 'inet', 'portcullis'])).split('\n\n').map((block) => block.replace(/\n}\n?$/, '').replace(/^table .*\n/, ''))
-    return blocks.filter((block) => !/^\t(?:set|chain) from_\d/.test(block)).toSorted().join('\n\n')
+    return blocks.filter((block) => !/^\t(?:set|map|chain) \w+_g1 /.test(block)).toSorted().join('\n\n')
   }
 })
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { GOLDEN_INTENTS } from '@portcullis/core/ruleset/nft/golden/intents.ts'
-import { load, openTrap, textOf, type Trap } from './trap.ts'
+import { load, openScript, openTrap, textOf, type Trap } from './trap.ts'
 
 /** What the renderer writes is what nft and the kernel take, at every size. */
 let trap: Trap
@@ -32,21 +32,21 @@ describe.each([
   const most = { open: 50_000, from_tcp: 2_000, hosts4: 100_000, from_1_ipv4: 100_000 }[set]
   test.each([10, 1_000, ...(most > 10_000 ? [10_000] : []), most])('%d elements load, are listed, and are replaced', async (count) => {
     const grants = Array.from({ length: count }, (_, index) => grant(index))
-    const text = textOf({ grants })
-    const times = [await timed(() => load(trap.host, text)), await timed(() => load(trap.host, text))]
-    console.log(`${set} ${count}: first load ${times[0]} ms, replace ${times[1]} ms, ${(text.length / 1024).toFixed(0)} KiB`)
-    const listing: unknown = JSON.parse(await trap.host.must(['nft', '-j', 'list', set === 'from_tcp' ? 'map' : 'set', 'inet', 'portcullis', set]))
+    using script = openScript(trap.host)
+    const times: number[] = []
+    for (const generation of [1, 2]) {
+      await script.prepare(generation, textOf({ generation, grants }))
+      times.push(Number((await script.say('swap')).split(' ').at(-1)) / 1_000)
+      await script.say(`confirm ${generation}`)
+    }
+    console.log(`${set} ${count}: first load ${times[0]} ms, replace ${times[1]} ms`)
+    const listing: unknown = JSON.parse(await trap.host.must(['nft', '-j', 'list', set === 'from_tcp' ? 'map' : 'set', 'inet', 'portcullis', `${set}_g2`]))
     expect(elementsIn(listing)).toBe(count)
+    expect(await trap.host.must(['nft', '-t', 'list', 'ruleset'])).not.toContain('_g1')
   })
 })
 
 function elementsIn(listing: unknown): number {
   const { nftables } = listing as { nftables: readonly Record<string, { elem?: readonly unknown[] } | undefined>[] }
   return nftables.reduce((sum, { set, map }) => sum + ((set ?? map)?.elem?.length ?? 0), 0)
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const since = performance.now()
-  await work()
-  return Math.round(performance.now() - since)
 }

@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { intentOf, type IntentShorthand } from '@portcullis/core/ruleset/nft/golden/intents.ts'
 import { renderNft } from '@portcullis/core/ruleset/nft/render.ts'
 import { openNamespaces, type Namespace, type Namespaces, type Spawned } from '../netns.ts'
@@ -55,6 +58,30 @@ const digestOf = (text: string): string => createHash('sha256').update(text).dig
 export const textOf = (intent: IntentShorthand): string => renderNft(intentOf(intent), { digestOf }).text
 
 export const load = (space: Namespace, text: string): Promise<string> => space.must(['nft', '-f', '-'], { input: text })
+
+/** The host script in a namespace, with a state folder of its own. */
+export interface Script extends Disposable {
+  /** Throws where the call is refused. Returns what it prints. */
+  say(words: string, input?: string): Promise<string>
+  /** Everything up to the swap. */
+  prepare(generation: number, text: string): Promise<void>
+}
+
+const SCRIPT = join(import.meta.dirname, '../../host/portcullis-host')
+
+export function openScript(space: Namespace): Script {
+  const state = mkdtempSync(join(tmpdir(), `${space.netns}-`))
+  const settings = [`PORTCULLIS_STATE=${state}`, `PORTCULLIS_RUN=${state}/run`, 'PORTCULLIS_INIT=none', 'PORTCULLIS_WARM_SECONDS=0']
+  const say = (words: string, input = ''): Promise<string> => space.must(['env', ...settings, SCRIPT, ...words.split(' ')], { input })
+  return {
+    say,
+    async prepare(generation, text) {
+      await say(`stage ${generation} ${digestOf(text)}`, text)
+      await say('arm 600')
+    },
+    [Symbol.dispose]: () => rmSync(state, { recursive: true, force: true }),
+  }
+}
 
 /** A text with its cure taken out. Throws when the cure is not in it, so that a test cannot outlive what it tests. */
 export function without(text: string, cure: string, instead = ''): string {

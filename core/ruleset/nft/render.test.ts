@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Intent } from '../../policy/intent.ts'
 import { GOLDEN_INTENTS, intentOf } from './golden/intents.ts'
-import { renderNft } from './render.ts'
+import { renderNft, SWITCH } from './render.ts'
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex')
 const render = (intent: Intent): string => renderNft(intent, { digestOf }).text
@@ -31,11 +31,8 @@ describe('the text', () => {
     for (const intent of all) expect(rulesOf(render(intent), 'gate').at(-1)).toBe(intent.mode === 'enforce' ? 'drop' : 'accept')
   })
 
-  test('never deletes or flushes what a replace must keep', () => {
-    const flushed = render(intentOf({})).match(/(?<=^(?:flush|delete) set inet portcullis ).*$/gm)
-    for (const kept of ['lease4', 'lease6', 'lease_any', 'block4', 'block6', 'closing', 'closing4', 'closing6', 'seen4', 'seen6', 'denied4', 'denied6', 'accepted_ports', 'denied_ports']) {
-      expect(flushed).not.toContain(kept)
-    }
+  test('deletes and flushes no set', () => {
+    for (const intent of all) expect(render(intent)).not.toMatch(/^(?:flush|delete) (?:set|map|table .*\{)/m)
   })
 
   test.each([
@@ -48,13 +45,27 @@ describe('the text', () => {
   })
 
   test.each(Object.entries(GOLDEN_INTENTS))('makes no set that nobody asks (%s)', (_, intent) => {
-    const filled = render(intent).slice(render(intent).indexOf('flush table'))
-    for (const [, name = ''] of filled.matchAll(/^\t(?:set|map) (\w+)/gm)) expect(filled).toMatch(new RegExp(`@${name}\\b`))
+    const [sets = '', rules = ''] = render(intent).split(`${SWITCH}\n`)
+    for (const [, name = ''] of sets.matchAll(/^\t(?:set|map) (\w+)/gm)) expect(rules).toMatch(new RegExp(`@${name}\\b`))
+  })
+
+  test.each(Object.entries(GOLDEN_INTENTS))('fills nothing after the switch, and before it touches nothing that is live (%s)', (_, intent) => {
+    const [sets = '', rules = '', ...more] = render(intent).split(`${SWITCH}\n`)
+    expect(more).toEqual([])
+    expect(rules).not.toMatch(/^add element|\belements\b|(?:addr|port) \{/m)
+    for (const line of sets.split('\n').slice(2)) expect(line).toMatch(/^$|^table|^\}$|^\t(?:set|map|chain) \w+_g7 \{|^add element inet portcullis \w+_g7 \{/)
+  })
+
+  test('no name of one generation is one of the next', () => {
+    const named = (generation: number): string[] => render(intentOf({ generation, grants: ['tcp 1-9 any', 'tcp 443 10.0.0.0/8'] })).match(/\w+_g\d+/g) ?? []
+    const before = new Set(named(7))
+    expect(before.size).toBeGreaterThan(0)
+    expect(named(8).filter((name) => before.has(name))).toEqual([])
   })
 
   test('asks no set that holds nothing', () => {
     expect(rulesOf(render(intentOf({})), 'open')).toEqual([])
-    expect(rulesOf(render(intentOf({ grants: ['tcp 443 any'] })), 'open')).toEqual(['meta l4proto . th dport @open goto accepted'])
+    expect(rulesOf(render(intentOf({ grants: ['tcp 443 any'] })), 'open')).toEqual(['meta l4proto . th dport @open_g7 goto accepted'])
   })
 })
 
@@ -68,6 +79,7 @@ describe('digests', () => {
     const [seven, eight] = [7, 8].map((generation) => renderNft(intentOf({ generation }), { digestOf }))
     expect(eight?.digest).not.toBe(seven?.digest)
     expect(eight?.rulesDigest).toBe(seven?.rulesDigest)
+    expect(eight?.text.replaceAll(/_g8|generation 8/g, '')).toBe(seven?.text.replaceAll(/_g7|generation 7/g, ''))
     expect(eight?.text).toContain(`return comment "schema 1 generation 8 enforce rules ${eight?.rulesDigest}"`)
   })
 
@@ -102,7 +114,6 @@ const OUTSIDE = [
   /^$/,
   /^#/,
   /^flush table inet portcullis$/,
-  /^delete (?:set|map) inet portcullis \w+$/,
   new RegExp(`^add chain inet portcullis \\w+(?: \\{ ${HOOK} \\})?$`),
   /^delete chain inet portcullis \w+$/,
   /^add element inet portcullis \w+ \{ [0-9a-z_.:/, -]+ \}$/,

@@ -9,8 +9,10 @@ import { arrange, isSinglePort, layOut, reachablePorts, type Layout, type Openin
 
 export interface NftRuleset {
   /**
-   * One `nft -f` transaction, for the first load and for every replace. Each line is blank, a `#` comment, inside a
-   * `table inet portcullis {` … `}` block (indented by tabs), or `add|flush|delete … inet portcullis …`.
+   * For the first load and for every replace, two transactions of `nft -f`: what stands before the line `SWITCH`, which
+   * nothing asks yet, and the rest. In one they do the same, but for some microseconds no network and no range is open.
+   * Each line is blank, a `#` comment, inside a `table inet portcullis {` … `}` block (indented by tabs), or
+   * `add|flush|delete … inet portcullis …`.
    */
   readonly text: string
   /** Of the text. It cannot stand in the text: the host keeps it beside the file. */
@@ -38,6 +40,9 @@ export const SET_SCHEMA = 1
  */
 export const EPHEMERAL_PORTS: PortRange = { first: 32_768, last: 60_999 }
 
+/** The host script divides the text here. */
+export const SWITCH = '# portcullis: switch'
+
 /**
  * An intent as nftables text. The same packets give the same bytes, in whatever order and pieces they are granted.
  * Needs nft ≥ 1.0.6. The kernel's part in it is told line by line in the chains below.
@@ -45,25 +50,44 @@ export const EPHEMERAL_PORTS: PortRange = { first: 32_768, last: 60_999 }
 export function renderNft(intent: Intent, { digestOf }: RenderOptions): NftRuleset {
   const openings = arrange(intent.grants)
   const management = arrange(intent.management)
-  const layout = layOut(openings)
   const reachable = dropsEarly(intent) ? reachablePorts([...management, ...openings], 'tcp') : []
+  const parts = { layout: layOut(openings), reachable, management: managementPaths(management) }
+  const rulesDigest = digestOf(lines(body(intent, parts, (name) => name)))
+  const text = lines([...heading(intent), ...body(intent, parts, (name) => `${name}_g${intent.generation}`), '', ...about(intent, rulesDigest)])
+  return { text, digest: digestOf(text), rulesDigest }
+}
+
+interface Parts {
+  readonly layout: Layout
+  readonly reachable: readonly PortRange[]
+  readonly management: readonly ManagementPath[]
+}
+
+/**
+ * The name of what belongs to one generation. A name of its own for each, so that the old rules ask the old sets until the
+ * switch and the new rules the new ones: a set of the same name may mean other ports, and what the kernel shows of it changes
+ * neither with the rules nor at once. It shows the elements of a new interval set at the end of a transaction, after its rules
+ * (nft_set_commit_update), and takes those of a map that is deleted away before (nft_map_deactivate). So the sets
+ * come a transaction before the rules that ask them, and go a transaction after.
+ */
+type Own = (name: string) => string
+
+function body(intent: Intent, parts: Parts, own: Own): string[] {
   // Only those that hold something: what nobody asks is not in the table.
-  const containers = [...policyContainers(layout), ...reachableContainers(reachable)].filter(({ elements }) => elements.length > 0)
-  const body = [
-    ...declare(containers),
+  const containers = containersOf(parts, own).filter(({ elements }) => elements.length > 0)
+  return [
+    ...block([...parts.layout.sources.map((_, index) => `\tchain ${own(sourceChain(index))} { }`), ...containers.map(declarationOf)]),
+    ...containers.flatMap(addElements),
+    '',
+    SWITCH,
+    ...block([...COUNTERS.map((name) => `\tcounter ${name} { }`), ...Object.entries(KEPT_SETS).map(declareKept)]),
     '',
     // Rules of an older version in chains that this one does not know go too. Sets keep their elements.
     'flush table inet portcullis',
-    ...clear(containers, dropsEarly(intent)),
+    ...(dropsEarly(intent) ? [] : REMOVE_EARLY),
     '',
-    ...block([...layout.sources.map((_, index) => `\tchain ${sourceChain(index)} { }`), ...containers.map(declarationOf)]),
-    ...containers.flatMap(addElements),
-    '',
-    ...block(chains(intent, { layout, reachable, management })),
+    ...block(chains(intent, parts, own)),
   ]
-  const rulesDigest = digestOf(lines(body))
-  const text = lines([...heading(intent), ...body, '', ...about(intent, rulesDigest)])
-  return { text, digest: digestOf(text), rulesDigest }
 }
 
 const lines = (text: readonly string[]): string => `${text.join('\n')}\n`
@@ -91,27 +115,6 @@ const chain = (name: string, rules: readonly string[]): string[] => [
   '\t}',
 ]
 
-/**
- * What every replace makes anew, and the base chain that a mode does without (an unused hook costs every packet).
- * Added first, because only what is there can be deleted. Deleted and not flushed, so that the old rules ask the old sets to
- * the end and the new rules the new ones: a set of the same name may mean other ports. The price: the kernel shows the
- * elements of a new interval set at the end of the switch (nft_set_commit_update), some ten microseconds after the new
- * rules. For that long they are refused; sets without intervals have no such gap.
- * Neither has intervals within a concatenation (nft_set_pipapo.c): to take 10,000 of them out one by one takes 5 s.
- */
-function clear(containers: readonly Container[], isEarly: boolean): string[] {
-  const names = new Map([...ALWAYS_CLEARED, ...containers].map(({ kind, name }) => [name, kind]))
-  const deletions = [...names].map(([name, kind]) => `delete ${kind} inet portcullis ${name}`)
-  if (isEarly) return deletions
-  return [
-    ...deletions,
-    `add chain inet portcullis early { ${HOOKS.early} }`,
-    'add chain inet portcullis early_syn',
-    'delete chain inet portcullis early',
-    'delete chain inet portcullis early_syn',
-  ]
-}
-
 /** Base chains are declared with the same hook at every load, so that a replace never unhooks them. */
 const HOOKS = {
   early: 'type filter hook prerouting priority -300; policy accept;',
@@ -120,6 +123,14 @@ const HOOKS = {
   closing_out: 'type filter hook output priority -150; policy accept;',
   closing_forward: 'type filter hook forward priority -150; policy accept;',
 } as const
+
+/** A base chain that a mode does without: an unused hook costs every packet. Added first, because only what is there can be deleted. */
+const REMOVE_EARLY = [
+  `add chain inet portcullis early { ${HOOKS.early} }`,
+  'add chain inet portcullis early_syn',
+  'delete chain inet portcullis early',
+  'delete chain inet portcullis early_syn',
+]
 
 const FLOW4 = 'ipv4_addr . inet_proto . inet_service'
 const FLOW6 = 'ipv6_addr . inet_proto . inet_service'
@@ -150,7 +161,9 @@ const KEPT_SETS: Readonly<Record<string, readonly string[]>> = {
 
 const COUNTERS = ['seen_lost', 'denied_lost', 'denied_stray', 'blocked'] as const
 
-/** A set, or a map from a key to a verdict. One of another type needs another name: adding it would be refused where the old one is. */
+const declareKept = ([name, properties]: [string, readonly string[]]): string => declarationOf({ kind: 'set', name, properties })
+
+/** A set, or a map from a key to a verdict. */
 interface Container {
   readonly kind: 'set' | 'map'
   readonly name: string
@@ -158,19 +171,7 @@ interface Container {
   readonly elements: readonly string[]
 }
 
-const intervals = (name: string, elements: readonly string[] = []): Container => ({
-  kind: 'set',
-  name,
-  properties: ['type inet_service', 'flags interval'],
-  elements,
-})
-
-const portMap = (protocol: string, elements: readonly string[] = []): Container => ({
-  kind: 'map',
-  name: `from_${protocol}`,
-  properties: ['type inet_service : verdict', 'flags interval'],
-  elements,
-})
+const PORT_INTERVALS = ['type inet_service', 'flags interval'] as const
 
 const SCOPES = ['', '4', '6'] as const
 
@@ -179,54 +180,61 @@ const OPENING_SETS = [
   ...SCOPES.map((scope) => ({ name: `open${scope}`, properties: [`type ${ENDPOINT}`] }) as const),
   { name: 'hosts4', properties: [`type ${FLOW4}`] },
   { name: 'hosts6', properties: [`type ${FLOW6}`] },
-  ...SCOPES.flatMap((scope) =>
-    TRANSPORT_PROTOCOLS.map((protocol) => ({ name: `open${scope}_${protocol}`, properties: intervals('').properties }) as const),
-  ),
+  ...SCOPES.flatMap((scope) => TRANSPORT_PROTOCOLS.map((protocol) => ({ name: `open${scope}_${protocol}`, properties: PORT_INTERVALS }) as const)),
 ] as const
 
-/** Without these a mode or policy that has no use for one would leave it behind. Those of networks are as many as a policy needs; the host script clears them. */
-const ALWAYS_CLEARED: readonly Container[] = [
-  ...OPENING_SETS.map(({ name, properties }) => ({ kind: 'set', name, properties, elements: [] }) as const),
-  ...TRANSPORT_PROTOCOLS.map((protocol) => portMap(protocol)),
-  ...reachableContainers(),
-]
-
-function policyContainers({ sets, sources, ports }: Layout): Container[] {
+function containersOf({ layout, reachable, management }: Parts, own: Own): Container[] {
+  const { sets, sources, ports } = layout
   return [
+    ...management.flatMap(({ lists }) => lists).filter(isSeveral).map(listContainer),
     ...OPENING_SETS.map(({ name, properties }) => ({ kind: 'set', name, properties, elements: sets.get(name) ?? [] }) as const),
-    ...sources.flatMap(sourceSets),
-    ...TRANSPORT_PROTOCOLS.map((protocol) =>
-      portMap(protocol, (ports.get(protocol) ?? []).map(({ ports, source }) => `${formatPortRange(ports)} : goto ${sourceChain(source)}`)),
-    ),
-  ]
+    ...sources.flatMap((prefixes, index) => listsOf(prefixes, sourceChain(index))).map(listContainer),
+    ...[...ports].map(([protocol, spans]) => portMap(protocol, spans.map((span) => `${formatPortRange(span.ports)} : goto ${own(sourceChain(span.source))}`))),
+    ...reachableContainers(reachable),
+  ].map((container) => ({ ...container, name: own(container.name) }))
 }
+
+const portMap = (protocol: string, elements: readonly string[]): Container => ({
+  kind: 'map',
+  name: portMapName(protocol),
+  properties: ['type inet_service : verdict', 'flags interval'],
+  elements,
+})
+
+const portMapName = (protocol: string): string => `from_${protocol}`
 
 const sourceChain = (index: number): string => `from_${index + 1}`
 
-const sourceSets = (prefixes: readonly Prefix[], index: number): Container[] =>
-  FAMILIES.map((family) => ({
-    kind: 'set',
-    name: `${sourceChain(index)}_ipv${family}`,
-    properties: [`type ipv${family}_addr`, 'flags interval'],
-    elements: prefixes.filter((prefix) => prefix.family === family).map(formatPrefix),
-  }))
+/** Networks of one family. */
+interface NetworkList {
+  readonly name: string
+  readonly family: Family
+  readonly prefixes: readonly Prefix[]
+}
 
-function reachableContainers(reachable: readonly PortRange[] = []): Container[] {
-  const single = reachable.filter(isSinglePort).map(formatPortRange)
+/** One list for each family that has any. */
+const listsOf = (prefixes: readonly Prefix[], name: string): NetworkList[] =>
+  FAMILIES.map((family) => ({ name, family, prefixes: prefixes.filter((prefix) => prefix.family === family) })).filter((list) => list.prefixes.length > 0)
+
+const listSet = ({ name, family }: NetworkList): string => `${name}_ipv${family}`
+
+const listContainer = (list: NetworkList): Container => ({
+  kind: 'set',
+  name: listSet(list),
+  properties: [`type ipv${list.family}_addr`, 'flags interval'],
+  elements: list.prefixes.map(formatPrefix),
+})
+
+function reachableContainers(reachable: readonly PortRange[]): Container[] {
+  const [single, ranges] = [true, false].map((isSingle) => reachable.filter((ports) => isSinglePort(ports) === isSingle).map(formatPortRange))
   return [
     // One field of 16 bits: the kernel keeps it as a bitmap (nft_set_bitmap.c), the cheapest lookup there is.
-    { kind: 'set', name: 'reachable', properties: ['type inet_service'], elements: single },
-    intervals('reachable_ranges', reachable.filter((ports) => !isSinglePort(ports)).map(formatPortRange)),
+    { kind: 'set', name: 'reachable', properties: ['type inet_service'], elements: single ?? [] },
+    { kind: 'set', name: 'reachable_ranges', properties: PORT_INTERVALS, elements: ranges ?? [] },
   ]
 }
 
-function declare(containers: readonly Container[]): string[] {
-  const kept = Object.entries(KEPT_SETS).map(([name, properties]) => ({ kind: 'set', name, properties, elements: [] }) as const)
-  const lines = [...kept, ...ALWAYS_CLEARED, ...containers].map(declarationOf)
-  return block([...COUNTERS.map((name) => `\tcounter ${name} { }`), ...new Set(lines)])
-}
-
-const declarationOf = ({ kind, name, properties }: Container): string => `\t${kind} ${name} { ${properties.join('; ')}; }`
+const declarationOf = ({ kind, name, properties }: Omit<Container, 'elements'>): string => `\t${kind} ${name} { ${properties.join('; ')}; }`
 
 /** Lines of a bounded length, for whoever reads or compares the file with line-wise tools. */
 const ELEMENTS_PER_LINE_MAX = 50
@@ -239,22 +247,16 @@ function addElements({ name, elements }: Container): string[] {
   return text
 }
 
-interface Parts {
-  readonly layout: Layout
-  readonly reachable: readonly PortRange[]
-  readonly management: readonly Opening[]
-}
-
-function chains(intent: Intent, { layout, reachable, management }: Parts): string[] {
+function chains(intent: Intent, { layout, reachable, management }: Parts, own: Own): string[] {
   return [
-    ...(dropsEarly(intent) ? early(reachable) : []),
+    ...(dropsEarly(intent) ? early(reachable, own) : []),
     ...chain('gate', gate(intent.mode)),
-    ...chain('blocked', blocked(management)),
+    ...chain('blocked', blocked(management, own)),
     ...closing(),
-    ...chain('fixed', fixed(intent.ping, management)),
+    ...chain('fixed', fixed(intent.ping, management, own)),
     ...chain('lease', lease()),
-    ...chain('open', open(layout)),
-    ...layout.sources.flatMap((prefixes, index) => chain(sourceChain(index), sourceRules(prefixes, index))),
+    ...chain('open', open(layout, own)),
+    ...layout.sources.flatMap((prefixes, index) => chain(own(sourceChain(index)), sourceRules(prefixes, index, own))),
     ...chain('accepted', accepted()),
     ...chain('deny', deny()),
     ...chain('stray', [`counter name denied_stray ${LAST_VERDICT[intent.mode]}`]),
@@ -267,15 +269,16 @@ function chains(intent: Intent, { layout, reachable, management }: Parts): strin
 /** The first packet of a TCP connection, and nothing else (RFC 9293 section 3.5). */
 const IS_SYN = 'tcp flags & (fin | syn | rst | ack) == syn'
 const FAMILIES = [4, 6] as const
+const SADDR = { 4: 'ip saddr', 6: 'ip6 saddr' } as const
 const ENDPOINT_KEY = 'meta l4proto . th dport'
 /** What ICMP, GRE or VRRP hold where others hold a port would fill the counters with noise. */
 const PORTLESS_KEY = 'meta l4proto . 0'
 /** Without fragments to think of: connection tracking puts them together before any chain of ours (priority -400). */
-const FLOW_KEY = { 4: `ip saddr . ${ENDPOINT_KEY}`, 6: `ip6 saddr . ${ENDPOINT_KEY}` } as const
+const FLOW_KEY = { 4: `${SADDR[4]} . ${ENDPOINT_KEY}`, 6: `${SADDR[6]} . ${ENDPOINT_KEY}` } as const
 
 /** A SYN to a port that nobody at all may reach is dropped before it costs a connection tracking entry. */
-function early(reachable: readonly PortRange[]): string[] {
-  const isOutside = reachableContainers(reachable).filter(({ elements }) => elements.length > 0).map(({ name }) => ` tcp dport != @${name}`)
+function early(reachable: readonly PortRange[], own: Own): string[] {
+  const isOutside = reachableContainers(reachable).filter(({ elements }) => elements.length > 0).map(({ name }) => ` tcp dport != @${own(name)}`)
   return [
     ...chain('early', [HOOKS.early, `${IS_SYN} tcp dport != ${formatPortRange(EPHEMERAL_PORTS)}${isOutside.join('')} jump early_syn`]),
     ...chain('early_syn', [
@@ -314,8 +317,8 @@ function gate(mode: Mode): string[] {
 const LAST_VERDICT: Readonly<Record<Mode, string>> = { enforce: 'drop', observe: 'accept' }
 
 /** A block ends established flows too, but never the way back to the host: an automatic block of one's own controller is the classic lock-out. */
-const blocked = (management: readonly Opening[]): string[] => [
-  ...managementRules(management),
+const blocked = (management: readonly ManagementPath[], own: Own): string[] => [
+  ...managementRules(management, own),
   'counter name blocked drop',
 ]
 
@@ -355,12 +358,12 @@ function closingBack(protocol: string): string[] {
 }
 
 /** No policy edits this chain. Ordered so that TCP and UDP, nearly all there is, leave it soonest. */
-function fixed(ping: boolean, management: readonly Opening[]): string[] {
+function fixed(ping: boolean, management: readonly ManagementPath[], own: Own): string[] {
   const allowances = ping ? [...FIXED_ALLOWANCES, ...PING_ALLOWANCES] : FIXED_ALLOWANCES
   const rulesOf = (isUdp: boolean): string[] =>
     allowances.filter(({ protocol }) => (protocol === 'udp') === isUdp).map(allowanceRule)
   return [
-    ...managementRules(management),
+    ...managementRules(management, own),
     'meta l4proto tcp return',
     ...rulesOf(true),
     'meta l4proto udp return',
@@ -368,33 +371,44 @@ function fixed(ping: boolean, management: readonly Opening[]): string[] {
   ]
 }
 
-function managementRules(management: readonly Opening[]): string[] {
+/** Ports by which a host is managed, and from where. */
+interface ManagementPath {
+  readonly match: string
+  /** None: from anywhere. */
+  readonly lists: readonly NetworkList[]
+}
+
+function managementPaths(management: readonly Opening[]): ManagementPath[] {
   const sources = new Map<string, (Prefix | 'any')[]>()
   for (const { protocol, ports, from } of management) {
     const match = `${protocol} dport ${formatPortRange(ports)}`
     sources.set(match, [...(sources.get(match) ?? []), from])
   }
-  return [...sources].flatMap(([match, from]) =>
-    sourceMatches(from).map((source) => `${source}${match} goto accepted comment "management"`),
-  )
+  return [...sources].map(([match, from], index) => ({ match, lists: from.includes('any') ? [] : listsOf(from as Prefix[], `management_${index + 1}`) }))
 }
 
-function sourceMatches(sources: readonly (Prefix | 'any')[]): string[] {
-  if (sources.includes('any')) return ['']
-  return FAMILIES.flatMap((family) => {
-    const prefixes = sources.filter((source) => source !== 'any' && source.family === family) as Prefix[]
-    if (prefixes.length === 0) return []
-    if (prefixes[0]?.length === 0) return [`meta nfproto ipv${family} `]
-    return [`${family === 4 ? 'ip' : 'ip6'} saddr ${oneOf(prefixes.map(formatPrefix))} `]
+function managementRules(paths: readonly ManagementPath[], own: Own): string[] {
+  return paths.flatMap(({ match, lists }) => {
+    const sources = lists.length === 0 ? [''] : lists.map((list) => managementSource(list, own))
+    return sources.map((source) => `${source}${match} goto accepted comment "management"`)
   })
 }
+
+function managementSource(list: NetworkList, own: Own): string {
+  const [first] = list.prefixes
+  if (first?.length === 0) return `meta nfproto ipv${list.family} `
+  // Not a set without a name: it would come with the rules.
+  return `${SADDR[list.family]} ${first && !isSeveral(list) ? formatPrefix(first) : `@${own(listSet(list))}`} `
+}
+
+const isSeveral = ({ prefixes }: NetworkList): boolean => prefixes.length > 1
 
 const oneOf = (values: readonly string[]): string => (values.length === 1 ? `${values[0]}` : `{ ${values.join(', ')} }`)
 
 function allowanceRule(allowance: FixedAllowance): string {
   const { family, protocol, from, hopLimit, icmpTypes, sourcePort, destinationPort } = allowance
   return [
-    ...(from ? [`${family === 4 ? 'ip' : 'ip6'} saddr ${formatPrefix(from)}`] : []),
+    ...(from ? [`${SADDR[family]} ${formatPrefix(from)}`] : []),
     ...(from === undefined && sourcePort !== undefined ? [`meta nfproto ipv${family}`] : []),
     ...(sourcePort === undefined ? [] : [`${protocol} sport ${sourcePort}`]),
     ...(destinationPort === undefined ? [] : [`${protocol} dport ${destinationPort}`]),
@@ -413,10 +427,10 @@ const lease = (): string[] => [
 ]
 
 /** One lookup for each set that holds anything, whatever it holds: cost does not grow with the number of open ports. */
-function open({ sets, ports }: Layout): string[] {
+function open({ sets, ports }: Layout, own: Own): string[] {
   return [
-    ...OPENING_SETS.filter(({ name }) => sets.has(name)).map(({ name }) => `${keyOf(name)} @${name} goto accepted`),
-    ...[...ports.keys()].map((protocol) => `${protocol} dport vmap @from_${protocol}`),
+    ...OPENING_SETS.filter(({ name }) => sets.has(name)).map(({ name }) => `${keyOf(name)} @${own(name)} goto accepted`),
+    ...[...ports.keys()].map((protocol) => `${protocol} dport vmap @${own(portMapName(protocol))}`),
   ]
 }
 
@@ -428,10 +442,8 @@ function keyOf(name: (typeof OPENING_SETS)[number]['name']): string {
   return `${family}${protocol === undefined ? ENDPOINT_KEY : `${protocol} dport`}`
 }
 
-const sourceRules = (prefixes: readonly Prefix[], index: number): string[] =>
-  sourceSets(prefixes, index)
-    .filter(({ elements }) => elements.length > 0)
-    .map(({ name }) => `${name.endsWith('4') ? 'ip' : 'ip6'} saddr @${name} goto accepted`)
+const sourceRules = (prefixes: readonly Prefix[], index: number, own: Own): string[] =>
+  listsOf(prefixes, sourceChain(index)).map((list) => `${SADDR[list.family]} @${own(listSet(list))} goto accepted`)
 
 /**
  * Counts what is new, by port and by source and port. A set that is full breaks off the rule (nft_dynset.c), so that
@@ -447,9 +459,8 @@ const accepted = (): string[] => [
 const FLOWS_COUNTED = { accepted: 'seen', denied: 'denied' } as const
 
 function countFlow(family: Family, endpointKey: string, verdict: 'accepted' | 'denied'): string {
-  const source = family === 4 ? 'ip saddr' : 'ip6 saddr'
   const byPort = `update @${verdict}_ports { ${endpointKey} counter }`
-  return `meta nfproto ipv${family} ${byPort} update @${FLOWS_COUNTED[verdict]}${family} { ${source} . ${endpointKey} counter }`
+  return `meta nfproto ipv${family} ${byPort} update @${FLOWS_COUNTED[verdict]}${family} { ${SADDR[family]} . ${endpointKey} counter }`
 }
 
 /**
