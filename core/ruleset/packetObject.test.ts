@@ -55,6 +55,8 @@ describe('what is refused', () => {
     [{ proto: 'tcp', ...ends, fragment: 'later', dport: 1 }, /has no ports/],
     [{ proto: 'tcp', ...ends, iif: 7 }, /iif must be/],
     [{ proto: 'tcp', ...ends, mac: '02' }, /mac must be/],
+    [{ proto: 'tcp', ...ends, ctReply: 'tcp' }, /ctReply must be an object of proto/],
+    [{ proto: 'tcp', ...ends, ctReply: { proto: 'tcp', ...ends, ct: 'new' } }, /ctReply must be/],
   ])('%j', (value, expected) => {
     const read = readPacketObject(value)
     expect(read.ok ? '' : read.faults[0]?.what.en).toMatch(expected)
@@ -73,9 +75,10 @@ const packet: fc.Arbitrary<Packet> = fc
     status: maybe(fc.subarray(Object.values(CT_STATUS))),
     ports: fc.tuple(maybe(fc.nat(65_535)), maybe(fc.nat(65_535))),
     type: maybe(fc.nat(255)),
+    flow: maybe(fc.record({ sourcePort: fc.nat(65_535), destinationPort: fc.nat(65_535) })),
     rest: fc.record({ iif: fc.constantFrom('', 'eth0'), mark: fc.nat(), ttl: fc.nat(255), mac: fc.bigInt(0n, (1n << 48n) - 1n) }, { requiredKeys: [] }),
   })
-  .map(({ family, ends: [from, to], upper, ct, flags, status, ports: [sourcePort, destinationPort], type, rest: { mac, ...rest } }) => {
+  .map(({ family, ends: [from, to], upper, ct, flags, status, ports: [sourcePort, destinationPort], type, flow, rest: { mac, ...rest } }) => {
     const sum = (bits: readonly number[]): number => bits.reduce((whole, bit) => whole + bit, 0)
     return {
       source: { family, value: BigInt(from) },
@@ -84,6 +87,7 @@ const packet: fc.Arbitrary<Packet> = fc
       ct,
       ...rest,
       ...(mac === undefined ? {} : { macSource: mac }),
+      ...(flow ? { ctOriginal: { protocol: 17, source: { family, value: BigInt(to) }, destination: { family, value: BigInt(from) }, ...flow } } : {}),
       ...(status === undefined ? {} : { ctStatus: sum(status) }),
       ...(upper === 6 && flags !== undefined ? { tcpFlags: sum(flags) } : {}),
       ...([6, 17].includes(upper) && sourcePort !== undefined ? { sourcePort } : {}),

@@ -1,7 +1,7 @@
 import { fail, succeed, type Fault, type Result, type Text } from '../fault/fault.ts'
 import { formatAddress, parseAddress } from '../net/address.ts'
 import { protocolName, PROTOCOL_NUMBERS } from '../net/protocol.ts'
-import type { Packet } from './packet.ts'
+import type { FlowEnds, Packet } from './packet.ts'
 import { impliedBy, impliedCode } from './packetText.ts'
 import { CT_STATES, CT_STATUS, PORT_PROTOCOLS, TCP_FLAGS, type CtState } from './ruleset.ts'
 
@@ -32,7 +32,12 @@ export interface PacketObject {
   readonly ttl?: number
   readonly dscp?: number
   readonly length?: number
+  /** The first packet of the flow as it arrived, and how its answers arrive. */
+  readonly ctOriginal?: FlowObject
+  readonly ctReply?: FlowObject
 }
+
+export type FlowObject = Pick<PacketObject, 'proto' | 'saddr' | 'daddr' | 'sport' | 'dport'>
 
 /** Reads what JSON.parse gave, about a microsecond each. A field of another name is refused. `null` states nothing, not even what is implied. Faults: PACKET_OBJECT, without a place. */
 export function readPacketObject(value: unknown): Result<Packet> {
@@ -67,8 +72,17 @@ export function writePacketObject(packet: Packet): PacketObject {
     ...defined(Object.fromEntries(SAME_KEYS.map((key) => [key, packet[key]]))),
     ...(ctStatus === undefined ? {} : { ctStatus: namesOf(ctStatus, CT_STATUS) }),
     ...(macSource === undefined ? {} : { mac: (macSource.toString(16).padStart(12, '0').match(/../g) ?? []).join(':') }),
+    ...(packet.ctOriginal ? { ctOriginal: writeEnds(packet.ctOriginal) } : {}),
+    ...(packet.ctReply ? { ctReply: writeEnds(packet.ctReply) } : {}),
   }
 }
+
+const writeEnds = ({ protocol, source, destination, sourcePort, destinationPort }: FlowEnds): FlowObject => ({
+  proto: protocolName(protocol) ?? protocol,
+  saddr: formatAddress(source),
+  daddr: formatAddress(destination),
+  ...defined({ sport: sourcePort, dport: destinationPort }),
+})
 
 const unsaid = (key: string, implied: number | undefined): object => (implied === undefined ? {} : { [key]: null })
 
@@ -160,6 +174,19 @@ const mac: Reader = (value, draft) => {
   return undefined
 }
 
+/** A packet of the flow's, of which only the ends count. */
+const ends =
+  (key: 'ctOriginal' | 'ctReply'): Reader =>
+  (value, draft) => {
+    const read = readPacketObject(value)
+    if (!read.ok || Object.keys(value as object).some((each) => !END_KEYS.includes(each))) return wrongValue(key, `an object of ${END_KEYS.join(', ')}`, `对象，字段为 ${END_KEYS.join('、')}`)
+    const { protocol: upper, source, destination, sourcePort, destinationPort } = read.value
+    draft[key] = { protocol: upper, source, destination, ...(sourcePort === undefined ? {} : { sourcePort }), ...(destinationPort === undefined ? {} : { destinationPort }) }
+    return undefined
+  }
+
+const END_KEYS: readonly string[] = ['proto', 'saddr', 'daddr', 'sport', 'dport']
+
 const READERS: Readonly<Record<string, Reader>> = {
   family,
   iif: device('iif'),
@@ -175,6 +202,8 @@ const READERS: Readonly<Record<string, Reader>> = {
   ctDirection: word('ctDirection', ['original', 'reply']),
   ctStatus: bits('ctStatus', 'ctStatus', CT_STATUS),
   mac,
+  ctOriginal: ends('ctOriginal'),
+  ctReply: ends('ctReply'),
   ...Object.fromEntries(NUMBER_KEYS.map(([key, max]) => [key, number(key, key, max)])),
 }
 

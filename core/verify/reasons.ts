@@ -2,7 +2,7 @@ import type { Packet } from '../ruleset/packet.ts'
 import type { Match, Rule, Ruleset, Step, Table } from '../ruleset/ruleset.ts'
 import { TERMINALS, type Diagram } from '../space/arena.ts'
 import type { DecideOptions } from './decide.ts'
-import { composeWay } from './compose.ts'
+import { composeStated } from './compose.ts'
 import type { Unknown } from './linear.ts'
 import { describeLookup } from './linearMatch.ts'
 import { pointOf, type Point } from './packetPoint.ts'
@@ -23,7 +23,7 @@ export class Reasons {
     const named = nameQuestions(ruleset)
     this.#questions = named.questions
     this.#space = new PacketSpace([named.ruleset], facts, budget)
-    this.#diagram = composeWay(this.#space, named.ruleset, way)
+    this.#diagram = composeStated(this.#space, named.ruleset, way)
   }
 
   /** Undefined where they cannot be told so: the packet leaves a field open, or there are more unknown matches than levels. */

@@ -1,5 +1,6 @@
 import type { Packet } from '@portcullis/core/ruleset/packet.ts'
 import { formatPacket } from '@portcullis/core/ruleset/packetText.ts'
+import type { Hook } from '@portcullis/core/ruleset/ruleset.ts'
 import type { PacketVerdict } from '@portcullis/core/verify/decide.ts'
 import type { Unknown } from '@portcullis/core/verify/linear.ts'
 import type { ChainPath, HookPath, PathStep } from '@portcullis/core/verify/rulePath.ts'
@@ -83,7 +84,13 @@ function hintOf(what: string): string[] {
 
 export function pathLines(pen: Pen, path: readonly HookPath[]): string[] {
   if (path.length === 0) return ['', t(pen, { en: 'No rule is asked: nothing stands in its way.', zh: '没有规则参与判断：无任何拦截。' })]
-  return path.flatMap(({ hook, chains }) => ['', pen.paint.bold(t(pen, WAYS[hook as keyof typeof WAYS] ?? { en: hook, zh: hook })), ...branches(chains.map((chain) => chainLines(pen, chain)))])
+  return path.flatMap(({ hook, chains }) => ['', pen.paint.bold(t(pen, HOOKS[hook])), ...branches(chains.map((chain) => chainLines(pen, chain)))])
+}
+
+const HOOKS: Readonly<Record<Hook, { readonly en: string; readonly zh: string }>> = {
+  ...WAYS,
+  prerouting: { en: 'prerouting', zh: '路由前 (prerouting)' },
+  postrouting: { en: 'postrouting', zh: '路由后 (postrouting)' },
 }
 
 function chainLines(pen: Pen, { table, chain, steps }: ChainPath): string[] {
