@@ -33,6 +33,9 @@ export function boxesDiagram(combiner: Combiner, boxes: readonly Box[], yes: Dia
 /** Each box may stand in so many branches on average before merging is cheaper. */
 const SPREAD_MAX = 4
 
+/** So many small diagrams are merged sooner than their values are sorted. */
+const FEW = 3
+
 class BoxUnion {
   readonly #combiner: Combiner
   readonly #yes: Diagram
@@ -52,6 +55,7 @@ class BoxUnion {
     if (!only) return this.#no
     if (boxes.length === 1) return boxDiagram(this.#combiner.arena, only.slice(depth), this.#yes, this.#no)
     if (boxes.some((box) => box.length === depth)) return this.#yes
+    if (boxes.length <= FEW) return this.#merged(boxes, depth)
     const groups = [...groupByField(boxes, depth)].toSorted(([a], [b]) => a - b)
     const parts = groups.map(([, group]) => this.#sameField(group, depth))
     return this.#combiner.combineAll(this.#or, parts, this.#no)

@@ -6,7 +6,10 @@ export interface Range {
   readonly last: bigint
 }
 
-/** Consecutive levels that hold a field's value, the most significant chunk first, each of the same number of bits. */
+/**
+ * Consecutive levels that hold a field's value, the most significant chunk first, each of the same number of bits
+ * (4, 8 or 16 where the field has more than 32).
+ */
 export interface Chunks {
   readonly firstLevel: number
   readonly count: number
@@ -56,7 +59,9 @@ export function intersectRanges(a: readonly Range[], b: readonly Range[]): Range
 
 /** The diagram that is `yes` for values in the ranges and `no` elsewhere. `merged` as {@link mergeRanges} gives it. O(ranges × chunks). */
 export function rangesDiagram(arena: Arena, chunks: Chunks, merged: readonly Range[], yes: Diagram, no: Diagram): Diagram {
-  if (merged.length === 0 || yes === no) return no
+  const [only] = merged
+  if (!only || yes === no) return no
+  if (merged.length === 1) return rangeDiagram(arena, chunks, only, yes, no)
   return new RangesBuilder(arena, chunks, merged, () => yes, no).build()
 }
 
@@ -69,6 +74,47 @@ export function branchDiagram(
   no: Diagram,
 ): Diagram {
   return ranges.length === 0 ? no : new RangesBuilder(arena, chunks, ranges, child, no).build()
+}
+
+/** One range, as nearly all tests of rules are, from the least significant chunk up. */
+function rangeDiagram(arena: Arena, { firstLevel, count, bits }: Chunks, range: Range, yes: Diagram, no: Diagram): Diagram {
+  const firsts = digitsOf(range.first, count, bits)
+  const lasts = digitsOf(range.last, count, bits)
+  let parting = 0
+  while (parting < count && firsts[parting] === lasts[parting]) parting += 1
+  let low = yes
+  let high = yes
+  for (let chunk = count - 1; chunk > parting; chunk -= 1) {
+    const level = firstLevel + chunk
+    const end = (arena.levelSizes[level] ?? 0) - 1
+    const [first = 0, last = 0] = [firsts[chunk], lasts[chunk]]
+    low = rangeNode(arena, level, { first, last: end }, { low, between: yes, high: yes, no })
+    high = rangeNode(arena, level, { first: 0, last }, { low: last > 0 ? yes : high, between: yes, high, no })
+  }
+  for (let chunk = Math.min(parting, count - 1); chunk >= 0; chunk -= 1) {
+    low = rangeNode(arena, firstLevel + chunk, { first: firsts[chunk] ?? 0, last: lasts[chunk] ?? 0 }, { low, between: yes, high, no })
+  }
+  return low
+}
+
+interface RangeChildren {
+  /** Of the first digit, and of the only one. */
+  readonly low: Diagram
+  readonly between: Diagram
+  readonly high: Diagram
+  /** Of digits outside. */
+  readonly no: Diagram
+}
+
+function rangeNode(arena: Arena, level: number, { first, last }: { readonly first: number; readonly last: number }, { low, between, high, no }: RangeChildren): Diagram {
+  const end = (arena.levelSizes[level] ?? 0) - 1
+  const mark = arena.open()
+  if (first > 0) arena.emit(mark, first - 1, no)
+  arena.emit(mark, first, low)
+  if (last > first + 1) arena.emit(mark, last - 1, between)
+  if (last > first) arena.emit(mark, last, high)
+  if (last < end) arena.emit(mark, end, no)
+  return arena.close(mark, level)
 }
 
 /** Works on values split into digits, so that 32 and 128 bits are the same code. */
@@ -85,8 +131,8 @@ class RangesBuilder {
     this.#arena = arena
     this.#chunks = chunks
     this.#count = merged.length
-    this.#firsts = digitsOf(merged, chunks, (range) => range.first)
-    this.#lasts = digitsOf(merged, chunks, (range) => range.last)
+    this.#firsts = endsOf(merged, chunks, (range) => range.first)
+    this.#lasts = endsOf(merged, chunks, (range) => range.last)
     this.#yes = yes
     this.#no = no
   }
@@ -146,27 +192,30 @@ class RangesBuilder {
   }
 }
 
-function digitsOf(ranges: readonly Range[], { count, bits }: Chunks, end: (range: Range) => bigint): Uint16Array {
+function endsOf(ranges: readonly Range[], { count, bits }: Chunks, end: (range: Range) => bigint): Uint16Array {
   const digits = new Uint16Array(ranges.length * count)
-  const mask = (1 << bits) - 1
-  for (const [index, range] of ranges.entries()) {
-    if (count === 1) digits[index] = Number(end(range))
-    else if (count * bits <= 32) splitNumber(Number(end(range)), digits, index * count, count, bits, mask)
-    else splitBig(end(range), digits, index * count, count, bits)
-  }
+  for (const [index, range] of ranges.entries()) putDigits(end(range), digits, index * count, count, bits)
   return digits
 }
 
-function splitNumber(value: number, digits: Uint16Array, at: number, count: number, bits: number, mask: number): void {
-  for (let chunk = 0; chunk < count; chunk += 1) digits[at + chunk] = (value >>> ((count - 1 - chunk) * bits)) & mask
+function digitsOf(value: bigint, count: number, bits: number): number[] {
+  const digits = Array<number>(count)
+  putDigits(value, digits, 0, count, bits)
+  return digits
 }
 
-function splitBig(value: bigint, digits: Uint16Array, at: number, count: number, bits: number): void {
-  const width = BigInt(bits)
-  const mask = (1n << width) - 1n
+const WORD_BITS = 32
+
+/** A word at a time: a shift of a bigint costs as much as all the digits of a word. */
+function putDigits(value: bigint, digits: { [index: number]: number }, at: number, count: number, bits: number): void {
+  const perWord = Math.floor(WORD_BITS / bits)
   let rest = value
-  for (let chunk = count - 1; chunk >= 0; chunk -= 1) {
-    digits[at + chunk] = Number(rest & mask)
-    rest >>= width
+  for (let end = count; end > 0; end -= perWord) {
+    let word = Number(end > perWord ? rest & 0xffff_ffffn : rest)
+    for (let chunk = end - 1; chunk >= Math.max(0, end - perWord); chunk -= 1) {
+      digits[at + chunk] = word & ((1 << bits) - 1)
+      word >>>= bits
+    }
+    if (end > perWord) rest >>= 32n
   }
 }
