@@ -51,14 +51,15 @@ const SIMPLE_FIELDS: Partial<Record<FieldName, SimpleField>> = {
 const NEW_ADDRESS: Partial<Record<FieldName, SimpleField>> = { daddr4: simple('newDaddr4', IPV4), daddr6: simple('newDaddr6', IPV6) }
 
 /** The level that holds the packet's destination port at a stage. */
-const portLevel = (name: 'sport' | 'dport', stage: Stage): LevelField => (name === 'dport' && stage.isPortNew ? 'newDport' : name)
+const portLevel = (name: 'sport' | 'dport', stage: Stage): 'sport' | 'dport' | 'newDport' => (name === 'dport' && stage.isPortNew ? 'newDport' : name)
+const PORTS = { sport: simple('sport', WHOLE), dport: simple('dport', WHOLE), newDport: simple('newDport', WHOLE) }
 
 const PORT_PROTOCOL_RANGES = mergeRanges(PORT_PROTOCOLS.map((protocol) => one(BigInt(protocol))).flat())
 
 /** The one level that a field reads, or undefined where it takes more than one. `protocols`: what l4proto is known to be. */
 export function simpleFieldOf(space: PacketSpace, name: FieldName, stage: Stage, protocols: readonly Range[] | undefined): SimpleField | undefined {
   if (stage.isSourceNew && OF_SOURCE.has(name)) return undefined
-  if (name === 'sport' || name === 'dport') return protocols && hasPorts(protocols) ? simple(portLevel(name, stage), WHOLE) : undefined
+  if (name === 'sport' || name === 'dport') return protocols && hasPorts(protocols) ? PORTS[portLevel(name, stage)] : undefined
   if (stage.isBeforeTracking && OF_TRACKING.has(name)) return undefined
   if (name === 'ttl' && stage.isForwarded) return undefined
   if ((stage.hasNoIif && OF_IIF.has(name)) || (stage.hasNoOif && OF_OIF.has(name))) return undefined

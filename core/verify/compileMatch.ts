@@ -2,7 +2,7 @@ import type { Element, Elements, Field, LookupMatch, Match, NamedSet, SetElement
 import type { Diagram } from '../space/arena.ts'
 import { boxesDiagram, type Box, type Constraint } from '../space/box.ts'
 import { BOTH, EITHER, NO, UNKNOWN, YES } from '../space/outcome.ts'
-import { complementRanges, intersectRanges, type Range } from '../space/ranges.ts'
+import { complementRanges, intersectRanges, type Chunks, type Range } from '../space/ranges.ts'
 import { fieldDiagram, readableDiagram, simpleFieldOf } from './compileField.ts'
 import { levelRanges } from './fieldValues.ts'
 import type { LevelField } from './levels.ts'
@@ -22,7 +22,7 @@ export interface MatchContext {
  */
 export class Conjunction {
   readonly #context: MatchContext
-  readonly #constraints = new Map<LevelField, readonly Range[]>()
+  readonly #constraints: Constraint[] = []
   readonly diagrams: Diagram[] = []
   isUnknown = false
   isNever = false
@@ -38,9 +38,7 @@ export class Conjunction {
 
   /** Sorted by level. */
   get box(): Box {
-    const { space } = this.#context
-    const constraints = [...this.#constraints].map(([level, ranges]): Constraint => ({ chunks: space.chunks(level), ranges }))
-    return constraints.sort((a, b) => a.chunks.firstLevel - b.chunks.firstLevel)
+    return this.#constraints
   }
 
   /** A lookup of one plain field narrows the box. */
@@ -48,7 +46,7 @@ export class Conjunction {
     const { space, stage } = this.#context
     const [field] = match.fields
     if (match.fields.length !== 1 || !field) return false
-    const known = simpleFieldOf(space, field.name, stage, this.#constraints.get('l4proto'))
+    const known = simpleFieldOf(space, field.name, stage, rangesOf(this.#constraints, space.chunks('l4proto')))
     const values = known && valuesOf(this.#context, match.among)
     const ranges = known && values && levelRanges(space, known.level, field, values)
     if (!known || !ranges) return false
@@ -58,13 +56,25 @@ export class Conjunction {
   }
 
   #narrow(level: LevelField, ranges: readonly Range[]): void {
-    const before = this.#constraints.get(level)
-    const after = before ? intersectRanges(before, ranges) : ranges
-    if (after.length === 0) this.isNever = true
-    const isEverything = after.length === 1 && after[0]?.first === 0n && after[0].last === this.#context.space.maxOf(level)
-    if (!isEverything) this.#constraints.set(level, after)
+    const { space } = this.#context
+    const [only] = ranges
+    if (ranges.length === 1 && only?.first === 0n && only.last === space.maxOf(level)) return
+    if (!narrow(this.#constraints, space.chunks(level), ranges)) this.isNever = true
   }
 }
+
+/** False: no value is left. */
+function narrow(constraints: Constraint[], chunks: Chunks, ranges: readonly Range[]): boolean {
+  let at = constraints.length
+  while (at > 0 && (constraints[at - 1]?.chunks.firstLevel ?? 0) >= chunks.firstLevel) at -= 1
+  const known = constraints[at]
+  const left = known?.chunks === chunks ? intersectRanges(known.ranges, ranges) : ranges
+  constraints.splice(at, known?.chunks === chunks ? 1 : 0, { chunks, ranges: left })
+  return left.length > 0
+}
+
+const rangesOf = (constraints: readonly Constraint[], chunks: Chunks): readonly Range[] | undefined =>
+  constraints.find((each) => each.chunks === chunks)?.ranges
 
 /** The values of a lookup in one field; undefined where the set is not known. */
 function valuesOf(context: MatchContext, among: Elements): readonly Value[] | undefined {
@@ -116,26 +126,17 @@ export function elementsDiagram(context: MatchContext, fields: readonly Field[],
 
 function elementBox(context: MatchContext, fields: readonly Field[], element: Element): Box | 'never' | undefined {
   const { space } = context
-  const constraints = new Map<LevelField, readonly Range[]>()
-  let isNever = false
-  const narrow = (level: LevelField, ranges: readonly Range[]): void => {
-    const before = constraints.get(level)
-    const after = before ? intersectRanges(before, ranges) : ranges
-    isNever ||= after.length === 0
-    constraints.set(level, after)
-  }
+  const constraints: Constraint[] = []
   for (const [index, field] of fields.entries()) {
     const value = element.values[index]
-    const known = simpleFieldOf(space, field.name, context.stage, constraints.get('l4proto'))
+    const known = simpleFieldOf(space, field.name, context.stage, rangesOf(constraints, space.chunks('l4proto')))
     const ranges = known && value && levelRanges(space, known.level, field, [value])
     if (!known || !ranges) return undefined
-    for (const [level, needed] of known.needs) narrow(level, needed)
-    narrow(known.level, ranges)
+    for (const [level, needed] of [...known.needs, [known.level, ranges] as const]) {
+      if (!narrow(constraints, space.chunks(level), needed)) return 'never'
+    }
   }
-  if (isNever) return 'never'
-  return [...constraints]
-    .map(([level, ranges]): Constraint => ({ chunks: space.chunks(level), ranges }))
-    .sort((a, b) => a.chunks.firstLevel - b.chunks.firstLevel)
+  return constraints
 }
 
 function elementDiagram({ space, stage }: MatchContext, fields: readonly Field[], element: Element): Diagram {

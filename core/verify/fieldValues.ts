@@ -14,12 +14,14 @@ export const CT_NEW = CT_CLASSES.indexOf(CT_STATES.new)
 export const CT_ESTABLISHED = CT_CLASSES.indexOf(CT_STATES.established)
 
 /** The level's values whose masked form is among the given ones; undefined where a mask and ranges do not go together. */
-export function levelRanges(space: PacketSpace, level: LevelField, field: Field, values: readonly Value[]): Range[] | undefined {
+export function levelRanges(space: PacketSpace, level: LevelField, field: Field, values: readonly Value[]): readonly Range[] | undefined {
   if (level === 'iif' || level === 'oif') return nameRanges(space, values)
   const intervals = intervalsOf(values)
   if (level === 'family') return pick(2, (index) => holds(intervals, index === 0 ? 4n : 6n, field.mask))
   if (level === 'ctState') return pick(CT_CLASSES.length, (index) => holds(intervals, BigInt(CT_CLASSES[index] ?? 0), field.mask))
   const max = space.maxOf(level)
+  const [only] = intervals
+  if (intervals.length === 1 && field.mask === undefined && only && only.last <= max) return intervals
   if (field.mask === undefined || (field.mask & max) === max) return mergeRanges(clip(intervals, max))
   if (max <= 0xffffn) return pick(Number(max) + 1, (value) => holds(intervals, BigInt(value), field.mask))
   return prefixMaskRanges(intervals, field.mask, max)

@@ -72,6 +72,8 @@ export const STATUS_BITS_KNOWN = 63
 export interface Levels {
   readonly sizes: readonly number[]
   readonly of: Readonly<Record<LevelField, Chunks>>
+  /** The largest value of each field. */
+  readonly maxima: Readonly<Record<LevelField, bigint>>
   readonly fields: readonly LevelField[]
 }
 
@@ -79,10 +81,17 @@ export interface Levels {
 export function layLevels(names: number): Levels {
   const sizes: number[] = []
   const of = new Map<LevelField, Chunks>()
+  const maxima = new Map<LevelField, bigint>()
   for (const [field, count, stated] of FIELDS) {
     const size = stated === 0 ? names : stated
     of.set(field, { firstLevel: sizes.length, count, bits: Math.ceil(Math.log2(size)) })
+    maxima.set(field, BigInt(size) ** BigInt(count) - 1n)
     for (let chunk = 0; chunk < count; chunk += 1) sizes.push(size)
   }
-  return { sizes, of: Object.fromEntries(of) as Record<LevelField, Chunks>, fields: FIELDS.map(([field]) => field) }
+  return {
+    sizes,
+    of: Object.fromEntries(of) as Record<LevelField, Chunks>,
+    maxima: Object.fromEntries(maxima) as Record<LevelField, bigint>,
+    fields: FIELDS.map(([field]) => field),
+  }
 }

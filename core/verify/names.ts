@@ -5,7 +5,6 @@ import {
   type Elements,
   type Field,
   type InterfaceName,
-  type Match,
   type Ruleset,
   type Step,
 } from '../ruleset/ruleset.ts'
@@ -22,10 +21,7 @@ export function nameClasses(rulesets: readonly Ruleset[], facts?: HostFacts): Na
   const names = new Set(facts?.interfaces.map((each) => each.name))
   const prefixes = new Set<string>()
   for (const ruleset of rulesets) {
-    for (const name of namesIn(ruleset)) {
-      if (name.isPrefix) prefixes.add(name.name)
-      else names.add(name.name)
-    }
+    takeNames(ruleset, (name) => (name.isPrefix ? prefixes : names).add(name.name))
   }
   names.delete('')
   prefixes.delete('')
@@ -67,28 +63,28 @@ function* examples(prefix: string): Generator<string> {
   for (const stem of stems) for (let number = 0; number < 100; number += 1) yield `${stem}${number}`
 }
 
-function* namesIn(ruleset: Ruleset): Generator<InterfaceName> {
+type Take = (name: InterfaceName) => void
+
+/** Without generators: every rule of a large ruleset is looked at for the few names. */
+function takeNames(ruleset: Ruleset, take: Take): void {
   for (const table of ruleset.tables) {
-    for (const set of table.sets) yield* namesOfElements(set.elements)
-    for (const chain of table.chains) for (const rule of chain.rules) for (const step of rule.steps) yield* namesOfStep(step)
+    for (const set of table.sets) takeOfElements(set.elements, take)
+    for (const chain of table.chains) for (const rule of chain.rules) for (const step of rule.steps) takeOfStep(step, take)
   }
 }
 
-function* namesOfStep(step: Step): Generator<InterfaceName> {
-  if (step.kind === 'lookup' || step.kind === 'vmap') yield* namesOfLookup(step.fields, step.among)
-  else if (step.kind === 'any-of') yield* namesOfMatches(step.alternatives.flat())
-  else if (step.kind === 'nat' && step.target.kind === 'map') yield* namesOfLookup(step.target.fields, step.target.among)
+function takeOfStep(step: Step, take: Take): void {
+  if (step.kind === 'lookup' || step.kind === 'vmap') takeOfLookup(step.fields, step.among, take)
+  else if (step.kind === 'any-of') for (const match of step.alternatives.flat()) takeOfStep(match, take)
+  else if (step.kind === 'nat' && step.target.kind === 'map') takeOfLookup(step.target.fields, step.target.among, take)
 }
 
-function* namesOfMatches(matches: readonly Match[]): Generator<InterfaceName> {
-  for (const match of matches) yield* namesOfStep(match)
+function takeOfLookup(fields: readonly Field[], among: Elements, take: Take): void {
+  if (among.kind === 'inline' && fields.some(isOfInterface)) takeOfElements(among.elements, take)
 }
 
-function* namesOfLookup(fields: readonly Field[], among: Elements): Generator<InterfaceName> {
-  const hasNames = fields.some((field) => field.name === 'iif' || field.name === 'oif')
-  if (hasNames && among.kind === 'inline') yield* namesOfElements(among.elements)
-}
+const isOfInterface = ({ name }: Field): boolean => name === 'iif' || name === 'oif'
 
-function* namesOfElements(elements: readonly Element[]): Generator<InterfaceName> {
-  for (const element of elements) for (const value of element.values) if (isInterfaceName(value)) yield value
+function takeOfElements(elements: readonly Element[], take: Take): void {
+  for (const element of elements) for (const value of element.values) if (isInterfaceName(value)) take(value)
 }

@@ -37,8 +37,7 @@ export class PacketSpace {
 
   /** The largest value of a field. */
   maxOf(field: LevelField): bigint {
-    const { firstLevel, count, bits } = this.chunks(field)
-    return count === 1 ? BigInt((this.levels.sizes[firstLevel] ?? 1) - 1) : (1n << BigInt(count * bits)) - 1n
+    return this.levels.maxima[field]
   }
 
   /** Yes for values in the merged ranges. */
