@@ -113,6 +113,14 @@ describe('what a program reads', () => {
     expect((await run(`packet --ruleset office.nft --packets ${file}`)).code).toBe(code)
   })
 
+  test('a stream by the routes: without an interface, each comes in by the one that leads back', async () => {
+    const file = join(directory, 'routed.ndjson')
+    const to = (daddr: string, dport: number): string => JSON.stringify({ proto: 'tcp', saddr: '198.51.100.7', daddr, sport: 40_000, dport })
+    writeFileSync(file, [to('192.0.2.1', 8080), to('192.0.2.1', 8081), to('172.17.0.2', 80)].join('\n'))
+    const { out } = await run(`packet ${DOCKER} --facts docker.facts --packets ${file}`)
+    expect(out).toBe('{"verdict":"accepted"}\n{"verdict":"dropped"}\n{"verdict":"accepted"}\n')
+  })
+
   test('a file of packets that is not there', async () => {
     const { code, err } = await run('packet --ruleset office.nft --packets absent.ndjson')
     expect([code, err]).toEqual([EXIT.usage, expect.stringContaining('there is no file')])

@@ -28,3 +28,7 @@ export const isTransportProtocol = (name: string): name is TransportProtocol =>
 
 export const protocolName = (number: number): ProtocolName | undefined =>
   (Object.keys(PROTOCOL_NUMBERS) as ProtocolName[]).find((name) => PROTOCOL_NUMBERS[name] === number)
+
+/** By the product's name, or by that of /etc/protocols where iptables and nft print it. */
+export const protocolNumber = (name: string): number | undefined =>
+  name === 'ipv6-icmp' ? PROTOCOL_NUMBERS.icmpv6 : Object.hasOwn(PROTOCOL_NUMBERS, name) ? PROTOCOL_NUMBERS[name as ProtocolName] : undefined

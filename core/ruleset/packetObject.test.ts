@@ -21,6 +21,8 @@ describe('what is read', () => {
     [{ proto: 'tcp', ...ends, dport: 22, ct: 'established' }, { protocol: 6, destinationPort: 22, tcpFlags: 16, ct: 'established' }],
     [{ proto: 'tcp', ...ends, flags: [] }, { protocol: 6, tcpFlags: 0 }],
     [{ proto: 'tcp', ...ends, flags: null, sport: null }, { protocol: 6 }],
+    [{ proto: 'udp', ...ends, flags: [] }, { protocol: 17 }],
+    [{ proto: 'ipv6-icmp', saddr: '2001:db8::7', daddr: '2001:db8::1' }, { source: address('2001:db8::7'), destination: address('2001:db8::1'), protocol: 58, icmpType: 128, icmpCode: 0 }],
     [{ proto: 17, ...ends, fragment: 'later' }, { protocol: 17, fragment: 'later' }],
     [{ proto: 'icmp', ...ends, icmpType: 3, icmpCode: 4 }, { protocol: 1, icmpType: 3, icmpCode: 4 }],
     [{ proto: 'icmp', ...ends }, { protocol: 1, icmpType: 8, icmpCode: 0 }],

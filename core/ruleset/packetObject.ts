@@ -1,6 +1,6 @@
 import { fail, succeed, type Fault, type Result, type Text } from '../fault/fault.ts'
 import { formatAddress, parseAddress } from '../net/address.ts'
-import { protocolName, PROTOCOL_NUMBERS } from '../net/protocol.ts'
+import { protocolName, protocolNumber, PROTOCOL_NUMBERS } from '../net/protocol.ts'
 import type { FlowEnds, Packet } from './packet.ts'
 import { impliedBy, impliedCode } from './packetText.ts'
 import { CT_STATES, CT_STATUS, PORT_PROTOCOLS, TCP_FLAGS, type CtState } from './ruleset.ts'
@@ -46,7 +46,7 @@ export function readPacketObject(value: unknown): Result<Packet> {
   for (const key of Object.keys(value)) {
     const read = Object.hasOwn(READERS, key) ? READERS[key] : undefined
     const each: unknown = value[key as keyof typeof value]
-    const wrong = read ? (each === null ? undefined : read(each, draft)) : unknownKey(key)
+    const wrong = read ? (each === null ? undefined : read(each, draft, value)) : unknownKey(key)
     if (wrong) return fail(refusal(wrong))
   }
   const wrong = contradiction(draft, value)
@@ -95,8 +95,8 @@ const namesOf = (value: number, bits: Readonly<Record<string, number>>): string[
 
 type Draft = { -readonly [Key in keyof Packet]?: Packet[Key] }
 
-/** Gives what is wrong with the value, or writes it into the draft. */
-type Reader = (value: unknown, draft: Draft) => Text | undefined
+/** Gives what is wrong with the value, or writes it into the draft. `whole` is the object that it is of. */
+type Reader = (value: unknown, draft: Draft, whole: { readonly proto?: unknown }) => Text | undefined
 
 type NumberKey = 'sourcePort' | 'destinationPort' | (typeof NUMBER_KEYS)[number][0]
 
@@ -158,8 +158,16 @@ const bits =
     return undefined
   }
 
+/** No flags of a packet that cannot have any say nothing. */
+const flags: Reader = (value, draft, whole) => {
+  const isEmpty = Array.isArray(value) && value.length === 0
+  return isEmpty && whole.proto !== 'tcp' && whole.proto !== PROTOCOL_NUMBERS.tcp ? undefined : tcpFlags(value, draft, whole)
+}
+
+const tcpFlags = bits('flags', 'tcpFlags', TCP_FLAGS)
+
 const protocol: Reader = (value, draft) => {
-  const read = typeof value === 'string' && Object.hasOwn(PROTOCOL_NUMBERS, value) ? PROTOCOL_NUMBERS[value as keyof typeof PROTOCOL_NUMBERS] : value
+  const read = typeof value === 'string' ? protocolNumber(value) : value
   if (typeof read !== 'number' || !Number.isInteger(read) || read < 0 || read > 255) return wrongValue('proto', `one of ${Object.keys(PROTOCOL_NUMBERS).join(', ')}, or a number`, `${Object.keys(PROTOCOL_NUMBERS).join('、')} 之一，或协议号`)
   draft.protocol = read
   return undefined
@@ -197,7 +205,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   daddr: address('daddr', 'destination'),
   sport: number('sport', 'sourcePort', 65_535),
   dport: number('dport', 'destinationPort', 65_535),
-  flags: bits('flags', 'tcpFlags', TCP_FLAGS),
+  flags,
   fragment: word('fragment', ['no', 'first', 'later']),
   ctDirection: word('ctDirection', ['original', 'reply']),
   ctStatus: bits('ctStatus', 'ctStatus', CT_STATUS),

@@ -1,7 +1,7 @@
 import { fail, FaultError, succeed, type Fault, type Result, type Text } from '../fault/fault.ts'
 import { formatAddress, parseAddress, type Address } from '../net/address.ts'
 import { PORT_MAX } from '../net/port.ts'
-import { protocolName, PROTOCOL_NUMBERS } from '../net/protocol.ts'
+import { protocolName, protocolNumber, PROTOCOL_NUMBERS } from '../net/protocol.ts'
 import { ICMP_TYPE_SYMBOLS, ICMPV6_TYPE_SYMBOLS, type Symbols } from './nft/symbols.ts'
 import type { FlowEnds, Packet } from './packet.ts'
 import { CT_STATES, CT_STATUS, PORT_PROTOCOLS, TCP_FLAGS, type CtState } from './ruleset.ts'
@@ -204,7 +204,7 @@ const WORDS: Readonly<Record<string, ReadWord>> = {
 }
 
 function readProtocol(word: Word): number {
-  const number = Object.hasOwn(PROTOCOL_NUMBERS, word.text) ? PROTOCOL_NUMBERS[word.text as keyof typeof PROTOCOL_NUMBERS] : undefined
+  const number = protocolNumber(word.text)
   if (number !== undefined) return number
   if (!/^[0-9]{1,3}$/.test(word.text) || Number(word.text) > 255) throw refusal(word.column, PROTOCOL_WANTED)
   return Number(word.text)
@@ -213,7 +213,7 @@ function readProtocol(word: Word): number {
 /** ICMP of the one family carried by the other is no error of the network's, but never what is meant by the name. */
 function checkFamily(protocol: Word, { family }: Address): void {
   if (protocol.text === 'icmp' && family === 6) throw refusal(protocol.column, { en: 'IPv6 has icmpv6', zh: 'IPv6 应使用 icmpv6' })
-  if (protocol.text === 'icmpv6' && family === 4) throw refusal(protocol.column, { en: 'IPv4 has icmp', zh: 'IPv4 应使用 icmp' })
+  if (protocol.text.includes('icmp') && protocol.text !== 'icmp' && family === 4) throw refusal(protocol.column, { en: 'IPv4 has icmp', zh: 'IPv4 应使用 icmp' })
 }
 
 /** `192.0.2.1:22`, `192.0.2.1`, `[2001:db8::1]:22`, `[2001:db8::1]`, `2001:db8::1`. */

@@ -98,7 +98,8 @@ const RULES_SHOWN_MAX = 20
 const unmodelledText = (pen: Pen, rulesets: readonly Ruleset[]): string =>
   rulesets.map((ruleset) => unmodelledLines(pen, ruleset).map((line) => `${line}\n`).join('')).join('')
 
-function contradictionsOf(comparison: Comparison): Fault[] {
+/** A counterexample that the second evaluator rules out is a defect of this program. */
+export function contradictionsOf(comparison: Comparison): Fault[] {
   if (comparison.kind !== 'different') return []
   return comparison.differences
     .filter((difference) => difference.replay === 'disagrees')

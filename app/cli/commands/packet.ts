@@ -1,5 +1,4 @@
-import { fail, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
-import { succeed } from '@portcullis/core/fault/fault.ts'
+import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import { formatAddress } from '@portcullis/core/net/address.ts'
 import { writePacketObject } from '@portcullis/core/ruleset/packetObject.ts'
 import type { Packet } from '@portcullis/core/ruleset/packet.ts'
@@ -59,7 +58,7 @@ async function answerOne(cli: Cli, host: FileHost, { hook }: PacketValues, text:
   const way = wayOf(hook, host, packet)
   const { verdict, linear, doAgree, path } = judge(host.ruleset, packet, { way, ...(host.facts ? { facts: host.facts } : {}) })
   if (!doAgree) return refuse(cli, [disagreement(packet, verdict, linear)])
-  if (cli.isJson) outJson(cli, { format: 'portcullis-packet', version: 1, packet: formatPacket(packet), fields: writePacketObject(packet), way, ...verdictJson(verdict), path: pathJson(path), unmodelled: unmodelledJson(host.ruleset) })
+  if (cli.isJson) outJson(cli, { format: 'portcullis-packet', version: 1, packet: formatPacket(packet), fields: writePacketObject(packet), ...(byRoute ? { assumed: ['iif'] } : {}), way, ...verdictJson(verdict), path: pathJson(path), unmodelled: unmodelledJson(host.ruleset) })
   else cli.out(showPacket(cli, packet, verdict, path, byRoute ? [byRouteWords(cli, packet)] : []) + unmodelledText(cli, host))
   return exitOf(verdict)
 }
@@ -68,9 +67,13 @@ async function answerOne(cli: Cli, host: FileHost, { hook }: PacketValues, text:
 function readPacket({ facts }: FileHost, text: string): Result<{ readonly packet: Packet; readonly byRoute: boolean }> {
   const read = parsePacketText(text)
   if (!read.ok) return fail(...read.faults)
-  const packet = read.value
+  const packet = arriving(read.value, facts)
+  return succeed({ packet, byRoute: packet !== read.value })
+}
+
+function arriving(packet: Packet, facts: FileHost['facts']): Packet {
   const iif = facts && packet.iif === undefined ? arrivalInterface(facts, packet.source) : undefined
-  return succeed(iif === undefined ? { packet, byRoute: false } : { packet: { ...packet, iif }, byRoute: true })
+  return iif === undefined ? packet : { ...packet, iif }
 }
 
 /** Where it goes on: as stated, by the outgoing interface that it has, by the routes; else it is for the host. */
@@ -101,7 +104,7 @@ async function answerStream(cli: Cli, host: FileHost, { hook }: PacketValues, fi
     const way = wayOf(hook, host, packet)
     const decider = deciders.get(way) ?? new Decider(host.ruleset, { way, ...(host.facts ? { facts: host.facts } : {}) })
     deciders.set(way, decider)
-    return decider.decide(packet)
+    return decider.decide(arriving(packet, host.facts))
   }
   try {
     const tally = await streamVerdicts(cli.doors.streamText(file), { decide, write: cli.out, drained: cli.drained ?? (async () => undefined), signal: cli.signal })
