@@ -29,7 +29,8 @@ test.each<[what: string, element: string, kind: string]>([
   ['a lease that ends is no drift', '10.0.0.9 . tcp . 8080 timeout 600s expires 500s', 'equal'],
   ['one without an end is', '10.0.0.9 . tcp . 8080', 'counterexample'],
 ])('%s', (_, element, kind) => {
-  const leased = `${TEXT}\nadd element inet portcullis lease4 { ${element} }\n`
+  const announced = 'add element inet portcullis lease_ports { tcp . 8080 timeout 600s expires 500s }'
+  const leased = `${TEXT}\n${announced}\nadd element inet portcullis lease4 { ${element} }\n`
   expect(NFT_RULES.compare(INTENT, leased).kind).toBe(kind)
 })
 

@@ -403,21 +403,21 @@ describe('cut ends flows that are only forwarded, both directions', () => {
   }
 
   const RULESETS = [
-    ['gate', GATE, '8080'],
-    ['what the renderer makes', readFileSync(join(GOLDENS, 'mixed.nft'), 'utf8'), '443'],
+    ['gate', GATE, '8080', 1],
+    ['what the renderer makes', readFileSync(join(GOLDENS, 'mixed.nft'), 'utf8'), '443', 7],
   ] as const
   const WAYS = [
     ['push', 'sink'],
     ['sink', 'push'],
   ] as const
 
-  test.each(RULESETS.flatMap(([name, text, port]) => WAYS.map((way) => [name, ...way, port, text] as const)))(
+  test.each(RULESETS.flatMap(([name, text, port, generation]) => WAYS.map((way) => [name, ...way, port, text, generation] as const)))(
     '%s, server %s, client %s',
-    async (_name, serverDoes, clientDoes, port, text) => {
+    async (_name, serverDoes, clientDoes, port, text, generation) => {
       await space.must(['nft', '-f', '-'], {
         input: `table ip nat {\n chain pre {\n type nat hook prerouting priority -100\n tcp dport ${port} dnat to 10.78.2.2:80\n }\n}\n`,
       })
-      await confirm(1, text)
+      await confirm(generation, text)
       const server = await begin(inner, 'serve', '80', serverDoes)
       const user = await begin(client, 'use', '10.78.1.1', port, clientDoes)
       await sleep(500)

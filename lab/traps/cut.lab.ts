@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Namespace, Spawned } from '../netns.ts'
-import { addContainer, DOCKER_RULES, HOST, load, openTrap, OUTSIDE, sleep, textOf, until, without, type Trap } from './trap.ts'
+import { addContainer, DOCKER_RULES, HOST, load, openTrap, OUTSIDE, put, sleep, textOf, until, without, type Trap } from './trap.ts'
 
 /** Trap: a flow outlives its port. What is closed for new connections goes on for the established ones, for days. Cure: `closing`. */
 let trap: Trap
@@ -20,7 +20,7 @@ afterEach(async () => {
 })
 
 const close = (protocol: string, port: number) =>
-  trap.host.must(['nft', 'add', 'element', 'inet', 'portcullis', 'closing', `{ ${protocol} . ${port} timeout 30s }`])
+  put(trap.host, { watch_in: 'ipv4', watch_out: 'ipv4', closing: `${protocol} . ${port}` })
 
 const PLACES = [
   { name: 'the host', port: 8444, inside: 8444 },
@@ -58,8 +58,10 @@ describe('a stream', () => {
 })
 
 describe('one source', () => {
-  const closeFor = (source: string, port: number) =>
-    trap.host.must(['nft', 'add', 'element', 'inet', 'portcullis', source.includes(':') ? 'closing6' : 'closing4', `{ ${source} . tcp . ${port} timeout 30s }`])
+  const closeFor = (source: string, port: number) => {
+    const family = source.includes(':') ? 6 : 4
+    return put(trap.host, { watch_in: `ipv${family}`, watch_out: `ipv${family}`, [`closing${family}`]: `${source} . tcp . ${port}` })
+  }
 
   test.each(cases)('to %s, bytes going %s: is cut, another is not', async (_name, direction, place) => {
     const stream = await openStream(direction, place)

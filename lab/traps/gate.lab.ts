@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { counted, counterOf, HOST, load, openTrap, OUTSIDE, reach, serve, textOf, without, type Trap } from './trap.ts'
+import { counted, counterOf, HOST, load, openTrap, OUTSIDE, put, reach, serve, sleep, textOf, until, without, type Trap } from './trap.ts'
 
 let trap: Trap
 const grants = ['tcp 443 any', 'udp 5000 any', 'tcp 5432 10.61.0.1', 'tcp 5433 10.61.0.8/29', 'tcp 5434 fd61::/64', 'tcp 9000-9010 any']
@@ -128,7 +128,7 @@ describe('every new connection is counted', () => {
 })
 
 describe('blocks', () => {
-  const block = (address: string) => trap.host.must(['nft', 'add', 'element', 'inet', 'portcullis', 'block4', `{ ${address} timeout 1m }`])
+  const block = (address: string) => put(trap.host, { watch_in: 'ipv4', block4: address })
 
   test('a blocked source reaches nothing, others do', async () => {
     await load(trap.host, textOf({ grants }))
@@ -136,6 +136,22 @@ describe('blocks', () => {
     expect(await reach(trap.outside, 'tcp', HOST.ipv4, 443, OUTSIDE.other)).toBe('silent')
     expect(await reach(trap.outside, 'tcp', HOST.ipv4, 443, OUTSIDE.ipv4)).toBe('open')
     expect(await counterOf(trap.host, 'blocked')).toBeGreaterThan(0)
+  })
+
+  test('an established flow ends too', async () => {
+    await load(trap.host, textOf({ grants: ['tcp 5999 any'] }))
+    const server = trap.host.spawn(['socat', '-u', 'TCP4-LISTEN:5999,reuseaddr', '-'])
+    let ticks = 0
+    server.process.stdout?.on('data', () => (ticks += 1))
+    await until(async () => (await trap.host.must(['ss', '-Hlnt', 'sport = :5999'])) !== '')
+    const client = trap.outside.spawn(['socat', '-u', 'SYSTEM:while echo tick; do sleep 0.02; done', `TCP4:${HOST.ipv4}:5999,bind=${OUTSIDE.other}`])
+    await until(async () => ticks > 2)
+    await block(OUTSIDE.other)
+    await sleep(200)
+    const before = ticks
+    await sleep(300)
+    expect(ticks).toBe(before)
+    await Promise.all([client.kill('SIGKILL'), server.kill('SIGKILL')])
   })
 
   test('never the way back to the host', async () => {

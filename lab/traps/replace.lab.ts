@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { IntentShorthand } from '@portcullis/core/ruleset/nft/golden/intents.ts'
-import { anew, counted, HOST, load, openTrap, OUTSIDE, reach, serve, sleep, textOf, until, without, type Trap } from './trap.ts'
+import { anew, counted, HOST, load, openTrap, OUTSIDE, put, reach, serve, sleep, textOf, until, without, type Trap } from './trap.ts'
 
 /** Traps: a replace that forgets what lives in the table, takes others' tables with it, or is open while it happens. */
 let trap: Trap
@@ -15,7 +15,7 @@ afterAll(() => trap[Symbol.asyncDispose]())
 beforeEach(() => load(trap.host, before))
 afterEach(() => trap.host.must(['nft', 'flush', 'ruleset']))
 
-const add = (set: string, element: string) => trap.host.must(['nft', 'add', 'element', 'inet', 'portcullis', set, `{ ${element} }`])
+const add = (set: string, element: string) => put(trap.host, { lease_ports: 'tcp . 23', [set]: element })
 const elementsOf = async (set: string): Promise<string> => {
   const listing = await trap.host.must(['nft', 'list', 'set', 'inet', 'portcullis', set])
   return /elements = \{([^}]*)\}/.exec(listing)?.[1]?.replaceAll(/\s+/g, ' ').trim() ?? ''

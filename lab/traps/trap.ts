@@ -92,6 +92,10 @@ export function without(text: string, cure: string, instead = ''): string {
 /** Replaces the table by deleting it: what the text avoids. */
 export const anew = (text: string): string => `table inet portcullis { }\ndelete table inet portcullis\n${text}`
 
+/** Sets and their elements as the verbs of the host script put them in: `{ block4: '10.61.0.9', watch_in: 'ipv4' }`, for a minute unless they say so. */
+export const put = (space: Namespace, elements: Readonly<Record<string, string>>): Promise<string> =>
+  load(space, Object.entries(elements).map(([set, element]) => `add element inet portcullis ${set} { ${element.includes('timeout') ? element : `${element} timeout 1m`} }\n`).join(''))
+
 /** Answers `hello` to each TCP connection, on IPv4 and IPv6, and echoes each UDP datagram. */
 export async function serve(space: Namespace, protocol: 'tcp' | 'udp', port: number): Promise<Spawned> {
   const address =

@@ -102,10 +102,10 @@ interface Meters {
 /** Sends for as long as the work takes. */
 type Flood = (work: () => Promise<unknown>) => Promise<void>
 
-/** Each packet is of a new flow: none is answered. */
+/** Each packet is of a new flow: none is answered. The senders take what the replace leaves: they would make it last for seconds. */
 async function underLoad(work: (flood: Flood) => Promise<void>, first = ''): Promise<Meters> {
   await load(trap.host, METERS + first)
-  const senders = [ALLOWED, FORBIDDEN].map((port) => trap.outside.spawn(['nice', 'socat', '-u', '-b1', 'OPEN:/dev/zero', `UDP4:${HOST.ipv4}:${port}`]))
+  const senders = [ALLOWED, FORBIDDEN].map((port) => trap.outside.spawn(['nice', '-n', '19', 'socat', '-u', '-b1', 'OPEN:/dev/zero', `UDP4:${HOST.ipv4}:${port}`]))
   const signal = (name: NodeJS.Signals) => {
     for (const sender of senders) void sender.kill(name)
   }

@@ -31,6 +31,13 @@ describe('the text', () => {
     for (const intent of all) expect(rulesOf(render(intent), 'gate').at(-1)).toBe(intent.mode === 'enforce' ? 'drop' : 'accept')
   })
 
+  test('asks one question before it lets known flows pass', () => {
+    for (const intent of all) {
+      expect(rulesOf(render(intent), 'gate').slice(1, 3)).toEqual(['meta nfproto @watch_in jump watched', 'ct state established,related accept'])
+      expect(rulesOf(render(intent), 'closing_out').slice(1)).toEqual([expect.stringMatching(/^meta nfproto @watch_out /)])
+    }
+  })
+
   test('deletes and flushes no set', () => {
     for (const intent of all) expect(render(intent)).not.toMatch(/^(?:flush|delete) (?:set|map|table .*\{)/m)
   })

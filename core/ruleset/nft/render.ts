@@ -146,11 +146,17 @@ const KEPT_SETS: Readonly<Record<string, readonly string[]>> = {
   lease4: [`type ${FLOW4}`, 'flags interval,timeout'],
   lease6: [`type ${FLOW6}`, 'flags interval,timeout'],
   lease_any: [`type ${ENDPOINT}`, 'flags timeout'],
+  // The ports that the three above are about: one lookup for every new flow where there is no lease.
+  lease_ports: [`type ${ENDPOINT}`, 'flags timeout'],
   block4: ['type ipv4_addr', 'flags interval,timeout'],
   block6: ['type ipv6_addr', 'flags interval,timeout'],
   closing: [`type ${ENDPOINT}`, 'flags timeout'],
   closing4: [`type ${FLOW4}`, 'flags interval,timeout'],
   closing6: [`type ${FLOW6}`, 'flags interval,timeout'],
+  // The families in which anything is blocked or closing, and in which anything is closing. With intervals, because the kernel
+  // tells an empty set of such from its root alone (nft_set_rbtree.c), and every packet asks.
+  watch_in: ['type nf_proto', 'flags interval,timeout'],
+  watch_out: ['type nf_proto', 'flags interval,timeout'],
   seen4: [`type ${FLOW4}`, `size ${FLOWS_COUNTED_MAX}`, 'flags dynamic'],
   seen6: [`type ${FLOW6}`, `size ${FLOWS_COUNTED_MAX}`, 'flags dynamic'],
   denied4: [`type ${FLOW4}`, `size ${FLOWS_COUNTED_MAX}`, 'flags dynamic'],
@@ -251,6 +257,7 @@ function chains(intent: Intent, { layout, reachable, management }: Parts, own: O
   return [
     ...(dropsEarly(intent) ? early(reachable, own) : []),
     ...chain('gate', gate(intent.mode)),
+    ...chain('watched', watched()),
     ...chain('blocked', blocked(management, own)),
     ...closing(),
     ...chain('fixed', fixed(intent.ping, management, own)),
@@ -270,6 +277,7 @@ function chains(intent: Intent, { layout, reachable, management }: Parts, own: O
 const IS_SYN = 'tcp flags & (fin | syn | rst | ack) == syn'
 const FAMILIES = [4, 6] as const
 const SADDR = { 4: 'ip saddr', 6: 'ip6 saddr' } as const
+const FAMILY_KEY = 'meta nfproto'
 const ENDPOINT_KEY = 'meta l4proto . th dport'
 /** What ICMP, GRE or VRRP hold where others hold a port would fill the counters with noise. */
 const PORTLESS_KEY = 'meta l4proto . 0'
@@ -284,9 +292,7 @@ function early(reachable: readonly PortRange[], own: Own): string[] {
     ...chain('early_syn', [
       'iif "lo" return',
       'fib daddr type unicast return',
-      `${ENDPOINT_KEY} @lease_any return`,
-      `${FLOW_KEY[4]} @lease4 return`,
-      `${FLOW_KEY[6]} @lease6 return`,
+      `${ENDPOINT_KEY} @lease_ports return`,
       'goto denied',
     ]),
   ]
@@ -295,18 +301,15 @@ function early(reachable: readonly PortRange[], own: Own): string[] {
 function gate(mode: Mode): string[] {
   return [
     HOOKS.gate,
-    'iif "lo" accept',
-    'ip saddr @block4 jump blocked',
-    'ip6 saddr @block6 jump blocked',
-    `${ENDPOINT_KEY} @closing jump closing_in`,
-    `${FLOW_KEY[4]} @closing4 jump closing_in`,
-    `${FLOW_KEY[6]} @closing6 jump closing_in`,
+    // Nearly every packet belongs to a known flow: whatever stands before the next rule is paid by all of them.
+    `${FAMILY_KEY} @watch_in jump watched`,
     'ct state established,related accept',
+    'iif "lo" accept',
     // To be forwarded, not for this host. Every other type (local, broadcast, multicast, anycast, and IPv6 multicast, which fib calls unspec) is judged.
     'fib daddr type unicast accept',
     'jump fixed',
-    'jump lease',
     'jump open',
+    `${ENDPOINT_KEY} @lease_ports jump lease`,
     'jump deny',
     // `deny` has the last word already; this rule stands here so that nobody has to read it to know that. Never a chain
     // policy: a replace that relies on one lets packets through for some microseconds.
@@ -315,6 +318,16 @@ function gate(mode: Mode): string[] {
 }
 
 const LAST_VERDICT: Readonly<Record<Mode, string>> = { enforce: 'drop', observe: 'accept' }
+
+/** What may end flows that are known. */
+const watched = (): string[] => [
+  'iif "lo" return',
+  'ip saddr @block4 jump blocked',
+  'ip6 saddr @block6 jump blocked',
+  `${ENDPOINT_KEY} @closing jump closing_in`,
+  `${FLOW_KEY[4]} @closing4 jump closing_in`,
+  `${FLOW_KEY[6]} @closing6 jump closing_in`,
+]
 
 /** A block ends established flows too, but never the way back to the host: an automatic block of one's own controller is the classic lock-out. */
 const blocked = (management: readonly ManagementPath[], own: Own): string[] => [
@@ -335,8 +348,8 @@ function closing(): string[] {
       'meta l4proto tcp reject with tcp reset',
       'reject with icmpx port-unreachable',
     ]),
-    ...chain('closing_out', [HOOKS.closing_out, 'ct direction reply oif != "lo" jump closing_back']),
-    ...chain('closing_forward', [HOOKS.closing_forward, 'ct status dnat ct direction reply jump closing_back']),
+    ...chain('closing_out', [HOOKS.closing_out, `${FAMILY_KEY} @watch_out ct direction reply oif != "lo" jump closing_back`]),
+    ...chain('closing_forward', [HOOKS.closing_forward, `${FAMILY_KEY} @watch_out ct status dnat ct direction reply jump closing_back`]),
     ...chain('closing_back', ['tcp', 'udp'].flatMap(closingBack)),
     ...chain('closing_reply', [
       // The reset that `closing_in` has just sent to the other end passes here too.
