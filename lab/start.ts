@@ -154,8 +154,11 @@ async function makeBridges(world: World, switchNamespace: string): Promise<void>
     `link set ${network.name} up`,
   ])
   await batch(['link set lo up', ...bridges], switchNamespace)
-  await mustRun(['ip', 'netns', 'exec', switchNamespace, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'])
+  await mustRun(['ip', 'netns', 'exec', switchNamespace, 'sysctl', '-qew', ...SWITCH_SYSCTLS])
 }
+
+/** Bridges ask no firewall: where br_netfilter is loaded, each packet would pay for it twice (ip-sysctl of the kernel, bridge-nf-call-*). */
+const SWITCH_SYSCTLS = ['net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1', 'net.bridge.bridge-nf-call-iptables=0', 'net.bridge.bridge-nf-call-ip6tables=0']
 
 const plugs = (host: WorldHost): string[] => host.interfaces.map((face, index) => `link set ${host.name}.${index} master ${face.network} up`)
 

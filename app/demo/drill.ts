@@ -7,7 +7,6 @@ import type { Port } from '@portcullis/lab/demo/expectations.ts'
 import { silentServices } from '@portcullis/lab/demo/silent.ts'
 import type { Lab } from '@portcullis/lab/start.ts'
 import { addressOf, hostNamed } from '@portcullis/lab/world.ts'
-import { availableParallelism } from 'node:os'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -19,6 +18,8 @@ export interface DrillSpec {
   /** TCP ports as the prober reads them: `1-1024,5432`. */
   readonly tcp: (vantage: Vantage) => string
   readonly udp: string
+  /** Scans that run side by side. */
+  readonly atOnce: number
   /** The state of nearly all ports; the others are listed one by one. */
   readonly usual: PortState
 }
@@ -66,7 +67,7 @@ export async function runDrill(lab: Lab, spec: DrillSpec, onShare: OnShare): Pro
     shares.set(vantage, share)
     onShare([...shares.values()].reduce((sum, one) => sum + one, 0) / spec.vantages.length)
   }
-  const found = await fanOut(spec.vantages, SCANS_AT_ONCE, async (vantage) => {
+  const found = await fanOut(spec.vantages, spec.atOnce, async (vantage) => {
     const [result, silent] = await Promise.all([scanFrom(lab, vantage, spec, (share) => report(vantage.host, share)), reachSilent(lab, vantage.host)])
     return { result, lines: linesOf(lab, vantage, result, silent) }
   })
@@ -74,8 +75,6 @@ export async function runDrill(lab: Lab, spec: DrillSpec, onShare: OnShare): Pro
   return { lines: found.flatMap(({ lines }) => lines), probes, seconds: (performance.now() - startedMs) / 1000 }
 }
 
-/** One more than there are processors: a scan that waits for slow answers leaves its own idle. */
-const SCANS_AT_ONCE = availableParallelism() + 1
 const PROBER = fileURLToPath(import.meta.resolve('@portcullis/adapters/prober/main.ts'))
 /** Cables of a lab lose nothing, and the prober goes slower by itself where answers are lost. */
 const RATE_PER_SECOND_MAX = 1_000_000

@@ -1,6 +1,7 @@
 import { listensOf } from '@portcullis/lab/daemons/spec.ts'
 import { DEMO_WORLD } from '@portcullis/lab/demo/world.ts'
 import type { DrillSpec, Vantage } from './drill.ts'
+import { availableParallelism } from 'node:os'
 import { serversOf } from './policy.ts'
 
 /** One place in each zone: an outsider, the clients', and two servers, as an intruder on one of them would see its neighbours. */
@@ -22,9 +23,10 @@ const portsOf = (protocol: 'tcp' | 'udp'): number[] =>
 export const TCP_KNOWN = ['1-1024', ...portsOf('tcp').filter((port) => port > 1024)].join(',')
 export const TCP_ALL = '1-65535'
 
-/** Not every port: an open fleet answers each probe, and limits its answers on UDP. */
+/** Not every port: an open fleet answers each probe, and limits its answers on UDP, for which all scans wait most of their time. */
 export const BEFORE: DrillSpec = {
   vantages: VANTAGES,
+  atOnce: VANTAGES.length,
   tcp: () => TCP_KNOWN,
   udp: portsOf('udp').join(','),
   usual: 'closed',
@@ -33,8 +35,10 @@ export const BEFORE: DrillSpec = {
 /** Ports of services that are often left open: time, names, file transfer, management, discovery, tunnels, amplifiers. */
 const UDP_PORTS = [7, 13, 17, 19, 53, 67, 69, 111, 123, 137, 138, 161, 389, 443, 500, 514, 623, 1194, 1434, 1701, 1812, 1900, 2049, 3478, 4500, 5060, 5353, 5683, 11211, 51820]
 
+/** One more scan than there are processors: while it waits for late answers, the others have them. */
 export const AFTER: DrillSpec = {
   vantages: VANTAGES,
+  atOnce: availableParallelism() + 1,
   tcp: ({ isServer }) => (isServer ? TCP_KNOWN : TCP_ALL),
   udp: [...new Set([...UDP_PORTS, ...portsOf('udp')])].toSorted((a, b) => a - b).join(','),
   usual: 'filtered',
