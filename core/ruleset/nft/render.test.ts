@@ -131,6 +131,6 @@ const INSIDE = [
   new RegExp(`^\t\t${HOOK}$`),
   new RegExp(`^\tchain \\w+ \\{ ${HOOK} \\}$`),
   /^\t(?:counter|chain) \w+ \{ \}$/,
-  /^\t(?:set|map) \w+ \{ [a-z0-9_,:;. ]+ \}$/,
+  /^\t(?:set|map) \w+ \{ [a-z0-9_,:;. -]+ \}$/,
   /^\t\t(?:[^{};]|\{ [^{};]+ \})+$/,
 ]

@@ -142,6 +142,12 @@ const FLOWS_COUNTED_MAX = 65_536
 const ENDPOINTS_COUNTED_MAX = 131_072
 
 /** Sets that a replace leaves alone: what was opened, blocked, cut or counted since. `SET_SCHEMA` counts their types. */
+/**
+ * No element of these ends, yet the kernel walks every set that rules fill once a second to look for such (nft_set_hash.c): a
+ * scan of all ports would cost a tenth of a processor for as long as the host runs. Only a set with timeouts takes an interval.
+ */
+const COUNTED = ['flags dynamic,timeout', 'gc-interval 1d'] as const
+
 const KEPT_SETS: Readonly<Record<string, readonly string[]>> = {
   lease4: [`type ${FLOW4}`, 'flags interval,timeout'],
   lease6: [`type ${FLOW6}`, 'flags interval,timeout'],
@@ -157,12 +163,12 @@ const KEPT_SETS: Readonly<Record<string, readonly string[]>> = {
   // tells an empty set of such from its root alone (nft_set_rbtree.c), and every packet asks.
   watch_in: ['type nf_proto', 'flags interval,timeout'],
   watch_out: ['type nf_proto', 'flags interval,timeout'],
-  seen4: [`type ${FLOW4}`, `size ${FLOWS_COUNTED_MAX}`, 'flags dynamic'],
-  seen6: [`type ${FLOW6}`, `size ${FLOWS_COUNTED_MAX}`, 'flags dynamic'],
-  denied4: [`type ${FLOW4}`, `size ${FLOWS_COUNTED_MAX}`, 'flags dynamic'],
-  denied6: [`type ${FLOW6}`, `size ${FLOWS_COUNTED_MAX}`, 'flags dynamic'],
-  accepted_ports: [`type ${ENDPOINT}`, `size ${ENDPOINTS_COUNTED_MAX}`, 'flags dynamic'],
-  denied_ports: [`type ${ENDPOINT}`, `size ${ENDPOINTS_COUNTED_MAX}`, 'flags dynamic'],
+  seen4: [`type ${FLOW4}`, `size ${FLOWS_COUNTED_MAX}`, ...COUNTED],
+  seen6: [`type ${FLOW6}`, `size ${FLOWS_COUNTED_MAX}`, ...COUNTED],
+  denied4: [`type ${FLOW4}`, `size ${FLOWS_COUNTED_MAX}`, ...COUNTED],
+  denied6: [`type ${FLOW6}`, `size ${FLOWS_COUNTED_MAX}`, ...COUNTED],
+  accepted_ports: [`type ${ENDPOINT}`, `size ${ENDPOINTS_COUNTED_MAX}`, ...COUNTED],
+  denied_ports: [`type ${ENDPOINT}`, `size ${ENDPOINTS_COUNTED_MAX}`, ...COUNTED],
 }
 
 const COUNTERS = ['seen_lost', 'denied_lost', 'denied_stray', 'blocked'] as const
