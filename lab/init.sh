@@ -16,6 +16,9 @@ mount -a -T "$directory/fstab"
 # What Debian's systemd sets (/usr/lib/sysctl.d/50-default.conf), and no waiting for duplicate address detection.
 echo 2 >/proc/sys/net/ipv4/conf/all/rp_filter
 echo 2 >/proc/sys/net/ipv4/conf/default/rp_filter
+# Answers to a port scan, one a second to each asker by default (icmp(7)), would make every scan of a lab wait.
+echo 0 >/proc/sys/net/ipv4/icmp_ratelimit
+[ ! -d /proc/sys/net/ipv6 ] || echo 0 >/proc/sys/net/ipv6/icmp/ratelimit
 [ ! -d /proc/sys/net/ipv6 ] || echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
 ip -batch "$directory/network"
 # In the foreground, so that this shell waits, and by waiting takes orphans from the process table.

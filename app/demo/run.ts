@@ -100,7 +100,7 @@ function install(run: Run): Promise<number> {
 }
 
 /** Every client of the workload comes at least once in this time. */
-const WATCH_MS = 4_500
+const WATCH_MS = 3_500
 const TICK_MS = 100
 
 /** The kernels count who comes; planning reads the counters. */

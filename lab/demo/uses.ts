@@ -54,7 +54,7 @@ const taskOf = ({ need, client, host, family, use }: NeedUse): Task => ({
 })
 
 /** Those that start a program (a handshake, a process) come less often, so that clients do not fill the machine. */
-const PAUSE_MS: Partial<Record<Use['kind'], number>> = { https: 1_000, http: 1_000, dnsTcp: 500, syslog: 500, sql: 2_500, dicom: 3_000, ssh: 3_000, sftp: 4_000 }
+const PAUSE_MS: Partial<Record<Use['kind'], number>> = { https: 1_000, http: 1_000, dnsTcp: 500, syslog: 500, sql: 2_500, dicom: 3_000, ssh: 3_000, sftp: 2_500 }
 
 function familiesOf(lab: Lab, need: DemoNeed, host: string): readonly Family[] {
   const listens = hostNamed(lab.world, host).services.flatMap(listensOf)
