@@ -36,6 +36,8 @@ async function connect(options: pg.PoolConfig, server: string, stop: () => Promi
   const pool = new pg.Pool({ ...options, max: 4, connectionTimeoutMillis: CONNECT_MS_MAX, application_name: 'portcullis', types: TYPES })
   // A connection that breaks while nobody uses it: the next question finds out.
   pool.on('error', () => undefined)
+  // Of a connection that is lent out the pool does not hear; whoever asks on it gets the refusal, and nobody here would.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   const database = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   const close = async (): Promise<void> => {
     await database.destroy()
