@@ -2,7 +2,8 @@ import type { HostFacts } from '@portcullis/core/ruleset/hostfacts.ts'
 import type { Ruleset } from '@portcullis/core/ruleset/ruleset.ts'
 import { Decider, type PacketVerdict } from '@portcullis/core/verify/decide.ts'
 import { evaluateLinear, type LinearResult, type Outcome } from '@portcullis/core/verify/linear.ts'
-import { address, FRAME_BYTES_MAX, idOf, writeFrame, type TestPacket } from './packet.ts'
+import { FRAME_BYTES_MAX, idOf, writeFrame } from './frame.ts'
+import { address, type TestPacket } from './packet.ts'
 import { INTERFACES, SENTINEL_MAC, type Stage } from './stage.ts'
 
 /** Where the kernel, the linear evaluator and the diagram do not say the same of one packet. */

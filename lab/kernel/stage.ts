@@ -1,36 +1,44 @@
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { HostFacts } from '@portcullis/core/ruleset/hostfacts.ts'
 import { readTopology } from '@portcullis/adapters/facts/topology.ts'
 import { openNflog, type NflogSocket } from '@portcullis/adapters/rawsocket/nflog.ts'
 import { openPacketSocket, type PacketSocket } from '@portcullis/adapters/rawsocket/packetSocket.ts'
+import { mustRun, openNft, type Nft } from './libnftables.ts'
 
 /**
  * A host to test the kernel on, inside the network namespace that this process was started in: interfaces whose far ends are
- * in the same namespace, so that one process sends and listens. What the rules of a hook let through to priority 300 is
- * logged to NFLOG with the hook's number and dropped there; a counter at −400 tells how many packets arrived at all.
+ * in the same namespace, so that one process sends and listens. What rules let through is logged to NFLOG with the hook's number and
+ * dropped at the end of input and of postrouting; a counter at −450 tells how many packets arrived at all.
  */
 export const INTERFACES = ['eth0', 'eth1', 'wan0'] as const
 export type InterfaceName = (typeof INTERFACES)[number]
 
 const ADDRESSES: Record<InterfaceName, readonly string[]> = {
-  eth0: ['192.0.2.1/24', '2001:db8:1::1/64'],
-  eth1: ['10.9.0.1/16', 'fd00:9::1/64'],
+  eth0: ['192.0.2.1/24', '2001:db8:1::1/64', 'fe80::1/64'],
+  eth1: ['10.9.0.1/16', 'fd00:9::1/64', 'fe80::2/64'],
   wan0: ['203.0.113.1/28', '2001:db8:f::1/64'],
 }
 
 const NFLOG_GROUP = 7
 /** A frame from here is logged before any rule under test: when it comes back, all that was logged before it has come too. */
 export const SENTINEL_MAC = '02:00:00:00:00:99'
-const PROBE = `table inet zz_probe {
+export const PROBE_TABLE = 'zz_probe'
+/** Senders of test packets; what the kernel sends to a group that it is in comes back to it as well. */
+export const TEST_MACS = ['02:00:00:00:00:01', '02:00:00:00:00:02'] as const
+
+/** What this host sends itself, answers to refused packets above all, has no incoming interface and is none of the test's. */
+const PROBE = `table inet ${PROBE_TABLE} {
   counter arrived { }
   chain first {
-    type filter hook prerouting priority -400; policy accept;
-    ether saddr ${SENTINEL_MAC} log group ${NFLOG_GROUP} queue-threshold 64 snaplen 128 drop
-    iifname { "eth0", "eth1", "wan0" } counter name arrived
+    type filter hook prerouting priority -450; policy accept;
+    ether saddr ${SENTINEL_MAC} log group ${NFLOG_GROUP} queue-threshold 64 snaplen 192 drop
+    iifname { "eth0", "eth1", "wan0" } ether saddr { ${TEST_MACS.join(', ')} } counter name arrived
   }
-  chain input { type filter hook input priority 300; policy accept; iifname != "lo" log group ${NFLOG_GROUP} queue-threshold 64 snaplen 128 drop; }
-  chain forward { type filter hook forward priority 300; policy accept; log group ${NFLOG_GROUP} queue-threshold 64 snaplen 128 drop; }
+  chain input { type filter hook input priority 300; policy accept; iifname != "lo" log group ${NFLOG_GROUP} queue-threshold 64 snaplen 192 drop; }
+  chain postrouting { type filter hook postrouting priority 300; policy accept; iifname { "eth0", "eth1", "wan0" } log group ${NFLOG_GROUP} queue-threshold 64 snaplen 192 drop; }
 }
 `
 
@@ -39,6 +47,9 @@ export interface Stage {
   readonly sockets: ReadonlyMap<InterfaceName, PacketSocket>
   readonly hardware: ReadonlyMap<InterfaceName, Buffer>
   readonly nflog: NflogSocket
+  readonly nft: Readonly<Record<'text' | 'json', Nft>>
+  /** For files, taken away at the end. */
+  readonly folder: string
   /** Packets that have arrived since the last call. */
   takeArrived(): number
 }
@@ -46,33 +57,36 @@ export interface Stage {
 export async function openStage(): Promise<Stage> {
   for (const name of INTERFACES) wire(name)
   for (const [path, value] of SYSCTLS) writeFileSync(`/proc/sys/net/${path}`, value)
-  ip('route', 'add', 'default', 'via', '203.0.113.2', 'dev', 'wan0')
-  ip('-6', 'route', 'add', 'default', 'via', '2001:db8:f::2', 'dev', 'wan0')
-  ip('route', 'add', 'blackhole', '198.18.0.0/15')
-  execFileSync('nft', ['-f', '-'], { input: PROBE })
+  for (const route of ROUTES) ip(...route)
+  const nft = { text: openNft('text'), json: openNft('json') }
+  mustRun(nft.text, PROBE)
   const sockets = new Map<InterfaceName, PacketSocket>()
   for (const name of INTERFACES) sockets.set(name, unwrap(await openPacketSocket(`p-${name}`)))
-  const nflog = unwrap(await openNflog(NFLOG_GROUP, { copyBytes: 128 }))
+  const nflog = unwrap(await openNflog(NFLOG_GROUP, { copyBytes: 192 }))
   let before = 0
   const takeArrived = (): number => {
-    const now = arrived()
+    const now = arrived(nft.json)
     const taken = now - before
     before = now
     return taken
   }
-  return { facts: readFacts(), sockets, hardware: new Map(INTERFACES.map((name) => [name, macOf(name)])), nflog, takeArrived }
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-kernel-'))
+  return { facts: readFacts(), sockets, hardware: new Map(INTERFACES.map((name) => [name, macOf(name)])), nflog, nft, folder, takeArrived }
 }
 
 export function closeStage(stage: Stage): void {
   for (const socket of stage.sockets.values()) socket.close()
   stage.nflog.close()
+  rmSync(stage.folder, { recursive: true, force: true })
 }
 
-/** Everything else than the probe is taken away. */
-export function clearRules(): void {
-  const listed = JSON.parse(execFileSync('nft', ['-j', 'list', 'tables'], { encoding: 'utf8' })) as { nftables: { table?: { family: string; name: string } }[] }
-  for (const { table } of listed.nftables) if (table && table.name !== 'zz_probe') execFileSync('nft', ['delete', 'table', table.family, table.name])
-}
+const ROUTES: readonly (readonly string[])[] = [
+  ['route', 'add', 'default', 'via', '203.0.113.2', 'dev', 'wan0'],
+  ['-6', 'route', 'add', 'default', 'via', '2001:db8:f::2', 'dev', 'wan0'],
+  ['route', 'add', 'blackhole', '198.18.0.0/15'],
+  ['-6', 'route', 'add', 'blackhole', '2001:db8:dead::/48'],
+  ['route', 'add', '10.7.0.0/16', 'nexthop', 'via', '10.9.0.3', 'dev', 'eth1', 'nexthop', 'via', '192.0.2.3', 'dev', 'eth0'],
+]
 
 const SYSCTLS: readonly (readonly [string, string])[] = [
   ['ipv4/ip_forward', '1'],
@@ -114,8 +128,8 @@ function readFacts(): HostFacts {
   return unwrap(readTopology(sections, sysctls, 'stage'))
 }
 
-function arrived(): number {
-  const listed = JSON.parse(execFileSync('nft', ['-j', 'list', 'counter', 'inet', 'zz_probe', 'arrived'], { encoding: 'utf8' })) as { nftables: { counter?: { packets: number } }[] }
+function arrived(nft: Nft): number {
+  const listed = JSON.parse(mustRun(nft, `list counter inet ${PROBE_TABLE} arrived`)) as { nftables: { counter?: { packets: number } }[] }
   return listed.nftables.find((each) => each.counter)?.counter?.packets ?? 0
 }
 
@@ -124,7 +138,7 @@ function macOf(name: string): Buffer {
   return Buffer.from((link?.address ?? '').replaceAll(':', ''), 'hex')
 }
 
-const ip = (...args: string[]): void => void execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'inherit'] })
+const ip = (...args: readonly string[]): void => void execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'inherit'] })
 
 export function unwrap<T>(result: { ok: true; value: T } | { ok: false; faults: readonly { what: { en: string } }[] }): T {
   if (!result.ok) throw new Error(result.faults.map((fault) => fault.what.en).join('; '))
