@@ -15,8 +15,8 @@ import { openNamespaces, type Namespace, type Namespaces } from '../netns.ts'
 /** How often the controller is killed at each point: 2 in every run, 20 in a full one. */
 const KILLS_PER_POINT = Number(process.env.PORTCULLIS_KILLS ?? 2)
 const POINTS: readonly ApplyStep[] = ['stage', 'check', 'arm', 'swap', 'verify', 'probe', 'confirm']
-/** The kill comes this much later at each repetition, so that it also strikes in the middle of the step. */
-const DELAY_MS = 23
+/** The kill comes this much later at each repetition, so that it also strikes in the middle of the step; nothing comes after the last one. */
+const delaysMs = (point: ApplyStep): number[] => Array.from({ length: KILLS_PER_POINT }, (_, index) => index * (point === 'confirm' ? 2 : 23))
 const CONFIRM_WITHIN_SECONDS = 5
 /** The revert's own time, and that of a busy machine to do it. */
 const SETTLE_MS_MAX = 30_000
@@ -57,7 +57,7 @@ afterAll(async () => {
 })
 
 describe.each(POINTS)('SIGKILL of the controller at %s', (point) => {
-  test.each(Array.from({ length: KILLS_PER_POINT }, (_, index) => index * DELAY_MS))(
+  test.each(delaysMs(point))(
     '%i ms after it was announced: the old ruleset or the new one, and no hand needed',
     async (delayMs) => {
       const before = await settled()

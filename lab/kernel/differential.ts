@@ -19,14 +19,16 @@ export interface Tally {
   packets: number
   passed: number
   stopped: number
-  /** The model said "either": the kernel cannot contradict that. */
+  /** The linear evaluator said "either": the kernel cannot contradict that. */
   undecided: number
-  /** The two evaluators differ from one another, whatever the kernel did. */
-  disagreements: number
+  /** One evaluator says "either" where the other is sure. */
+  lessSure: number
+  /** The diagram was past its budget. */
+  pastBudget: number
   readonly mismatches: Mismatch[]
 }
 
-export const emptyTally = (): Tally => ({ packets: 0, passed: 0, stopped: 0, undecided: 0, disagreements: 0, mismatches: [] })
+export const emptyTally = (): Tally => ({ packets: 0, passed: 0, stopped: 0, undecided: 0, lessSure: 0, pastBudget: 0, mismatches: [] })
 
 const HOOK_INPUT = 1
 const WAIT_MS = 20_000
@@ -44,21 +46,21 @@ export async function compareWithKernel(stage: Stage, ruleset: Ruleset, packets:
 }
 
 function compareOne(ruleset: Ruleset, facts: HostFacts, decider: Decider, test: TestPacket, hook: number | undefined, tally: Tally): void {
-  const linear = evaluateLinear(ruleset, test.packet, { facts })
-  const diagram = outcomesOf(decider.decide(test.packet))
+  const linear = [...evaluateLinear(ruleset, test.packet, { facts }).outcomes]
+  const decided = decider.decide(test.packet)
+  const diagram = outcomesOf(decided)
   const kernel = hook === undefined ? 'stopped' : hook === HOOK_INPUT ? 'passed in input' : 'passed in forward'
   tally.packets += 1
   if (kernel === 'stopped') tally.stopped += 1
   else tally.passed += 1
-  if (linear.outcomes.size > 1) tally.undecided += 1
-  const answers: readonly (readonly Outcome[])[] = [[...linear.outcomes], diagram]
-  const isPassed = kernel !== 'stopped'
-  if (!sameSet(answers)) tally.disagreements += 1
-  const agrees = answers.every((outcomes) => outcomes.some((outcome) => (outcome === 'accept') === isPassed)) && sameSet(answers)
-  if (!agrees) tally.mismatches.push({ packet: test.packet, kernel, linear: [...linear.outcomes], diagram, linearWhy: explain(ruleset, facts, test) })
+  if (linear.length > 1) tally.undecided += 1
+  const isPastBudget = decided.kind === 'undecided' && decided.because === 'budget'
+  if (isPastBudget) tally.pastBudget += 1
+  else if (linear.length !== diagram.length) tally.lessSure += 1
+  const mayBe = (outcomes: readonly Outcome[]): boolean => outcomes.some((outcome) => (outcome === 'accept') === (kernel !== 'stopped'))
+  const agrees = mayBe(linear) && mayBe(diagram) && linear.some((outcome) => diagram.includes(outcome))
+  if (!agrees) tally.mismatches.push({ packet: test.packet, kernel, linear, diagram, linearWhy: explain(ruleset, facts, test) })
 }
-
-const sameSet = ([a = [], b = []]: readonly (readonly Outcome[])[]): boolean => a.length === b.length && a.every((outcome) => b.includes(outcome))
 
 const outcomesOf = (verdict: PacketVerdict): readonly Outcome[] => {
   switch (verdict.kind) {

@@ -26,10 +26,10 @@ const NFLOG_GROUP = 7
 /** A frame from here is logged before any rule under test: when it comes back, all that was logged before it has come too. */
 export const SENTINEL_MAC = '02:00:00:00:00:99'
 export const PROBE_TABLE = 'zz_probe'
-/** Senders of test packets; what the kernel sends to a group that it is in comes back to it as well. */
+/** Senders of test packets. */
 export const TEST_MACS = ['02:00:00:00:00:01', '02:00:00:00:00:02'] as const
 
-/** What this host sends itself, answers to refused packets above all, has no incoming interface and is none of the test's. */
+/** What this host sends itself, errors and redirects that quote a test packet above all, is none of the test's: it has no such sender. */
 const PROBE = `table inet ${PROBE_TABLE} {
   counter arrived { }
   chain first {
@@ -37,8 +37,8 @@ const PROBE = `table inet ${PROBE_TABLE} {
     ether saddr ${SENTINEL_MAC} log group ${NFLOG_GROUP} queue-threshold 64 snaplen 192 drop
     iifname { "eth0", "eth1", "wan0" } ether saddr { ${TEST_MACS.join(', ')} } counter name arrived
   }
-  chain input { type filter hook input priority 300; policy accept; iifname != "lo" log group ${NFLOG_GROUP} queue-threshold 64 snaplen 192 drop; }
-  chain postrouting { type filter hook postrouting priority 300; policy accept; iifname { "eth0", "eth1", "wan0" } log group ${NFLOG_GROUP} queue-threshold 64 snaplen 192 drop; }
+  chain input { type filter hook input priority 300; policy accept; ether saddr { ${TEST_MACS.join(', ')} } log group ${NFLOG_GROUP} queue-threshold 64 snaplen 192 drop; }
+  chain postrouting { type filter hook postrouting priority 300; policy accept; ether saddr { ${TEST_MACS.join(', ')} } log group ${NFLOG_GROUP} queue-threshold 64 snaplen 192 drop; }
 }
 `
 
