@@ -1,6 +1,6 @@
 import type { Family } from '../net/address.ts'
 import type { BaseChain, Hook, NatAddress, Ruleset, Step, Table } from '../ruleset/ruleset.ts'
-import { CT_STATUS } from '../ruleset/ruleset.ts'
+import { CT_STATUS, NUMBER_FIELD_BITS } from '../ruleset/ruleset.ts'
 import type { Diagram } from '../space/arena.ts'
 import { ACCEPT, BOTH, DROP, EITHER, NEXT, NOWHERE, PLAIN_OUTCOMES, REJECT, RETURN, YES } from '../space/outcome.ts'
 import { complementRanges, intersectRanges, mergeRanges, type Range } from '../space/ranges.ts'
@@ -337,16 +337,23 @@ function readingOf(ruleset: Ruleset): Reading {
   const written = new Set<string>()
   const fields = new Set<string>()
   for (const table of ruleset.tables) {
-    for (const chain of table.chains) for (const rule of chain.rules) for (const step of rule.steps) note(step, written, fields)
+    for (const chain of table.chains) {
+      // Only new flows ask it.
+      if (chain.base?.type === 'nat') fields.add('ctState')
+      for (const rule of chain.rules) for (const step of rule.steps) note(step, written, fields)
+    }
   }
   return { ofChanges: [...written].some((field) => fields.has(field)), ofOrigin: [...fields].some((field) => field.startsWith('ctOriginal')) }
 }
+
+/** What is read of a packet's entry, which an untracked one has not. */
+const OF_ENTRY = Object.keys(NUMBER_FIELD_BITS).filter((name) => name.startsWith('ct'))
 
 function note(step: Step, written: Set<string>, fields: Set<string>): void {
   if (step.kind === 'set-mark') {
     written.add(step.field)
     if (step.copyFrom) fields.add(step.copyFrom)
-  } else if (step.kind === 'notrack') written.add('ctState')
+  } else if (step.kind === 'notrack') for (const field of OF_ENTRY) written.add(field)
   else if (step.kind === 'any-of') for (const match of step.alternatives.flat()) note(match, written, fields)
   else if (step.kind === 'lookup' || step.kind === 'vmap') for (const field of step.fields) fields.add(field.name)
   else if (step.kind === 'nat' && step.target.kind === 'map') for (const field of step.target.fields) fields.add(field.name)

@@ -58,7 +58,8 @@ function prefixMaskRanges(ranges: readonly Range[], mask: bigint, max: bigint): 
   if ((host & (host + 1n)) !== 0n) return undefined
   return mergeRanges(
     clip(ranges, max).flatMap(({ first, last }) => {
-      const from = (first + host) & ~host & max
+      // Past the largest value where no masked value is as large as the first.
+      const from = (first + host) & ~host
       const to = last & ~host
       return from > to ? [] : [{ first: from, last: to | host }]
     }),

@@ -69,6 +69,9 @@ describe('what happens to a packet', () => {
     ['fib daddr type local', input('fib daddr type local accept'), {}, 'accepted'],
     ['destination NAT is seen by the next hook', nft('table inet t {\nchain p {\ntype nat hook prerouting priority -100; policy accept;\ntcp dport 22 redirect to :2222\n}\nchain i {\ntype filter hook input priority 0; policy drop;\ntcp dport 2222 accept\n}\n}'), {}, 'accepted'],
     ['ct original keeps the port from before NAT', nft('table inet t {\nchain p {\ntype nat hook prerouting priority -100; policy accept;\ntcp dport 22 redirect to :2222\n}\nchain i {\ntype filter hook input priority 0; policy drop;\nmeta l4proto tcp ct original proto-dst 22 accept\n}\n}'), {}, 'accepted'],
+    ['an untracked packet has no status to read', nft('table inet t {\nchain p {\ntype filter hook prerouting priority -300; policy accept;\nnotrack\n}\nchain i {\ntype filter hook input priority 0; policy drop;\nct status != dnat accept\n}\n}'), {}, 'dropped'],
+    ['an untracked packet passes by NAT', nft('table inet t {\nchain r {\ntype filter hook prerouting priority -300; policy accept;\nnotrack\n}\nchain p {\ntype nat hook prerouting priority -100; policy accept;\ntcp dport 22 redirect to :2222\n}\nchain i {\ntype filter hook input priority 0; policy drop;\ntcp dport 22 accept\n}\n}'), {}, 'accepted'],
+    ['a prefix is not compared with more than itself', input('ip daddr & 255.255.0.0 == 255.255.255.255 accept'), {}, 'dropped'],
     ['a prerouting gate before NAT sees the published port', nft('table inet t {\nchain g {\ntype filter hook prerouting priority -150; policy accept;\ntcp dport 22 drop\n}\nchain p {\ntype nat hook prerouting priority -100; policy accept;\ntcp dport 22 redirect to :2222\n}\n}'), {}, 'dropped'],
   ])('%s', (_title, ruleset, packet, expected) => {
     expect(verdict(ruleset, packet)).toBe(expected)
