@@ -31,7 +31,7 @@ const FIB: Partial<Record<FieldName, Fib>> = {
 export function fibDiagram(space: PacketSpace, field: Field, values: readonly Value[], stage: Stage): Diagram {
   const fib = FIB[field.name]
   if (!fib) return UNKNOWN
-  if (fib.side === 'saddr' && stage.isSourceNew) return space.askBoolean(`${field.name} after source NAT ${questionOf(field, values)}`, false)
+  if (fib.side === 'saddr' && fib.result === 'type' && stage.isSourceNew) return space.askBoolean(`${field.name} after source NAT ${questionOf(field, values)}`, false)
   const question = new FibQuestion(space, stage, fib)
   const wanted = pick(16, (value) => holds(intervalsOf(values), BigInt(value), field.mask))
   return fib.result === 'type' ? question.type(field.name as LevelField, wanted) : question.route(field.name as LevelField, wanted)
@@ -81,8 +81,10 @@ class FibQuestion {
   route(level: LevelField, wanted: readonly Range[]): Diagram {
     const { routing, combiner } = this.#space
     const [one, none] = [holds(wanted, 1n, undefined), holds(wanted, 0n, undefined)]
-    const found = routing ? this.#byFamily((family) => this.#found(routing, family)) : this.#space.test(level, [{ first: 1n, last: 1n }])
-    const sure = combiner.combine(EITHER, found, combiner.combine(EITHER, this.#isLoopback(), this.#isBootstrap()))
+    const isHidden = this.#stage.isSourceNew
+    const asked = isHidden ? this.#space.askBoolean(`${level} after source NAT`, false) : this.#space.test(level, [{ first: 1n, last: 1n }])
+    const found = routing && !isHidden ? this.#byFamily((family) => this.#found(routing, family)) : asked
+    const sure = combiner.combineAll(EITHER, [found, this.#isLoopback(), isHidden ? NO : this.#isBootstrap()], NO)
     if (one && none) return YES
     return one ? sure : none ? this.#space.invert(sure) : NO
   }

@@ -120,7 +120,7 @@ function routedType(scene: Scene, station: Station, address: Address): Reading {
 /** What comes by loopback has a way back (nft_fib.h, nft_fib_can_skip), and so has a host without an address that speaks to everyone. */
 const routeOf = (isByIif: boolean): Reader => ({ scene, path, station }) => {
   const { packet, facts } = scene
-  if (packet.iif === 'lo' || isBootstrap(packet.source, destinationOf(scene, path))) return stated(1)
+  if (packet.iif === 'lo' || (!path.isSourceNew && isBootstrap(packet.source, destinationOf(scene, path)))) return stated(1)
   const name = isByIif ? nameAt(scene, station, 'iif') : ''
   const link = name === '' ? linkOf(scene, station) : name
   if (!facts || path.isSourceNew || name === undefined || (isLinkLocal(packet.source) && link === undefined)) return 'unknown'
