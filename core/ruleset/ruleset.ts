@@ -347,7 +347,7 @@ export interface NoteStatement {
  * New value = `(old & keep) ^ flip`, 32 bits; later matches on that field read it, later chains and hooks too.
  * Plain `meta mark set 5`: keep 0, flip 5. `mark or 4`: keep ~4, flip 4. iptables `--set-xmark V/M`: keep ~M, flip V.
  * `copyFrom` (`CONNMARK --restore-mark`, `meta mark set ct mark`): old is the other mark's value. `isUnknown`: the new value cannot be told.
- * Setting `ctMark` of a packet without a ct entry does nothing.
+ * Setting `ctMark` of a packet without a ct entry does nothing. Where reading it ends the rule, as in nft, the parser writes a match before.
  */
 export interface MarkStatement {
   readonly kind: 'set-mark'

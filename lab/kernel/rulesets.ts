@@ -84,10 +84,19 @@ function load(text: string, run: (text: string) => string | undefined, place: Re
     if (errors === undefined) return lines.join('\n')
     const refused = new Set([...errors.matchAll(place)].map((match) => Number(match[1]) - 1))
     const left = lines.filter((line, index) => !refused.has(index) || isFrame(line))
-    if (left.length === lines.length) throw new Error(`${errors}\n${lines.join('\n')}`)
-    lines = left
+    lines = left.length < lines.length ? left : withoutOne(lines, run, errors)
   }
   throw new Error(`the ruleset is still refused after ${TRIES_MAX} tries`)
+}
+
+/** The kernel refuses a table of iptables as a whole, at its COMMIT: without one of its rules it may take it. */
+function withoutOne(lines: readonly string[], run: (text: string) => string | undefined, errors: string): string[] {
+  for (const [index, line] of lines.entries()) {
+    if (isFrame(line) || line === '') continue
+    const left = lines.filter((_, at) => at !== index)
+    if (run(left.join('\n')) !== errors) return left
+  }
+  throw new Error(`${errors}\n${lines.join('\n')}`)
 }
 
 /** Lines that hold the text together. */

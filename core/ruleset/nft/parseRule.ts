@@ -106,8 +106,20 @@ class RuleReader {
 
   mangle(body: JsonNode, node: JsonNode): void {
     const key = printNft(body.require('key'))
-    if (key === 'meta mark' || key === 'ct mark') this.steps.push(parseMark(key, body.require('value')))
-    else this.note(node, !HARMLESS_MANGLES.has(key))
+    const value = body.require('value')
+    if (key === 'meta mark' || key === 'ct mark') this.#mark(key, value, node)
+    else {
+      if (typeof value.value === 'object') this.unknown(node, false)
+      this.note(node, !HARMLESS_MANGLES.has(key))
+    }
+  }
+
+  /** Reading the mark of an entry that the packet has not breaks the rule off, and so may the lookup of a value (nft_ct.c, nft_lookup.c). */
+  #mark(key: 'meta mark' | 'ct mark', value: JsonNode, node: JsonNode): void {
+    const { step, of } = parseMark(key, value)
+    if (step.isUnknown) this.unknown(node, false)
+    if (of === 'ctMark') this.steps.push(HAS_ENTRY)
+    this.steps.push(step)
   }
 
   reject(body: JsonNode): void {
@@ -365,13 +377,16 @@ interface MarkValue {
   readonly of?: 'mark' | 'ctMark'
 }
 
-function parseMark(key: 'meta mark' | 'ct mark', valueNode: JsonNode): MarkStatement {
+function parseMark(key: 'meta mark' | 'ct mark', valueNode: JsonNode): { readonly step: MarkStatement; readonly of: MarkValue['of'] | undefined } {
   const field = key === 'meta mark' ? 'mark' : 'ctMark'
   const value = parseMarkValue(valueNode)
-  if (!value) return { kind: 'set-mark', field, keep: 0n, flip: 0n, isUnknown: true }
+  if (!value) return { step: { kind: 'set-mark', field, keep: 0n, flip: 0n, isUnknown: true }, of: undefined }
   const step: MarkStatement = { kind: 'set-mark', field, keep: value.keep, flip: value.flip }
-  return value.of && value.of !== field ? { ...step, copyFrom: value.of } : step
+  return { step: value.of && value.of !== field ? { ...step, copyFrom: value.of } : step, of: value.of }
 }
+
+/** Any mark: yes where there is one to read. */
+const HAS_ENTRY: LookupMatch = { kind: 'lookup', fields: [{ name: 'ctMark' }], among: { kind: 'inline', elements: [{ values: [{ first: 0n, last: ALL_BITS }] }] }, isNegated: false }
 
 function parseMarkValue(node: JsonNode): MarkValue | undefined {
   if (typeof node.value === 'number') return { keep: 0n, flip: BigInt(node.integer()) & ALL_BITS }
