@@ -9,7 +9,7 @@ import { batch } from '@portcullis/lab/netns.ts'
 import { startWorld, type Lab } from '@portcullis/lab/start.ts'
 import { client, interfaceIn, network } from '@portcullis/lab/world.ts'
 import { GATEWAY_IPV4, GATEWAY_MAC, HOST_IPV4, HOST_MAC, SILENT_MAC, SOURCES } from './frames.ts'
-import { inNamespace } from './thread.ts'
+import { BACKLOG, inNamespace } from './thread.ts'
 
 /** Hosts that differ in their firewalls alone, each at the near end of a cable of its own. All far ends are in one place, outside. */
 export interface Stage {
@@ -68,6 +68,8 @@ async function layCables(lab: Lab): Promise<void> {
   // All hosts have the same address: an answer comes from another cable than the first route says.
   const lax = ['all', ...lab.hosts.map((_, index) => cableOf(index))].map((name) => `net.ipv4.conf.${name}.rp_filter=0`)
   await mustRun(['ip', 'netns', 'exec', lab.switchNamespace, 'sysctl', '-qw', ...lax])
+  // Nobody accepts what is opened here, and with few endpoints all of a round waits at one listener.
+  await Promise.all(lab.hosts.map((host) => host.must(['sysctl', '-qw', `net.core.somaxconn=${BACKLOG}`])))
   const far = [
     `address add ${HOST_IPV4}/24 dev bench0`,
     'link set bench0 up',

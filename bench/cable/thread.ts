@@ -18,7 +18,8 @@ const SO_LINGER = 13
 const SO_BINDTODEVICE = 25
 const IPPROTO_TCP = 6
 const TCP_NODELAY = 1
-const BACKLOG = 4096
+/** Connections that wait to be accepted at one listener; the kernel allows fewer unless told (listen(2)). */
+export const BACKLOG = 32_768
 
 const c = koffi.load(null)
 const calls = {

@@ -3,7 +3,7 @@ import { formatPortRange, type PortRange } from '../../net/port.ts'
 import { formatPrefix, type Prefix } from '../../net/prefix.ts'
 import { TRANSPORT_PROTOCOLS } from '../../net/protocol.ts'
 import type { Intent } from '../../policy/intent.ts'
-import type { Mode, Refusal } from '../../policy/policy.ts'
+import type { Mode } from '../../policy/policy.ts'
 import { FIXED_ALLOWANCES, PING_ALLOWANCES, type FixedAllowance } from './fixed.ts'
 import { arrange, isSinglePort, layOut, reachablePorts, type Layout, type Opening } from './layout.ts'
 
@@ -273,9 +273,9 @@ function chains(intent: Intent, { layout, reachable, management }: Parts, own: O
     ...chain('accepted', accepted()),
     ...chain('deny', deny()),
     ...chain('stray', [`counter name denied_stray ${LAST_VERDICT[intent.mode]}`]),
-    ...chain('denied', denied(ENDPOINT_KEY)),
-    ...chain('denied_portless', denied(PORTLESS_KEY)),
-    ...chain('refuse', intent.mode === 'observe' ? ['accept'] : refuse(intent.refusal)),
+    ...chain('denied', denied(ENDPOINT_KEY, intent)),
+    ...chain('denied_portless', denied(PORTLESS_KEY, intent)),
+    ...(intent.refusal === 'reject' && intent.mode === 'enforce' ? chain('refuse', REFUSE) : []),
   ]
 }
 
@@ -492,12 +492,9 @@ const deny = (): string[] => [
   'goto denied',
 ]
 
-const denied = (endpointKey: string): string[] => [
-  ...FAMILIES.map((family) => `${countFlow(family, endpointKey, 'denied')} goto refuse`),
-  'counter name denied_lost goto refuse',
-]
-
-function refuse(refusal: Refusal): string[] {
-  if (refusal === 'drop') return ['drop']
-  return [`${IS_SYN} reject with tcp reset`, 'meta l4proto tcp drop', 'reject with icmpx port-unreachable']
+function denied(endpointKey: string, { mode, refusal }: Intent): string[] {
+  const end = mode === 'enforce' && refusal === 'reject' ? 'goto refuse' : LAST_VERDICT[mode]
+  return [...FAMILIES.map((family) => `${countFlow(family, endpointKey, 'denied')} ${end}`), `counter name denied_lost ${end}`]
 }
+
+const REFUSE = [`${IS_SYN} reject with tcp reset`, 'meta l4proto tcp drop', 'reject with icmpx port-unreachable'] as const
