@@ -25,10 +25,12 @@ export interface Tally {
   lessSure: number
   /** The diagram was past its budget. */
   pastBudget: number
+  /** Later fragments of which this kernel has read ports that are none; see {@link readsPortsOfFragments}. */
+  misreadFragments: number
   readonly mismatches: Mismatch[]
 }
 
-export const emptyTally = (): Tally => ({ packets: 0, passed: 0, stopped: 0, undecided: 0, lessSure: 0, pastBudget: 0, mismatches: [] })
+export const emptyTally = (): Tally => ({ packets: 0, passed: 0, stopped: 0, undecided: 0, lessSure: 0, pastBudget: 0, misreadFragments: 0, mismatches: [] })
 
 const HOOK_INPUT = 1
 const WAIT_MS = 20_000
@@ -39,13 +41,17 @@ const SENTINEL: TestPacket = {
 }
 
 /** Sends the packets through the kernel's rules and compares what it let pass with both evaluators. */
-export async function compareWithKernel(stage: Stage, ruleset: Ruleset, packets: readonly TestPacket[], tally: Tally): Promise<void> {
+export async function compareWithKernel(stage: Stage, ruleset: Ruleset, packets: readonly TestPacket[], tally: Tally, isMisreading: boolean): Promise<void> {
   const seen = await passThroughKernel(stage, packets)
   const decider = new Decider(ruleset, { way: 'arrival', facts: stage.facts })
-  for (const test of packets) compareOne(ruleset, stage.facts, decider, test, seen.get(test.id), tally)
+  for (const test of packets) {
+    const found = compareOne(ruleset, stage.facts, decider, test, seen.get(test.id), tally)
+    if (found && isMisreading && test.packet.fragment === 'later' && found.linear.join() === found.diagram.join()) tally.misreadFragments += 1
+    else if (found) tally.mismatches.push(found)
+  }
 }
 
-function compareOne(ruleset: Ruleset, facts: HostFacts, decider: Decider, test: TestPacket, hook: number | undefined, tally: Tally): void {
+function compareOne(ruleset: Ruleset, facts: HostFacts, decider: Decider, test: TestPacket, hook: number | undefined, tally: Tally): Mismatch | undefined {
   const linear = [...evaluateLinear(ruleset, test.packet, { facts }).outcomes]
   const decided = decider.decide(test.packet)
   const diagram = outcomesOf(decided)
@@ -59,7 +65,7 @@ function compareOne(ruleset: Ruleset, facts: HostFacts, decider: Decider, test: 
   else if (linear.length !== diagram.length) tally.lessSure += 1
   const mayBe = (outcomes: readonly Outcome[]): boolean => outcomes.some((outcome) => (outcome === 'accept') === (kernel !== 'stopped'))
   const agrees = mayBe(linear) && mayBe(diagram) && linear.some((outcome) => diagram.includes(outcome))
-  if (!agrees) tally.mismatches.push({ packet: test.packet, kernel, linear, diagram, linearWhy: explain(ruleset, facts, test) })
+  return agrees ? undefined : { packet: test.packet, kernel, linear, diagram, linearWhy: explain(ruleset, facts, test) }
 }
 
 const outcomesOf = (verdict: PacketVerdict): readonly Outcome[] => {

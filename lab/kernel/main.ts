@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { Dice } from './dice.ts'
 import { compareWithKernel, emptyTally, type Mismatch } from './differential.ts'
+import { readsPortsOfFragments } from './fragments.ts'
 import { knownFlowPacket, relatedPacket, seedFlows } from './flow.ts'
 import { randomFragment, randomPacket, type TestPacket } from './packet.ts'
 import { clearLegacy, clearRules, DIALECTS, isLegacy, loadRandom, type Dialect } from './rulesets.ts'
@@ -48,6 +49,7 @@ const untracked = (test: TestPacket): TestPacket => ({ ...test, packet: { ...tes
 // Before any nft table, whose order among equals depends on it.
 if (dialects.some(isLegacy)) clearLegacy()
 const stage = await openStage()
+const isMisreading = await readsPortsOfFragments(stage)
 seedFlows()
 const perRuleset = Number(values['per-ruleset'])
 const tally = emptyTally()
@@ -59,7 +61,7 @@ for (let seed = Number(values.seed); tally.packets < Number(values.packets); see
   const dialect = dialects[seed % dialects.length] ?? 'nft-json'
   const loaded = loadRandom(stage, dice, dialect)
   const before = tally.mismatches.length
-  await compareWithKernel(stage, loaded.ruleset, Array.from({ length: perRuleset }, (_, index) => packetFor(dice, dialect, (seed % 4000) * 1_000_000 + index)), tally)
+  await compareWithKernel(stage, loaded.ruleset, Array.from({ length: perRuleset }, (_, index) => packetFor(dice, dialect, (seed % 4000) * 1_000_000 + index)), tally, isMisreading)
   const found = tally.mismatches.slice(before)
   if (found.length > 0) reports.push({ seed, dialect, written: loaded.written, mismatches: found.slice(0, MISMATCHES_SHOWN) })
   rulesets += 1
