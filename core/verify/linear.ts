@@ -69,6 +69,7 @@ export interface TraceLine {
 const JUMP_DEPTH_MAX = 16
 /** More open ways than this in one place, and everything is said to be possible. */
 const PATHS_MAX = 4096
+const TARGETS_APART_MAX = 64n
 const POSSIBLE: readonly Outcome[] = ['accept', 'drop', 'reject']
 
 export function evaluateLinear(ruleset: Ruleset, packet: Packet, options: LinearOptions = {}): LinearResult {
@@ -421,8 +422,15 @@ class ChainRun {
     else if (verdict.change === 'redirect') this.#redirect({ ...mapped, isDnat: true, destinationPort: portsOf(to, path) })
     else {
       const destination = to.addresses ? { first: to.addresses.first.value, last: to.addresses.last.value } : path.destination
-      this.accepted.push({ ...mapped, isDnat: true, destination, destinationPort: portsOf(to, path) })
+      for (const each of this.#apart(destination)) this.accepted.push({ ...mapped, isDnat: true, destination: each, destinationPort: portsOf(to, path) })
     }
+  }
+
+  /** A few addresses are a way each, so that each is routed. */
+  #apart(interval: Path['destination']): readonly Path['destination'][] {
+    if (!interval || interval.first === interval.last || interval.last - interval.first >= TARGETS_APART_MAX) return [interval]
+    this.#walk.doubt('which of several addresses NAT takes')
+    return Array.from({ length: Number(interval.last - interval.first) + 1 }, (_, index) => single(interval.first + BigInt(index)))
   }
 
   /** nf_nat_redirect.c: the incoming interface's first address, of the destination's scope in IPv6; without one the packet is dropped. */
