@@ -1,0 +1,68 @@
+import type { Text } from '../fault/fault.ts'
+import type { Instant } from '../inventory/observation.ts'
+import { heldBy } from './promotion.ts'
+import type { RolloutAlert, RolloutOutcome, RolloutState } from './rollout.ts'
+
+/** Adds what is to be told because of a change. An id names the event and nothing of how it came about, so that it is told once whatever crashes in between. */
+export function alertsOf(before: RolloutState, after: RolloutState, at: Instant): RolloutState {
+  const events = EVENTS.flatMap((event) => event(before, after, at)).filter((alert) => !after.alerts[alert.id])
+  if (events.length === 0) return after
+  const added = events.map((alert) => [alert.id, { alert, attempt: 1, isTold: false }] as const)
+  return { ...after, alerts: { ...after.alerts, ...Object.fromEntries(added) } }
+}
+
+type Event = (before: RolloutState, after: RolloutState, at: Instant) => RolloutAlert[]
+
+const tripped: Event = (before, after, at) => {
+  if (before.trip || !after.trip) return []
+  const { trip } = after
+  const hosts = Object.keys(after.hosts).filter((name) => after.hosts[name]?.phase === 'reverting')
+  const title: Text = trip.cause === 'asked' ? { en: 'Rollout is put back, as asked', zh: '按要求回退发布' } : { en: 'Rollout tripped; everything it changed is put back', zh: '发布触发回退，已变更的主机正在恢复' }
+  return [{ id: `${after.id}/tripped`, at, severity: trip.cause === 'asked' ? 'warning' : 'critical', title, lines: trip.because, hosts }]
+}
+
+const held: Event = (_, after, at) => {
+  if (after.phase !== 'baking' || after.watchedMs < after.options.bakeSecondsMax * 1000) return []
+  const wave = after.waves[after.wave]
+  const title: Text = { en: `Wave ${wave?.name ?? ''} is held: it may not be left`, zh: `批次 ${wave?.name ?? ''} 被暂停：不满足放行条件` }
+  return [{ id: `${after.id}/held/${after.wave}`, at, severity: 'warning', title, lines: heldBy(after, at), hosts: wave?.hosts ?? [] }]
+}
+
+const awaitsApproval: Event = (before, after, at) => {
+  if (before.phase === 'approval' || after.phase !== 'approval') return []
+  const hosts = after.waves.filter((wave) => wave.kind === 'core').flatMap((wave) => wave.hosts)
+  return [{ id: `${after.id}/approval`, at, severity: 'info', title: { en: 'Core hosts wait for approval', zh: '核心主机等待批准' }, lines: [{ en: 'portcullis rollout promote --core', zh: 'portcullis rollout promote --core' }], hosts }]
+}
+
+const hostLeft: Event = (before, after, at) =>
+  Object.keys(after.hosts).flatMap((name): RolloutAlert[] => {
+    const host = after.hosts[name]
+    if (host?.phase !== 'left' || before.hosts[name]?.phase === 'left') return []
+    const title: Text = { en: `${name} could not be put back, or was changed by somebody else: look at it`, zh: `${name} 无法恢复或已被他人变更，请人工检查` }
+    return [{ id: `${after.id}/left/${name}`, at, severity: 'critical', title, lines: host.fault ? [host.fault.what] : [], hosts: [name] }]
+  })
+
+/** Told while it is still being tried: somebody may have to walk to the machine. */
+const hostLate: Event = (_, after, at) =>
+  Object.keys(after.hosts).flatMap((name): RolloutAlert[] => {
+    const host = after.hosts[name]
+    if (host?.phase !== 'reverting' || host.failures < after.options.attemptsMax) return []
+    const title: Text = { en: `${name} cannot be put back yet; it is tried again`, zh: `${name} 暂时无法恢复，正在重试` }
+    return [{ id: `${after.id}/late/${name}`, at, severity: 'critical', title, lines: host.fault ? [host.fault.what] : [], hosts: [name] }]
+  })
+
+const OUTCOMES: Readonly<Record<RolloutOutcome, readonly [RolloutAlert['severity'], Text]>> = {
+  completed: ['info', { en: 'Rollout completed', zh: '发布完成' }],
+  reverted: ['warning', { en: 'Rollout ended: put back', zh: '发布结束：已回退' }],
+  aborted: ['warning', { en: 'Rollout ended: aborted, changed hosts keep their new rules', zh: '发布中止：已变更的主机保留新规则' }],
+  incomplete: ['critical', { en: 'Rollout ended, and hosts are left to look at', zh: '发布结束，仍有主机需要人工检查' }],
+}
+
+const over: Event = (before, after, at) => {
+  if (before.phase === 'ended' || !after.outcome) return []
+  const [severity, title] = OUTCOMES[after.outcome]
+  const left = Object.keys(after.hosts).filter((name) => after.hosts[name]?.phase === 'left')
+  return [{ id: `${after.id}/ended`, at, severity, title, lines: after.trip?.because ?? [], hosts: left }]
+}
+
+const EVENTS: readonly Event[] = [tripped, held, awaitsApproval, hostLate, hostLeft, over]

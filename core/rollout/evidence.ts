@@ -1,0 +1,37 @@
+import type { Text } from '../fault/fault.ts'
+import type { Instant } from '../inventory/observation.ts'
+import type { GateEvidence, GateReading, GateSample } from './gate.ts'
+import type { RolloutState } from './rollout.ts'
+
+/** Sorts one gate's samples by what had been changed when each was taken. A sample that is about no host counts as changed from the first change on. */
+export function evidenceOf(state: RolloutState, samples: readonly GateSample[], now: Instant, noData?: Text): GateEvidence {
+  const firstChange = Math.min(...Object.keys(state.hosts).map((name) => changedSince(state, name)))
+  const changed: GateSample[] = []
+  const baseline: GateSample[] = []
+  const control: GateSample[] = []
+  for (const sample of samples) {
+    const since = sample.host === undefined ? firstChange : changedSince(state, sample.host)
+    if (sample.at >= since) changed.push(sample)
+    else if (since !== Number.POSITIVE_INFINITY) baseline.push(sample)
+    else control.push(sample)
+  }
+  return { now, changed, baseline, control: control.filter((sample) => sample.at >= waveBegan(state)), ...(noData ? { noData } : {}) }
+}
+
+function changedSince(state: RolloutState, name: string): Instant {
+  const host = state.hosts[name]
+  return host?.phase === 'changed' ? host.since : Number.POSITIVE_INFINITY
+}
+
+const waveBegan = (state: RolloutState): Instant => state.stages.findLast((stage) => stage.wave !== state.wave || stage.phase === 'baseline')?.until ?? state.begun
+
+/**
+ * Whether the service works, by the newest measuring: of hosts that were touched, once any was; of all before. One host
+ * that fails is an interruption. Undefined where nothing was measured.
+ */
+export function isGoodNow(state: RolloutState, reading: GateReading): boolean | undefined {
+  if (reading.kind === 'no-data') return undefined
+  const isTouched = Object.values(state.hosts).some((host) => host.attempt > 0)
+  const counted = reading.samples.filter((sample) => !isTouched || sample.host === undefined || (state.hosts[sample.host]?.attempt ?? 1) > 0)
+  return counted.length === 0 ? undefined : counted.every((sample) => sample.isGood)
+}

@@ -1,0 +1,195 @@
+import type { Instant } from '../inventory/observation.ts'
+import { alertsOf } from './alerts.ts'
+import type { Gate } from './gate.ts'
+import { hear } from './hear.ts'
+import { mayPromote } from './promotion.ts'
+import { contestedHosts, ended, enter, hostsOf, inFlight, isSettled, update } from './progress.ts'
+import type { Action, HostPhase, HostProgress, RolloutOptions, RolloutState, Signal, Step, Trip } from './rollout.ts'
+import { startable } from './startable.ts'
+import { tripOf } from './trip.ts'
+import type { Wave, WaveHost } from './waves.ts'
+
+/** The decisions that keep the promises, each replaceable, so that a test can show what happens without it. */
+export interface RolloutRules {
+  readonly hear: typeof hear
+  readonly tripOf: typeof tripOf
+  readonly mayPromote: typeof mayPromote
+  readonly startable: typeof startable
+  readonly alertsOf: typeof alertsOf
+}
+
+export const ROLLOUT_RULES: RolloutRules = { hear, tripOf, mayPromote, startable, alertsOf }
+
+export interface NewRollout {
+  readonly id: string
+  readonly plan: string
+  readonly options: RolloutOptions
+  readonly gates: readonly Gate[]
+  readonly waves: readonly Wave[]
+  readonly hosts: readonly WaveHost[]
+}
+
+/** A rollout that has done nothing yet. */
+export function beginRollout({ id, plan, options, gates, waves, hosts }: NewRollout, at: Instant): RolloutState {
+  const apps = new Map(hosts.map((host) => [host.name, host.app]))
+  const progress = waves.flatMap((wave, index) =>
+    wave.hosts.map((host): [string, HostProgress] => [
+      host,
+      { phase: 'waiting', wave: index, app: apps.get(host) ?? host, attempt: 0, since: at, failures: 0, isContested: false },
+    ]),
+  )
+  return {
+    format: 1, id, plan, options, gates, waves, phase: 'baseline', wave: 0, isPaused: false, isAborting: false, hosts: Object.fromEntries(progress),
+    measured: {}, watchedMs: 0, phaseSince: at, alerts: {}, stages: [], begun: at,
+  }
+}
+
+/** What a signal makes of a rollout, and what is to be done because of it. The same state and signal always give the same. */
+export function next(state: RolloutState, signal: Signal, rules: RolloutRules = ROLLOUT_RULES): Step {
+  const heard = rules.hear(state, signal)
+  const decided = heard.phase === 'ended' ? heard : decide(heard, signal.at, rules)
+  const told = rules.alertsOf(state, decided, signal.at)
+  return { state: told, actions: actionsBetween(state, told) }
+}
+
+/** More transitions than this in one go would be a circle. */
+const TRANSITIONS_MAX = 1000
+
+/** Goes on until nothing changes any more: each transition may allow the next one. */
+function decide(state: RolloutState, at: Instant, rules: RolloutRules): RolloutState {
+  let now = state
+  for (let count = 0; count < TRANSITIONS_MAX; count++) {
+    const later = decideOnce(now, at, rules)
+    if (later === now) return now
+    now = later
+  }
+  throw new RangeError(`rollout ${state.id} does not come to rest`)
+}
+
+function decideOnce(state: RolloutState, at: Instant, rules: RolloutRules): RolloutState {
+  if (state.phase === 'ended') return state
+  const trip = state.trip ? undefined : rules.tripOf(state, at)
+  if (trip) return putBack({ ...state, trip }, trip, at)
+  const unsettled = dueAgain(state, 'settling', at)
+  if (unsettled.length > 0) return update(state, unsettled, (host) => beginning(host, 'settling', at))
+  if (state.isAborting && state.phase !== 'reverting') return finishWhenStill(state, at)
+  return PHASES[state.phase](state, at, rules)
+}
+
+type Transition = (state: RolloutState, at: Instant, rules: RolloutRules) => RolloutState
+
+const PHASES: Readonly<Record<Exclude<RolloutState['phase'], 'ended'>, Transition>> = { baseline, applying, baking, approval, reverting }
+
+/** Nothing is touched while a service that is watched fails by itself: nobody could tell later who broke it. */
+function baseline(state: RolloutState, at: Instant): RolloutState {
+  if (state.isPaused || state.watchedMs < state.options.baselineSeconds * 1000) return state
+  if (Object.values(state.measured).some((gate) => gate.interruptedSince !== undefined)) return state
+  return enterWave(state, 0, at)
+}
+
+function enterWave(state: RolloutState, wave: number, at: Instant): RolloutState {
+  const kind = state.waves[wave]?.kind
+  if (kind === undefined) return finishWhenStill(state, at)
+  if (kind === 'core' && !state.coreApproval) return enter({ ...state, wave }, 'approval', at)
+  return enter({ ...state, wave }, 'applying', at)
+}
+
+function approval(state: RolloutState, at: Instant): RolloutState {
+  return state.coreApproval && !state.isPaused ? enter(state, 'applying', at) : state
+}
+
+function applying(state: RolloutState, at: Instant, rules: RolloutRules): RolloutState {
+  const names = hostsOf(state, state.wave)
+  if (names.every((name) => isSettled(state, name))) return enter(state, 'baking', at)
+  if (state.isPaused) return state
+  const begun = rules.startable(state, names, at)
+  return begun.length === 0 ? state : update(state, begun, (host) => beginning(host, 'applying', at))
+}
+
+function baking(state: RolloutState, at: Instant, rules: RolloutRules): RolloutState {
+  if (state.isPaused || !rules.mayPromote(state, at)) return state
+  return enterWave(state, state.wave + 1, at)
+}
+
+const beginning = (host: HostProgress, phase: HostPhase, at: Instant): HostProgress => {
+  const { notBefore: _, ...rest } = host
+  return { ...rest, phase, attempt: host.attempt + 1, since: host.phase === phase ? host.since : at }
+}
+
+/** Everything in scope that has the new rules, or may get them yet. */
+function putBack(state: RolloutState, trip: Trip, at: Instant): RolloutState {
+  const inScope = (host: HostProgress): boolean => trip.scope === 'all' || host.wave === state.wave
+  const names = Object.keys(state.hosts).filter((name) => {
+    const host = state.hosts[name]
+    return host !== undefined && inScope(host) && (['changed', 'settling'].includes(host.phase) || (host.isContested && host.phase !== 'left' && host.phase !== 'applying'))
+  })
+  return enter(update(state, names, (host) => ({ ...beginning(host, 'reverting', at), failures: 0 })), 'reverting', at)
+}
+
+/** Hosts that were still being applied are broken off by the actions; their answers bring them here. */
+function reverting(state: RolloutState, at: Instant): RolloutState {
+  const late = state.trip ? lateChanges(state, state.trip) : []
+  if (late.length > 0) return update(state, late, (host) => ({ ...beginning(host, 'reverting', at), failures: 0 }))
+  const again = dueAgain(state, 'reverting', at)
+  if (again.length > 0) return update(state, again, (host) => beginning(host, 'reverting', at))
+  if (inFlight(state).length > 0) return state
+  return widened(state, at) ?? finishWhenStill(state, at)
+}
+
+/** Confirmed after the rollout had turned round. */
+const lateChanges = (state: RolloutState, trip: Trip): string[] =>
+  Object.keys(state.hosts).filter((name) => {
+    const host = state.hosts[name]
+    return host?.phase === 'changed' && (trip.scope === 'all' || host.wave === state.wave)
+  })
+
+const dueAgain = (state: RolloutState, phase: HostPhase, at: Instant): string[] =>
+  Object.keys(state.hosts).filter((name) => {
+    const host = state.hosts[name]
+    return host?.phase === phase && host.notBefore !== undefined && host.notBefore <= at
+  })
+
+/** A wave was put back and a critical service is still interrupted: an earlier wave broke it. Waits for a measuring that is younger than the last host's return. */
+function widened(state: RolloutState, at: Instant): RolloutState | undefined {
+  if (state.trip?.scope !== 'wave') return undefined
+  const broken = state.gates.filter((gate) => gate.isCritical && state.measured[gate.name]?.interruptedSince !== undefined)
+  if (broken.length === 0) return undefined
+  const returned = Math.max(...Object.values(state.hosts).map((host) => (host.phase === 'reverted' ? host.since : 0)))
+  if (broken.some((gate) => (state.measured[gate.name]?.at ?? 0) <= returned)) return state
+  const trip: Trip = { ...state.trip, scope: 'all' }
+  return putBack({ ...state, trip }, trip, at)
+}
+
+/** A rollout ends when nothing is in flight any more, and nobody else can be changing one of its hosts. */
+function finishWhenStill(state: RolloutState, at: Instant): RolloutState {
+  if (inFlight(state).length > 0) return state
+  const contested = contestedHosts(state)
+  if (contested.length > 0) return enter(update(state, contested, (host) => ({ ...beginning(host, 'reverting', at), failures: 0 })), 'reverting', at)
+  return ended(state, at)
+}
+
+/** What changed between two states and is a doing. */
+function actionsBetween(before: RolloutState, after: RolloutState): Action[] {
+  const names = Object.keys(after.hosts).filter((name) => before.hosts[name] !== after.hosts[name])
+  return [...names.flatMap((name) => hostActions(name, before.hosts[name], after.hosts[name])), ...cancels(before, after), ...tells(before, after)]
+}
+
+function hostActions(host: string, before: HostProgress | undefined, after: HostProgress | undefined): Action[] {
+  if (!after || before?.attempt === after.attempt) return []
+  const { attempt, isContested } = after
+  if (after.phase === 'applying') return [{ kind: 'apply', host, attempt }]
+  if (after.phase === 'settling') return [{ kind: 'settle', host, attempt }]
+  return after.phase === 'reverting' ? [{ kind: 'putBack', host, attempt, isContested }] : []
+}
+
+const isBreakingOff = (state: RolloutState): boolean => state.trip !== undefined || state.isAborting
+
+const cancels = (before: RolloutState, after: RolloutState): Action[] =>
+  isBreakingOff(before) || !isBreakingOff(after)
+    ? []
+    : Object.entries(after.hosts).flatMap(([host, { phase, attempt }]): Action[] => (phase === 'applying' ? [{ kind: 'cancel', host, attempt }] : []))
+
+const tells = (before: RolloutState, after: RolloutState): Action[] =>
+  Object.entries(after.alerts).flatMap(([id, { alert, attempt, isTold }]): Action[] =>
+    !isTold && before.alerts[id]?.attempt !== attempt ? [{ kind: 'tell', alert, attempt }] : [],
+  )

@@ -1,0 +1,269 @@
+import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
+import { FaultError, type Fault } from '@portcullis/core/fault/fault.ts'
+import type { Host } from '@portcullis/core/policy/policy.ts'
+import { next, ROLLOUT_RULES } from '@portcullis/core/rollout/next.ts'
+import { isOver, nextDue } from '@portcullis/core/rollout/progress.ts'
+import type { Action, RolloutState, Signal } from '@portcullis/core/rollout/rollout.ts'
+import { fencedStore, LostLease } from './fencedStore.ts'
+import { applyHost, putBackHost, settleHost, type HostCase } from './hostSettlement.ts'
+import { openJournal, type Journal } from './journal.ts'
+import type { Cancellation } from './ports.ts'
+import { loadRollout } from './loadRollout.ts'
+import { measure } from './measureGates.ts'
+import type { Lease, NewRolloutEvent } from './rolloutStore.ts'
+import type { Canceller, RolloutWorld } from './rolloutWorld.ts'
+
+/**
+ * `over`: everything was done and told. `busy`: another controller has it. `stopped`: as asked; nothing is armed, and the
+ * rollout waits for the next controller. `lost`: the lease or the store went away; to be driven again.
+ */
+export type DriveEnd =
+  | { readonly kind: 'over' | 'stopped'; readonly state: RolloutState }
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'lost'; readonly fault: Fault }
+
+export interface DriveOptions {
+  /** Name of this controller, different from every other's. */
+  readonly holder: string
+  readonly fleet: readonly Host[]
+  readonly signal?: Cancellation
+}
+
+/** A controller that is dead or cut off is succeeded after this. */
+export const LEASE_MS = 15_000
+const LOOK_MS = 1_000
+/** Replaying this many events takes a few milliseconds. */
+const SNAPSHOT_EVENTS = 200
+
+/**
+ * Takes a rollout from wherever it stands and carries it on: reads the state, does what is next, writes down what came of
+ * it. It needs nothing but the store, so that it may be killed at any point and called again.
+ */
+export async function driveRollout(world: RolloutWorld, id: string, options: DriveOptions): Promise<DriveEnd> {
+  const lease = await claim(world, id, options)
+  if (lease === undefined) return { kind: 'busy' }
+  if ('kind' in lease) return lease
+  let drive: Drive | undefined
+  try {
+    drive = await openDrive(world, lease, options)
+    return await run(drive)
+  } catch (error) {
+    return { kind: 'lost', fault: lostFault(id, error) }
+  } finally {
+    await drive?.leave()
+  }
+}
+
+async function claim(world: RolloutWorld, id: string, { holder }: DriveOptions): Promise<Lease | DriveEnd | undefined> {
+  try {
+    return await world.rollouts.claim(id, holder, LEASE_MS)
+  } catch (error) {
+    return { kind: 'lost', fault: lostFault(id, error) }
+  }
+}
+
+/** What one controller has in hand of one rollout; only this file changes it. */
+interface Drive {
+  readonly world: RolloutWorld
+  readonly lease: Lease
+  readonly options: DriveOptions
+  readonly cases: ReadonlyMap<string, HostCase>
+  readonly journal: Journal
+  state: RolloutState
+  sequence: number
+  snapshotAt: number
+  takenUpTo: number
+  /** Signals that are not written yet. */
+  queue: Signal[]
+  readonly doing: Map<string, Promise<void>>
+  readonly cancels: Map<string, Canceller>
+  wake: () => void
+  isLeaving: boolean
+  /** Why it cannot go on. */
+  lost?: unknown
+  leave(): Promise<void>
+}
+
+async function openDrive(world: RolloutWorld, lease: Lease, options: DriveOptions): Promise<Drive> {
+  const loaded = await loadRollout(world, lease.rollout)
+  const plan = loaded && (await world.store.plan(loaded.record.plan))
+  if (!loaded || !plan) throw new FaultError(rolloutGone(lease.rollout))
+  const fenced = { ...world, store: fencedStore(world, lease) }
+  const drive: Drive = {
+    world: fenced, lease, options, cases: casesOf(loaded.record.wayBack, plan, loaded.state, options.fleet), journal: openJournal(fenced).about({ plan: plan.id }),
+    state: loaded.state, sequence: loaded.sequence, snapshotAt: loaded.record.sequence, takenUpTo: 0,
+    queue: [{ kind: 'taken', at: world.clock.now(), by: lease.holder }], doing: new Map(), cancels: new Map(), wake: () => undefined, isLeaving: false,
+    leave: () => leave(drive),
+  }
+  return drive
+}
+
+function casesOf(wayBack: ChangePlan, plan: ChangePlan, state: RolloutState, fleet: readonly Host[]): ReadonlyMap<string, HostCase> {
+  const known = new Map(fleet.map((host) => [host.name, host]))
+  const names = Object.keys(state.hosts)
+  const unknown = names.filter((name) => !known.has(name))
+  if (unknown.length > 0) throw new FaultError(hostsUnknown(unknown))
+  return new Map(names.map((name) => [name, { host: known.get(name) as Host, plan, wayBack, confirmWithinSeconds: state.options.confirmWithinSeconds }]))
+}
+
+async function run(drive: Drive): Promise<DriveEnd> {
+  const { world, options } = drive
+  const isStopped = (): boolean => options.signal?.aborted === true
+  let [measureAt, lookAt] = [world.clock.now(), world.clock.now()]
+  let measuring: Promise<void> | undefined
+  options.signal?.addEventListener('abort', () => drive.wake(), { once: true })
+  for (;;) {
+    await takeQueue(drive)
+    if (isOver(drive.state) && drive.doing.size === 0) return { kind: 'over', state: drive.state }
+    if (isStopped()) return { kind: 'stopped', state: drive.state }
+    const now = world.clock.now()
+    if (now >= lookAt || lookAt - now > LOOK_MS) {
+      lookAt = now + LOOK_MS
+      await look(drive, now)
+    }
+    const sampleMs = drive.state.options.sampleSeconds * 1000
+    if (!measuring && drive.state.phase !== 'ended' && (now >= measureAt || measureAt - now > sampleMs)) {
+      measureAt = now + sampleMs
+      measuring = measureOnce(drive).finally(() => (measuring = undefined))
+      measuring.catch(() => undefined)
+    }
+    if (drive.queue.length === 0) await rest(drive, Math.max(1, Math.min(lookAt, measureAt) - now))
+  }
+}
+
+/** Until something has happened, or the time is over. */
+async function rest(drive: Drive, durationMs: number): Promise<void> {
+  const timer = drive.world.canceller()
+  const woken = new Promise<void>((resolve) => (drive.wake = resolve))
+  await Promise.race([woken, drive.world.clock.sleep(durationMs, timer.signal).catch(() => undefined)])
+  drive.wake = () => undefined
+  timer.abort()
+}
+
+/** Renews the lease, takes what people ask for, and what is due. */
+async function look(drive: Drive, now: number): Promise<void> {
+  const { world, lease } = drive
+  if (!(await world.rollouts.renew(lease, LEASE_MS))) throw new LostLease(lease)
+  const asked = (await world.rollouts.asked(lease.rollout)).filter((command) => command.sequence > drive.takenUpTo)
+  for (const { command, by, at, sequence } of asked) {
+    drive.takenUpTo = sequence
+    hear(drive, { kind: 'asked', at: Math.max(at, drive.state.begun), by, command })
+  }
+  const due = nextDue(drive.state)
+  if (due !== undefined && due <= now) hear(drive, { kind: 'tick', at: now })
+}
+
+async function measureOnce(drive: Drive): Promise<void> {
+  const { world, state, cases } = drive
+  try {
+    const gates = await measure(world, state, [...cases.values()].map(({ host }) => host))
+    hear(drive, { kind: 'measured', at: world.clock.now(), gates })
+  } catch (error) {
+    lose(drive, error)
+  }
+}
+
+function hear(drive: Drive, signal: Signal): void {
+  if (drive.isLeaving) return
+  drive.queue.push(signal)
+  drive.wake()
+}
+
+/** Whatever a part of it throws ends the drive: the next one begins from what is written. */
+function lose(drive: Drive, error: unknown): void {
+  drive.lost ??= error
+  drive.wake()
+}
+
+/** Writes the signals and what is to be done because of them, and only then does it. */
+async function takeQueue(drive: Drive): Promise<void> {
+  if (drive.lost !== undefined) throw drive.lost
+  if (drive.queue.length === 0) return
+  const signals = drive.queue
+  drive.queue = []
+  const { state, events, actions } = nextOf(drive, signals)
+  const isDue = isOver(state) || drive.sequence + events.length - drive.snapshotAt >= SNAPSHOT_EVENTS
+  const entry = { since: drive.sequence, events, isOver: isOver(state), ...(isDue ? { snapshot: state } : {}), ...(drive.takenUpTo > 0 ? { takenUpTo: drive.takenUpTo } : {}) }
+  if (!(await drive.world.rollouts.append(drive.lease, entry))) throw new LostLease(drive.lease)
+  events.forEach((event, index) => drive.world.reportRollout({ ...event, sequence: drive.sequence + index + 1 }))
+  drive.sequence += events.length
+  if (isDue) drive.snapshotAt = drive.sequence
+  drive.state = state
+  for (const action of actions) begin(drive, action)
+}
+
+function nextOf(drive: Drive, signals: readonly Signal[]): { state: RolloutState; events: NewRolloutEvent[]; actions: Action[] } {
+  const rules = drive.world.pieces?.rules ?? ROLLOUT_RULES
+  let { state } = drive
+  const events: NewRolloutEvent[] = []
+  const all: Action[] = []
+  for (const signal of signals) {
+    const { state: later, actions } = next(state, signal, rules)
+    events.push({ kind: 'signal', signal }, ...actions.map((action): NewRolloutEvent => ({ kind: 'action', action, at: signal.at })))
+    all.push(...actions)
+    state = later
+  }
+  return { state, events, actions: all }
+}
+
+/** What concerns one host is done one after the other. */
+function begin(drive: Drive, action: Action): void {
+  if (action.kind === 'cancel') return drive.cancels.get(action.host)?.abort(new Error('the rollout turned round'))
+  const key = action.kind === 'tell' ? `alert ${action.alert.id}` : action.host
+  const before = drive.doing.get(key) ?? Promise.resolve()
+  const done = before.then(() => act(drive, action)).catch((error: unknown) => lose(drive, error))
+  drive.doing.set(key, done)
+  void done.then(() => {
+    if (drive.doing.get(key) === done) drive.doing.delete(key)
+    drive.wake()
+  })
+}
+
+async function act(drive: Drive, action: Exclude<Action, { kind: 'cancel' }>): Promise<void> {
+  const { world, journal } = drive
+  if (drive.isLeaving) return
+  if (action.kind === 'tell') return tell(drive, action)
+  const one = drive.cases.get(action.host)
+  if (!one) throw new RangeError(`no host ${action.host} in the rollout`)
+  const { host, attempt } = action
+  const answered = async <T extends object>(kind: Signal['kind'], answer: T): Promise<void> => hear(drive, { kind, at: world.clock.now(), host, attempt, ...answer } as unknown as Signal)
+  if (action.kind === 'settle') return answered('settled', await settleHost(world, one))
+  if (action.kind === 'putBack') return answered('putBack', await putBackHost(world, journal, one, action.isContested))
+  const cancel = world.canceller()
+  drive.cancels.set(host, cancel)
+  await answered('applied', await applyHost(world, journal, one, cancel.signal))
+  drive.cancels.delete(host)
+}
+
+async function tell(drive: Drive, { alert, attempt }: Extract<Action, { kind: 'tell' }>): Promise<void> {
+  const { world, state } = drive
+  let isTold = true
+  try {
+    await world.alerts.raise({ ...alert, rollout: state.id, plan: state.plan })
+  } catch {
+    isTold = false
+  }
+  hear(drive, { kind: 'told', at: world.clock.now(), alert: alert.id, attempt, isTold })
+}
+
+/** Breaks off what is being applied, waits until every host is at rest, and gives the lease back. */
+async function leave(drive: Drive): Promise<void> {
+  drive.isLeaving = true
+  for (const cancel of drive.cancels.values()) cancel.abort(new Error('the controller stops'))
+  await Promise.allSettled(drive.doing.values())
+  await drive.world.rollouts.release(drive.lease).catch(() => undefined)
+}
+
+function lostFault(id: string, error: unknown): Fault {
+  if (error instanceof FaultError) return error.fault
+  if (error instanceof LostLease) return { code: 'ROLLOUT_LOST', what: { en: `another controller has taken rollout ${id.slice(0, 12)}`, zh: `发布 ${id.slice(0, 12)} 已由其他控制端接管` } }
+  throw error
+}
+
+const rolloutGone = (id: string): Fault => ({ code: 'ROLLOUT_UNKNOWN', what: { en: `there is no rollout ${id.slice(0, 12)}, or its plan is gone`, zh: `没有发布 ${id.slice(0, 12)}，或其计划已不存在` } })
+
+const hostsUnknown = (names: readonly string[]): Fault => ({
+  code: 'PLAN_HOST_UNKNOWN',
+  what: { en: `the rollout changes ${names.join(', ')}, which the policy does not name`, zh: `发布涉及 ${names.join('、')}，而策略中没有这些主机` },
+  next: { en: 'use the policy file that the plan was made with', zh: '请使用制定计划时的策略文件' },
+})

@@ -1,0 +1,119 @@
+import type { Fault } from '@portcullis/core/fault/fault.ts'
+import type { ChangePlan, HostPlan } from '@portcullis/core/plan/plan.ts'
+import type { Host } from '@portcullis/core/policy/policy.ts'
+import type { ApplyResult, RevertResult, SettleResult } from '@portcullis/core/rollout/rollout.ts'
+import { moved, otherApply, writtenFault } from './applyFault.ts'
+import { confirmedApply, type HostOutcome } from './confirmedApply.ts'
+import { hostSession, type HeldGeneration, type HostVersion } from './hostSession.ts'
+import type { Journal } from './journal.ts'
+import type { Cancellation } from './ports.ts'
+import type { RolloutWorld } from './rolloutWorld.ts'
+
+/** One host of a rollout: the change that it is to get, and the one that takes it back. */
+export interface HostCase {
+  readonly host: Host
+  readonly plan: ChangePlan
+  readonly wayBack: ChangePlan
+  readonly confirmWithinSeconds: number
+}
+
+export interface HostAnswer<Kind> {
+  readonly result: Kind
+  readonly fault?: Fault
+}
+
+/** Faults that go by themselves: the host, or the way to it, may be there again in a moment. */
+const PASSING: ReadonlySet<string> = new Set(['HOST_UNREACHABLE', 'HOST_LINK_LOST', 'HOST_TIMEOUT', 'HOST_TRANSPORT', 'HOST_BUSY', 'HOST_OTHER_APPLY', 'HOST_NOT_READY', 'HOST_CANCELLED', 'CONFIRM_LATE', 'STOPPED'])
+
+export async function applyHost(world: RolloutWorld, journal: Journal, { host, plan, confirmWithinSeconds }: HostCase, signal: Cancellation): Promise<HostAnswer<ApplyResult>> {
+  const apply = world.pieces?.applyHost ?? confirmedApply
+  const outcome = await apply(world, journal, host, plan, { confirmWithinSeconds, signal })
+  const fault = outcome.faults[0]
+  return { result: resultOf(outcome), ...(fault ? { fault } : {}) }
+}
+
+function resultOf({ kind, faults }: HostOutcome): ApplyResult {
+  if (kind === 'confirmed') return 'changed'
+  if (kind === 'unknown' || kind === 'reverting') return 'unsettled'
+  return faults.every((fault) => PASSING.has(fault.code)) ? 'again' : 'kept'
+}
+
+/** Asks the host what it has. What a controller that is gone left armed there is taken back at once, not waited for. */
+export async function settleHost(world: RolloutWorld, one: HostCase): Promise<HostAnswer<SettleResult>> {
+  const asked = await askVersion(world, one)
+  if ('code' in asked) return { result: 'unreached', fault: asked }
+  const { forward } = plansOf(one)
+  const held = asked.confirmed?.generation ?? 0
+  if (isHeld(asked.confirmed, forward)) {
+    await remember(world, one, forward)
+    return { result: 'changed' }
+  }
+  return held === forward.baseGeneration ? { result: 'kept' } : { result: 'overtaken', fault: moved(one.host.name, forward.generation, held) }
+}
+
+/**
+ * Brings back what the host had before, as its next generation. Where a controller that lost the rollout may still be at
+ * work, a host that was not changed gets its old rules under the new number too: it then refuses the other's older one.
+ */
+export async function putBackHost(world: RolloutWorld, journal: Journal, one: HostCase, isContested: boolean): Promise<HostAnswer<RevertResult>> {
+  const asked = await askVersion(world, one)
+  if ('code' in asked) return { result: 'again', fault: asked }
+  const { forward, back } = plansOf(one)
+  const held = asked.confirmed?.generation ?? 0
+  if (isHeld(asked.confirmed, back)) {
+    await remember(world, one, back)
+    return { result: 'reverted' }
+  }
+  const isOld = held === forward.baseGeneration
+  if (isOld && !isContested) return { result: 'reverted' }
+  if (!isOld && !isHeld(asked.confirmed, forward)) return { result: 'overtaken', fault: moved(one.host.name, forward.generation, held) }
+  if (!isOld) await remember(world, one, forward)
+  await world.store.savePlan(one.wayBack)
+  const plan = { ...one.wayBack, hosts: [{ ...back, baseGeneration: held }] }
+  const outcome = await (world.pieces?.applyHost ?? confirmedApply)(world, journal, one.host, plan, { confirmWithinSeconds: one.confirmWithinSeconds })
+  const fault = outcome.faults[0]
+  return outcome.kind === 'confirmed' ? { result: 'reverted' } : { result: 'again', ...(fault ? { fault } : {}) }
+}
+
+function plansOf({ host, plan, wayBack }: HostCase): { readonly forward: HostPlan; readonly back: HostPlan } {
+  const forward = plan.hosts.find((one) => one.host === host.name)
+  const back = wayBack.hosts.find((one) => one.host === host.name)
+  if (!forward || !back) throw new RangeError(`plan ${plan.id} does not change ${host.name}`)
+  return { forward, back }
+}
+
+const isHeld = (held: HeldGeneration | undefined, plan: HostPlan): boolean => held?.generation === plan.generation && held.digest === plan.rulesetDigest
+
+/** The host's word, with nothing of ours armed there any more. */
+async function askVersion(world: RolloutWorld, one: HostCase): Promise<HostVersion | Fault> {
+  try {
+    const link = await world.hosts.connect(one.host)
+    if (!link.ok) return faultOf(link.faults, one)
+    try {
+      const session = hostSession(link.value)
+      const version = await session.version()
+      if (!version.ok) return faultOf(version.faults, one)
+      if (version.value.armedSeconds === undefined) return version.value
+      const { forward, back } = plansOf(one)
+      const ours = [forward.rulesetDigest, back.rulesetDigest]
+      if (!ours.includes(version.value.staged?.digest ?? '')) return otherApply(one.host.name, version.value.armedSeconds)
+      const reverted = await session.revert()
+      if (!reverted.ok) return faultOf(reverted.faults, one)
+      const again = await session.version()
+      return again.ok ? again.value : faultOf(again.faults, one)
+    } finally {
+      await link.value.close().catch(() => undefined)
+    }
+  } catch (error) {
+    return writtenFault(one.host.name, 'connect', error)
+  }
+}
+
+const faultOf = (faults: readonly Fault[], { host }: HostCase): Fault => faults[0] ?? writtenFault(host.name, 'connect', new Error('no answer'))
+
+/** A confirmation whose answer was lost is written down as soon as the host tells of it. */
+async function remember(world: RolloutWorld, { host, plan, wayBack }: HostCase, confirmed: HostPlan): Promise<void> {
+  const { generation, rulesetDigest, intent } = confirmed
+  const of = wayBack.hosts.includes(confirmed) ? wayBack : plan
+  await world.store.addGeneration({ host: host.name, generation, rulesetDigest, plan: of.id, intent, confirmedAt: world.clock.now() })
+}

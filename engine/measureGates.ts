@@ -1,0 +1,42 @@
+import type { Host } from '@portcullis/core/policy/policy.ts'
+import { evidenceOf, isGoodNow } from '@portcullis/core/rollout/evidence.ts'
+import type { Gate, GateReading } from '@portcullis/core/rollout/gate.ts'
+import type { GateMeasured, RolloutState } from '@portcullis/core/rollout/rollout.ts'
+import type { RolloutWorld } from './rolloutWorld.ts'
+
+const TIMEOUT_MS = 3_000
+
+/** Measures every gate once, keeps what was measured, and judges by all that is kept. */
+export function measure(world: RolloutWorld, state: RolloutState, fleet: readonly Host[]): Promise<readonly GateMeasured[]> {
+  const hosts = measuredHosts(state, fleet)
+  return Promise.all(state.gates.map((gate) => measureGate(world, state, gate, hosts)))
+}
+
+async function measureGate(world: RolloutWorld, state: RolloutState, gate: Gate, hosts: readonly Host[]): Promise<GateMeasured> {
+  const reading = await read(world, state, gate, hosts)
+  if (reading.kind === 'samples') await world.rollouts.addSamples(state.id, reading.samples.map((sample) => ({ ...sample, gate: gate.name })))
+  const kept = await world.rollouts.samples(state.id, gate.name)
+  const verdict = world.judge(gate, evidenceOf(state, kept, world.clock.now(), reading.kind === 'no-data' ? reading.because : undefined))
+  const isGood = isGoodNow(state, reading)
+  return { gate: gate.name, verdict, ...(isGood === undefined ? {} : { isGood }) }
+}
+
+async function read(world: RolloutWorld, state: RolloutState, gate: Gate, hosts: readonly Host[]): Promise<GateReading> {
+  const until = world.clock.now()
+  try {
+    const reading = await world.gates.sample(gate, { since: state.measuredAt ?? state.begun, until, hosts, timeoutMs: TIMEOUT_MS })
+    return reading.kind === 'samples' && reading.samples.length === 0 ? { kind: 'no-data', because: { en: 'measuring brought no sample', zh: '测量没有返回任何样本' } } : reading
+  } catch (error) {
+    const because = error instanceof Error ? error.message : String(error)
+    return { kind: 'no-data', because: { en: `measuring failed: ${because}`, zh: `测量失败：${because}` } }
+  }
+}
+
+/** Hosts that were touched, and as many that were not, to compare with; all of a small fleet. */
+function measuredHosts(state: RolloutState, fleet: readonly Host[]): readonly Host[] {
+  const touched = fleet.filter((host) => (state.hosts[host.name]?.attempt ?? 0) > 0 || state.hosts[host.name]?.wave === state.wave)
+  const control = fleet.filter((host) => !touched.includes(host)).slice(0, Math.max(CONTROL_MIN, touched.length))
+  return [...touched, ...control]
+}
+
+const CONTROL_MIN = 10
