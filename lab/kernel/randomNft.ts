@@ -9,7 +9,7 @@ export interface NftWishes {
 
 /** A ruleset of random rules in nft's own words: every construct of the model, over the values that test packets have. */
 export function randomNft(dice: Dice, wishes: NftWishes = { isStateless: false }): string {
-  const families = dice.some(['inet', 'ip', 'ip6', 'inet'], 1, 3)
+  const families = dice.some(['inet', 'ip', 'ip6', 'inet'], 1, 2)
   return families.map((family, index) => new RandomTable(dice, family, `t${index}`, wishes).text()).join('\n')
 }
 
@@ -166,7 +166,7 @@ class RandomTable {
 
   /** Rules of a base chain (level 0) or of a chain below; only deeper chains are entered, so there is no loop. Postrouting enters none. */
   #rules(level: number, hook: HookName | 'any'): string[] {
-    return Array.from({ length: 2 + this.#dice.below(level > 3 ? 2 : 7) }, () => this.#rule(level, hook))
+    return Array.from({ length: 1 + this.#dice.below(level > 3 ? 2 : 6) }, () => this.#rule(level, hook))
   }
 
   #rule(level: number, hook: HookName | 'any'): string {
