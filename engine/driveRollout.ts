@@ -211,12 +211,20 @@ function begin(drive: Drive, action: Action): void {
   if (action.kind === 'cancel') return drive.cancels.get(action.host)?.abort(new Error('the rollout turned round'))
   const key = action.kind === 'tell' ? `alert ${action.alert.id}` : action.host
   const before = drive.doing.get(key) ?? Promise.resolve()
-  const done = before.then(() => act(drive, action)).catch((error: unknown) => lose(drive, error))
-  drive.doing.set(key, done)
-  void done.then(() => {
+  const done = actAfter(drive, action, before).finally(() => {
     if (drive.doing.get(key) === done) drive.doing.delete(key)
     drive.wake()
   })
+  drive.doing.set(key, done)
+}
+
+async function actAfter(drive: Drive, action: Exclude<Action, { kind: 'cancel' }>, before: Promise<void>): Promise<void> {
+  await before
+  try {
+    await act(drive, action)
+  } catch (error) {
+    lose(drive, error)
+  }
 }
 
 async function act(drive: Drive, action: Exclude<Action, { kind: 'cancel' }>): Promise<void> {
@@ -226,13 +234,20 @@ async function act(drive: Drive, action: Exclude<Action, { kind: 'cancel' }>): P
   const one = drive.cases.get(action.host)
   if (!one) throw new RangeError(`no host ${action.host} in the rollout`)
   const { host, attempt } = action
-  const answered = async <T extends object>(kind: Signal['kind'], answer: T): Promise<void> => hear(drive, { kind, at: world.clock.now(), host, attempt, ...answer } as unknown as Signal)
-  if (action.kind === 'settle') return answered('settled', await settleHost(world, one))
-  if (action.kind === 'putBack') return answered('putBack', await putBackHost(world, journal, one, action.isContested))
+  const about = (): { at: number; host: string; attempt: number } => ({ at: world.clock.now(), host, attempt })
+  if (action.kind === 'settle') {
+    const answer = await settleHost(world, one)
+    return hear(drive, { kind: 'settled', ...about(), ...answer })
+  }
+  if (action.kind === 'putBack') {
+    const answer = await putBackHost(world, journal, one, action.isContested)
+    return hear(drive, { kind: 'putBack', ...about(), ...answer })
+  }
   const cancel = world.canceller()
   drive.cancels.set(host, cancel)
-  await answered('applied', await applyHost(world, journal, one, cancel.signal))
+  const answer = await applyHost(world, journal, one, cancel.signal)
   drive.cancels.delete(host)
+  return hear(drive, { kind: 'applied', ...about(), ...answer })
 }
 
 async function tell(drive: Drive, { alert, attempt }: Extract<Action, { kind: 'tell' }>): Promise<void> {

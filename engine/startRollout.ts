@@ -89,9 +89,15 @@ const GENERATIONS_KEPT = 100
 
 const INVERSE: Readonly<Record<ChangeKind, ChangeKind>> = { closes: 'opens', opens: 'closes', narrows: 'widens', widens: 'narrows', moves: 'moves', stays: 'stays' }
 
-function inverse({ ifEnforced: _, ...change }: EndpointChange): EndpointChange {
-  return { ...change, kind: INVERSE[change.kind], before: change.after, after: change.before }
-}
+const inverse = ({ kind, protocol, ports, listener, before, after, needs }: EndpointChange): EndpointChange => ({
+  kind: INVERSE[kind],
+  protocol,
+  ports,
+  ...(listener === undefined ? {} : { listener }),
+  before: after,
+  after: before,
+  needs,
+})
 
 async function running(world: RolloutWorld): Promise<Fault> {
   const active = await world.rollouts.active()

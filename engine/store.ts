@@ -9,7 +9,8 @@ import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
  * A store that cannot be reached throws a FaultError with code STORE_*.
  */
 export interface Store {
-  addObservations(observations: readonly Observation[]): Promise<void>
+  /** All of them or, when it throws, none; also of a stream, however long, and also when the stream itself throws. */
+  addObservations(observations: readonly Observation[] | AsyncIterable<readonly Observation[]>): Promise<void>
   /** Oldest first. */
   observations(filter: ObservationFilter): Promise<readonly Observation[]>
 

@@ -1,7 +1,6 @@
 import type { Observation } from '@portcullis/core/inventory/observation.ts'
-import type { HostCall, HostReply, HostVerb } from '@portcullis/engine/ports.ts'
+import type { Clock, HostCall, HostReply, HostVerb } from '@portcullis/engine/ports.ts'
 import { createHash } from 'node:crypto'
-import type { SimClock } from './clock.ts'
 
 /** A managed host that keeps to `docs/host-verbs.md`, in memory: what it holds, and what it would boot into. */
 export interface SimHost {
@@ -37,7 +36,7 @@ export interface SimFacts {
 
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-export function simHost(name: string, clock: SimClock): SimHost {
+export function simHost(name: string, clock: Pick<Clock, 'now'>): SimHost {
   const host: SimHost = {
     name,
     observations: [],
@@ -55,7 +54,7 @@ export function simHost(name: string, clock: SimClock): SimHost {
 }
 
 /** Standard output, or the exit code of a refusal. */
-type Verb = (host: SimHost, call: HostCall, clock: SimClock) => string | number
+type Verb = (host: SimHost, call: HostCall, clock: Pick<Clock, 'now'>) => string | number
 
 const VERBS: Readonly<Record<HostVerb, Verb>> = {
   version: (host, _, clock) =>

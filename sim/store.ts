@@ -16,7 +16,11 @@ export function simStore(): Store {
     generations.filter((one) => one.host === host).toSorted((a, b) => b.generation - a.generation)
 
   return {
-    addObservations: async (added) => void observations.push(...added),
+    addObservations: async (added) => {
+      const taken: Observation[] = []
+      for await (const batch of Symbol.asyncIterator in added ? added : [added]) taken.push(...batch)
+      observations.push(...taken)
+    },
     observations: async (filter) => observations.filter((seen) => matches(seen, filter)).toSorted((a, b) => a.at - b.at),
     saveFacts: async (snapshot) => void facts.push(snapshot),
     latestFacts: async (host) => facts.filter((snapshot) => snapshot.host === host).toSorted((a, b) => a.at - b.at).at(-1),

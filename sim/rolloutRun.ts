@@ -1,0 +1,338 @@
+import type { Fault } from '@portcullis/core/fault/fault.ts'
+import { FaultError, fail, succeed } from '@portcullis/core/fault/fault.ts'
+import { singlePort } from '@portcullis/core/net/port.ts'
+import { draftHost } from '@portcullis/core/plan/draft.ts'
+import { writeIntent } from '@portcullis/core/plan/intentText.ts'
+import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
+import { seal } from '@portcullis/core/plan/seal.ts'
+import type { Grant, Intent } from '@portcullis/core/policy/intent.ts'
+import type { Host } from '@portcullis/core/policy/policy.ts'
+import { judgeAvailability } from '@portcullis/core/rollout/availability.ts'
+import type { Gate, GateReading } from '@portcullis/core/rollout/gate.ts'
+import type { RolloutState } from '@portcullis/core/rollout/rollout.ts'
+import { driveRollout } from '@portcullis/engine/driveRollout.ts'
+import type { Alert } from '@portcullis/engine/gates.ts'
+import type { HostLink, Hosts, Random } from '@portcullis/engine/ports.ts'
+import type { Lease, RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
+import type { RolloutPieces, RolloutWorld } from '@portcullis/engine/rolloutWorld.ts'
+import { startRollout } from '@portcullis/engine/startRollout.ts'
+import { sha256, simHost, type SimHost } from './host.ts'
+import { simProcess, within, type SimProcess } from './process.ts'
+import { watchHost, type Broken, type HostWatch } from './promises.ts'
+import { simRandom } from './random.ts'
+import { replay, simRolloutStore } from './rolloutStore.ts'
+import { SIM_FACTS, SIM_RULES } from './rules.ts'
+import { CHAOS_MS, type Scenario, type Window } from './scenario.ts'
+import { simStore } from './store.ts'
+import { makeTimeline, type Timeline } from './timeline.ts'
+import { address, prefix } from './world.ts'
+
+/** What a test takes out, to show that its promise then breaks. */
+export interface SimPieces extends Partial<RolloutPieces> {
+  /** Two controllers get the lease at once. */
+  readonly isLeaseShared?: boolean
+  /** Changes a host before it is used. */
+  readonly bendHost?: (host: SimHost) => void
+  /** The way back is numbered as the generation before. */
+  readonly bendWayBack?: (plan: ChangePlan) => ChangePlan
+}
+
+export interface RunReport {
+  readonly scenario: Scenario
+  readonly state: RolloutState
+  readonly broken: readonly Broken[]
+  readonly events: readonly RolloutEvent[]
+  readonly simulatedMs: number
+}
+
+/** Everything of one simulated rollout. */
+interface Sim {
+  readonly scenario: Scenario
+  readonly timeline: Timeline
+  readonly random: Random
+  readonly fleet: readonly Host[]
+  readonly hosts: readonly SimHost[]
+  readonly watches: ReadonlyMap<string, HostWatch>
+  readonly broken: Broken[]
+  readonly store: ReturnType<typeof simStore>
+  readonly rollouts: ReturnType<typeof simRolloutStore>
+  readonly alerts: Map<string, Alert>
+  /** The newest reading of each gate, as it really was. */
+  readonly readings: Map<string, GateReading['kind']>
+  readonly epochs: Map<number, number>
+  newestEpoch: number
+  readonly pieces: SimPieces
+}
+
+const HOUR_MS = 3_600_000
+/** A rollout that waits for a person is asked on after this. */
+const PATIENCE_MS = 2 * HOUR_MS
+
+/** Runs one rollout to its end in a world where things go wrong, and says which promises were broken. */
+export async function runRollout(scenario: Scenario, pieces: SimPieces = {}): Promise<RunReport> {
+  const sim = makeSim(scenario, pieces)
+  const plan = await makePlan(sim)
+  const made = await startRollout(worldOf(sim, -1, simProcess(sim.timeline)), plan, sim.fleet, {
+    options: scenario.options, waves: { canaryShare: 0.1, growth: 2 }, gates: [GATE], by: 'sim',
+  })
+  if (!made.ok) throw new FaultError(made.faults[0] as Fault)
+  const { id } = made.value
+  if (pieces.bendWayBack) Object.assign(made.value, { wayBack: pieces.bendWayBack(made.value.wayBack) })
+  const ends = Array.from({ length: scenario.controllers }, (_, index) => startController(sim, id, index))
+  scheduleCommands(sim, id)
+  const isOver = (): boolean => ends.some((end) => end.isOver)
+  const isInTime = await sim.timeline.run(isOver, sim.timeline.now() + 8 * HOUR_MS)
+  // What still is armed has its time to go back, and what a slow controller has begun to end.
+  await sim.timeline.run(() => false, sim.timeline.now() + 180_000)
+  const events = await sim.rollouts.events(id, 0)
+  const state = replay(made.value, events, pieces.rules)
+  judge(sim, state, isInTime, plan)
+  return { scenario, state, broken: sim.broken, events, simulatedMs: sim.timeline.now() - made.value.created }
+}
+
+const GATE: Gate = { name: 'shop', service: 'shop', measure: { kind: 'other', name: 'sim', settings: {} }, isCritical: true, samplesMin: 3 }
+
+function makeSim(scenario: Scenario, pieces: SimPieces): Sim {
+  const timeline = makeTimeline()
+  const broken: Broken[] = []
+  const hosts = Array.from({ length: scenario.hosts }, (_, index) => simHost(`host-${index}`, timeline))
+  for (const host of hosts) pieces.bendHost?.(host)
+  return {
+    scenario, timeline, random: simRandom(scenario.seed ^ 0x5eed), fleet: hosts.map((host, index) => fleetHost(scenario, host.name, index)), hosts,
+    watches: new Map(hosts.map((host) => [host.name, watchHost(timeline.now, serves, broken)])),
+    broken, store: simStore(), rollouts: simRolloutStore(timeline), alerts: new Map(), readings: new Map(), epochs: new Map(), newestEpoch: 0, pieces,
+  }
+}
+
+const fleetHost = ({ hosts, apps, coreShare }: Scenario, name: string, index: number): Host => ({
+  name,
+  addresses: [address(`10.0.${index >> 8}.${index & 255}`)],
+  labels: { app: `app-${index % apps}`, zone: `zone-${index % 3}` },
+  tier: index >= hosts * (1 - coreShare) ? 'core' : 'standard',
+  transport: { kind: 'netns', namespace: name },
+})
+
+const SERVICE_PORT = 443
+const grant = (port: number, from: string, needs: readonly string[]): Grant => ({ protocol: 'tcp', ports: singlePort(port), from: prefix(from), needs })
+const MANAGEMENT = [grant(22, '10.9.0.0/16', [])]
+
+const intentOf = (host: string, generation: number, isServed: boolean): Intent => ({
+  host, generation, mode: 'enforce', refusal: 'drop', ping: true, management: MANAGEMENT,
+  grants: [...(isServed ? [grant(SERVICE_PORT, '10.0.0.0/8', ['shop'])] : []), grant(8080, '10.0.0.0/8', ['other'])],
+})
+
+/** By what the host enforces: without rules of ours everything is served. */
+const serves = (host: SimHost): boolean => host.live === undefined || host.live.text.includes('"mode":"observe"') || host.live.text.includes(`"${SERVICE_PORT}"`)
+
+/** Half of the hosts have confirmed a generation before. The new policy leaves out the need of the broken applications. */
+async function makePlan(sim: Sim): Promise<ChangePlan> {
+  const drafted = []
+  for (const [index, host] of sim.hosts.entries()) {
+    const base = index % 2
+    if (base === 1) await confirmBefore(sim, host)
+    const isServed = !sim.scenario.broken.some((app) => app % sim.scenario.apps === index % sim.scenario.apps)
+    const intent = intentOf(host.name, base + 1, isServed)
+    const text = SIM_RULES.render(intent)
+    const draft = draftHost(intent, { host: host.name, confirmedGeneration: base, factsAt: sim.timeline.now(), observations: [], foreignRefusals: [] })
+    drafted.push({ draft, findings: [], text, comparison: SIM_RULES.compare(intent, text) })
+  }
+  const sealed = seal({ hosts: drafted, unchanged: [], findings: [], policy: 'p', cause: { kind: 'change' } }, sim.timeline.now(), undefined, sha256)
+  if (!sealed.ok) throw new FaultError(sealed.faults[0] as Fault)
+  await sim.store.savePlan(sealed.value)
+  return sealed.value
+}
+
+async function confirmBefore(sim: Sim, host: SimHost): Promise<void> {
+  const intent = { ...intentOf(host.name, 1, true), ping: false }
+  const text = SIM_RULES.render(intent)
+  host.confirmed = { generation: 1, digest: sha256(text), text }
+  host.live = host.confirmed
+  await sim.store.addGeneration({ host: host.name, generation: 1, rulesetDigest: sha256(text), plan: 'before', intent: writeIntent(intent), confirmedAt: sim.timeline.now() })
+}
+
+interface ControllerRun {
+  isOver: boolean
+}
+
+/** A controller that is started again whenever it was killed, and drives again whenever a drive ended. */
+function startController(sim: Sim, id: string, index: number): ControllerRun {
+  const run: ControllerRun = { isOver: false }
+  let process = simProcess(sim.timeline)
+  const live = (mine: SimProcess): void => void keepDriving(sim, id, index, mine, run)
+  for (const kill of sim.scenario.kills.filter(({ controller }) => controller === index)) {
+    sim.timeline.after(kill.atMs, () => {
+      if (kill.isPause) return process.pause(sim.timeline.now() + kill.downMs)
+      process.kill()
+      sim.timeline.after(kill.downMs, () => {
+        process = simProcess(sim.timeline)
+        live(process)
+      })
+    })
+  }
+  live(process)
+  return run
+}
+
+async function keepDriving(sim: Sim, id: string, index: number, process: SimProcess, run: ControllerRun): Promise<void> {
+  const world = within(process, worldOf(sim, index, process))
+  for (let count = 0; process.isAlive && !run.isOver; count++) {
+    const end = await driveRollout(world, id, { holder: `controller-${index}-${count}`, fleet: sim.fleet })
+    if (end.kind === 'over') run.isOver = true
+    else await world.clock.sleep(1000)
+  }
+}
+
+function worldOf(sim: Sim, controller: number, process: SimProcess): RolloutWorld {
+  const { timeline, scenario, pieces } = sim
+  const startedMs = timeline.now()
+  const clock = {
+    now: () => timeline.now() + scenario.clockJumps.reduce((sum, jump) => (startedMs <= timeline.now() && sinceStart(sim) >= jump.atMs ? sum + jump.byMs : sum), 0),
+    sleep: (durationMs: number, signal?: Parameters<Timeline['sleep']>[1]) => timeline.sleep(durationMs, signal),
+  }
+  return {
+    clock, random: sim.random, hosts: networkOf(sim, controller), store: faulty(sim, sim.store),
+    rollouts: faulty(sim, pieces.isLeaseShared ? sharedLeases(sim) : noteLeases(sim, controller)),
+    probe: { connect: async () => ({ kind: 'silent', durationMs: 1 }) },
+    rules: SIM_RULES, facts: SIM_FACTS, digest: sha256, report: () => undefined,
+    gates: { sample: async (gate, { hosts }) => sampleShop(sim, gate, hosts.map(({ name }) => name)) },
+    judge: judgeAvailability, alerts: { raise: async (alert) => raise(sim, alert) },
+    canceller: () => new AbortController(), reportRollout: (event) => checkPromotion(sim, event, process), pieces,
+  }
+}
+
+const sinceStart = ({ timeline }: Sim): number => timeline.now() - SIM_EPOCH
+const SIM_EPOCH = makeTimeline().now()
+
+const isWithin = (sim: Sim, windows: readonly Window[]): boolean => windows.some(({ fromMs, untilMs }) => sinceStart(sim) >= fromMs && sinceStart(sim) < untilMs)
+
+/** A database that is away answers nobody; one in three of what it was asked when it went was done all the same. */
+function faulty<Door extends object>(sim: Sim, door: Door): Door {
+  const calls = Object.entries(door).map(([name, call]: [string, unknown]) => {
+    if (typeof call !== 'function') return [name, call]
+    const asked = async (...args: unknown[]): Promise<unknown> => {
+      if (!isWithin(sim, sim.scenario.outages)) return await (call as (...args: unknown[]) => Promise<unknown>)(...args)
+      if (sim.random.next() < 1 / 3) await (call as (...args: unknown[]) => Promise<unknown>)(...args)
+      throw new FaultError({ code: 'STORE_UNREACHABLE', what: { en: 'the store is away', zh: '存储不可用' } })
+    }
+    return [name, asked]
+  })
+  return Object.fromEntries(calls) as Door
+}
+
+function noteLeases(sim: Sim, controller: number): Sim['rollouts'] {
+  return {
+    ...sim.rollouts,
+    claim: async (...args) => {
+      const lease = await sim.rollouts.claim(...args)
+      if (lease) noteEpoch(sim, controller, lease)
+      return lease
+    },
+  }
+}
+
+function noteEpoch(sim: Sim, controller: number, lease: Lease): void {
+  sim.epochs.set(controller, lease.epoch)
+  sim.newestEpoch = Math.max(sim.newestEpoch, lease.epoch)
+}
+
+/** Whoever asks has the lease: the mistake that leases are there to prevent. */
+function sharedLeases(sim: Sim): Sim['rollouts'] {
+  let epoch = 0
+  return { ...sim.rollouts, claim: async (rollout, holder) => {
+    const lease = { rollout, holder, epoch: ++epoch }
+    noteEpoch(sim, Number(holder.split('-')[1]), lease)
+    await sim.rollouts.claim(rollout, holder, 1e12)
+    return lease
+  }, renew: async () => true, holds: async () => true, append: async (_, entry) => sim.rollouts.append({ rollout: (await sim.rollouts.rollouts(1))[0]?.id ?? '', holder: '', epoch: 1 }, { ...entry, since: (await sim.rollouts.events((await sim.rollouts.rollouts(1))[0]?.id ?? '', 0)).length }) }
+}
+
+function networkOf(sim: Sim, controller: number): Hosts {
+  const byName = new Map(sim.hosts.map((host) => [host.name, host]))
+  const travel = (): Promise<void> => sim.timeline.sleep(1 + sim.random.next() * sim.scenario.latencyMsMax)
+  const isAway = (name: string): boolean => isWithin(sim, sim.scenario.absences.filter(({ host }) => `host-${host}` === name))
+  const isLost = (): boolean => sinceStart(sim) < CHAOS_MS && sim.random.next() * 1000 < sim.scenario.lostPerMille
+  const linkTo = (host: Host): HostLink => ({
+    host,
+    call: async (call) => {
+      await travel()
+      const target = byName.get(host.name)
+      if (!target || isAway(host.name) || isLost()) return fail(unreachable(host.name))
+      sim.watches.get(host.name)?.called(target, call.verb, controller, (sim.epochs.get(controller) ?? 0) < sim.newestEpoch)
+      const reply = target.answer(call)
+      noticeArmed(sim, target)
+      sim.watches.get(host.name)?.answered(target)
+      await travel()
+      return isAway(host.name) || isLost() ? fail(unreachable(host.name)) : succeed(reply)
+    },
+    close: async () => undefined,
+  })
+  return {
+    connect: async (host) => {
+      await travel()
+      return isAway(host.name) || isLost() ? fail(unreachable(host.name)) : succeed(linkTo(host))
+    },
+    install: async () => fail(unreachable('')),
+    close: async () => undefined,
+  }
+}
+
+/** The armed revert fires by itself at its time. */
+function noticeArmed(sim: Sim, host: SimHost): void {
+  if (host.armedUntilMs === undefined) return
+  sim.timeline.after(host.armedUntilMs - sim.timeline.now(), () => {
+    host.tick()
+    sim.watches.get(host.name)?.answered(host)
+  })
+}
+
+const unreachable = (host: string): Fault => ({ code: 'HOST_UNREACHABLE', what: { en: `${host} does not answer`, zh: `${host} 无应答` } })
+
+/** Clients of the shop: what they get from each host at this moment. */
+function sampleShop(sim: Sim, gate: Gate, names: readonly string[]): GateReading {
+  if (isWithin(sim, sim.scenario.blind)) {
+    sim.readings.set(gate.name, 'no-data')
+    return { kind: 'no-data', because: { en: 'nobody measures', zh: '没有测量' } }
+  }
+  sim.readings.set(gate.name, 'samples')
+  const at = sim.timeline.now()
+  const samples = sim.hosts.filter((host) => names.includes(host.name)).map((host) => ({ at, host: host.name, isGood: serves(host) }))
+  return { kind: 'samples', samples }
+}
+
+/** The outbox: the same id again changes nothing. */
+function raise(sim: Sim, alert: Alert): void {
+  const isAway = isWithin(sim, sim.scenario.alertFailures)
+  if (!isAway || sim.random.next() < 1 / 3) {
+    if (!sim.alerts.has(alert.id)) sim.alerts.set(alert.id, alert)
+  }
+  if (isAway) throw new FaultError({ code: 'ALERT_AWAY', what: { en: 'no outbox', zh: '告警不可用' } })
+}
+
+function checkPromotion(_sim: Sim, _event: RolloutEvent, _process: SimProcess): void {
+  // Promotions are checked by replaying the events, when the rollout is over.
+}
+
+function judge(sim: Sim, state: RolloutState, isInTime: boolean, plan: ChangePlan): void {
+  if (!isInTime || state.phase !== 'ended') sim.broken.push({ promise: 'no host is forgotten', how: `the rollout never ended: ${state.phase}` })
+  for (const host of sim.hosts) judgeHost(sim, state, plan, host)
+}
+
+function judgeHost(sim: Sim, state: RolloutState, plan: ChangePlan, host: SimHost): void {
+  const forward = plan.hosts.find((one) => one.host === host.name)
+  if (host.live !== host.confirmed || host.armedUntilMs !== undefined) sim.broken.push({ promise: 'a host is in the old or the new ruleset, never between', how: host.name })
+  const isNew = host.confirmed?.digest === forward?.rulesetDigest
+  const phase = state.hosts[host.name]?.phase
+  if (phase !== 'left' && isNew !== (phase === 'changed')) sim.broken.push({ promise: 'no host is forgotten', how: `${host.name} is ${phase} and has the ${isNew ? 'new' : 'old'} rules` })
+}
+
+function scheduleCommands(sim: Sim, id: string): void {
+  const ask = (command: 'pause' | 'resume' | 'abort' | 'promote' | 'approve' | 'rollback'): void =>
+    void sim.rollouts.ask(id, { command, by: 'sim', at: sim.timeline.now() })
+  for (const { atMs, command } of sim.scenario.commands) sim.timeline.after(atMs, () => ask(command))
+  // Somebody looks after a while, so that what waits for a person does not wait for ever.
+  for (let atMs = CHAOS_MS + 60_000; atMs < PATIENCE_MS; atMs += 600_000) {
+    sim.timeline.after(atMs, () => ask('resume'))
+    sim.timeline.after(atMs, () => ask('approve'))
+  }
+  sim.timeline.after(PATIENCE_MS, () => ask('abort'))
+}

@@ -1,0 +1,99 @@
+import { next } from '@portcullis/core/rollout/next.ts'
+import type { RolloutState } from '@portcullis/core/rollout/rollout.ts'
+import type { Clock } from '@portcullis/engine/ports.ts'
+import type { AskedCommand, Lease, NewRolloutRecord, RolloutEntry, RolloutEvent, RolloutRecord, RolloutStore, StoredSample } from '@portcullis/engine/rolloutStore.ts'
+
+const ID_START_MIN = 6
+const SAMPLES_MAX = 2000
+
+interface Kept {
+  readonly made: NewRolloutRecord
+  state: RolloutState
+  snapshotAt: number
+  readonly events: RolloutEvent[]
+  readonly asked: AskedCommand[]
+  takenUpTo: number
+  readonly samples: Map<string, StoredSample[]>
+  isOver: boolean
+  epoch: number
+  holder?: string
+  heldUntilMs: number
+}
+
+/** The RolloutStore port in memory. Leases run on the store's own clock, as those of a database do. */
+export function simRolloutStore(clock: Pick<Clock, 'now'>): RolloutStore {
+  const all: Kept[] = []
+  const find = (id: string): Kept | undefined => {
+    const found = id.length < ID_START_MIN ? [] : all.filter(({ made }) => made.id.startsWith(id))
+    return found.length === 1 ? found[0] : undefined
+  }
+  const isHeld = (kept: Kept): boolean => kept.holder !== undefined && clock.now() < kept.heldUntilMs
+  const holding = ({ rollout, epoch }: Lease): Kept | undefined => {
+    const kept = find(rollout)
+    return kept && kept.epoch === epoch && isHeld(kept) ? kept : undefined
+  }
+  const recordOf = (kept: Kept): RolloutRecord => ({
+    ...kept.made, state: kept.state, sequence: kept.snapshotAt, isOver: kept.isOver, ...(isHeld(kept) && kept.holder !== undefined ? { holder: kept.holder } : {}),
+  })
+  return {
+    create: async (made) => {
+      if (all.some((kept) => !kept.isOver)) return false
+      all.push({ made, state: made.state, snapshotAt: 0, events: [], asked: [], takenUpTo: 0, samples: new Map(), isOver: false, epoch: 0, heldUntilMs: 0 })
+      return true
+    },
+    rollout: async (id) => {
+      const kept = find(id)
+      return kept && recordOf(kept)
+    },
+    active: async () => all.filter((kept) => !kept.isOver).map(recordOf)[0],
+    rollouts: async (limit) => all.toReversed().slice(0, limit).map(recordOf),
+    events: async (id, since) => find(id)?.events.slice(since) ?? [],
+    claim: async (id, holder, durationMs) => {
+      const kept = find(id)
+      if (!kept || isHeld(kept)) return undefined
+      Object.assign(kept, { holder, epoch: kept.epoch + 1, heldUntilMs: clock.now() + durationMs })
+      return { rollout: kept.made.id, holder, epoch: kept.epoch }
+    },
+    renew: async (lease, durationMs) => {
+      const kept = holding(lease)
+      if (kept) kept.heldUntilMs = clock.now() + durationMs
+      return kept !== undefined
+    },
+    release: async (lease) => {
+      const kept = holding(lease)
+      if (kept) kept.heldUntilMs = 0
+    },
+    holds: async (lease) => holding(lease) !== undefined,
+    append: async (lease, entry) => {
+      const kept = holding(lease)
+      return kept !== undefined && kept.events.length === entry.since && write(kept, entry)
+    },
+    ask: async (id, asked) => {
+      const kept = find(id)
+      kept?.asked.push({ ...asked, sequence: kept.asked.length + 1 })
+    },
+    asked: async (id) => find(id)?.asked.filter((one) => one.sequence > (find(id)?.takenUpTo ?? 0)) ?? [],
+    addSamples: async (id, samples) => {
+      const kept = find(id)
+      for (const sample of samples) {
+        const ofGate = kept?.samples.get(sample.gate) ?? []
+        ofGate.push(sample)
+        if (ofGate.length > 2 * SAMPLES_MAX) ofGate.splice(0, SAMPLES_MAX)
+        kept?.samples.set(sample.gate, ofGate)
+      }
+    },
+    samples: async (id, gate) => find(id)?.samples.get(gate)?.slice(-SAMPLES_MAX) ?? [],
+  }
+}
+
+function write(kept: Kept, { events, snapshot, isOver, takenUpTo }: RolloutEntry): boolean {
+  kept.events.push(...events.map((event, index) => ({ ...event, sequence: kept.events.length + index + 1 })))
+  if (snapshot) Object.assign(kept, { state: snapshot, snapshotAt: kept.events.length })
+  if (takenUpTo !== undefined) kept.takenUpTo = Math.max(kept.takenUpTo, takenUpTo)
+  kept.isOver = isOver
+  return true
+}
+
+/** What the signals alone make of a rollout, whatever snapshots say. */
+export const replay = (made: NewRolloutRecord, events: readonly RolloutEvent[], rules?: Parameters<typeof next>[2]): RolloutState =>
+  events.reduce((state, event) => (event.kind === 'signal' ? next(state, event.signal, rules).state : state), made.state)

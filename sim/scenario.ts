@@ -1,0 +1,101 @@
+import type { Random } from '@portcullis/engine/ports.ts'
+import type { Command, RolloutOptions } from '@portcullis/core/rollout/rollout.ts'
+import { ROLLOUT_DEFAULTS } from '@portcullis/core/rollout/rollout.ts'
+import { simRandom } from './random.ts'
+
+/** Everything that chance decides about one simulated rollout, drawn before it begins, so that a seed is a story that can be read. */
+export interface Scenario {
+  readonly seed: number
+  readonly hosts: number
+  readonly apps: number
+  readonly coreShare: number
+  /** Applications whose need the policy leaves out: their service stops where the new rules are. */
+  readonly broken: readonly number[]
+  readonly options: RolloutOptions
+  readonly controllers: number
+  readonly kills: readonly Kill[]
+  readonly outages: readonly Window[]
+  /** Hosts that do not answer; `isBooted`: the host starts again. */
+  readonly absences: readonly (Window & { readonly host: number; readonly isBooted: boolean })[]
+  /** Gates that bring no data. */
+  readonly blind: readonly Window[]
+  readonly alertFailures: readonly Window[]
+  readonly commands: readonly { readonly atMs: number; readonly command: Command }[]
+  readonly clockJumps: readonly { readonly atMs: number; readonly byMs: number }[]
+  readonly latencyMsMax: number
+  /** How many of 1,000 calls to a host are lost, before or after they were done. */
+  readonly lostPerMille: number
+}
+
+export interface Window {
+  readonly fromMs: number
+  readonly untilMs: number
+}
+
+/** `pausedMs`: the process stands still that long and goes on as if nothing had been; without it it is killed, and started again after `downMs`. */
+export interface Kill {
+  readonly controller: number
+  readonly atMs: number
+  readonly downMs: number
+  readonly isPause: boolean
+}
+
+/** Chaos is over by then, so that what is to happen has time to happen. */
+export const CHAOS_MS = 240_000
+
+export function drawScenario(seed: number, size?: number): Scenario {
+  const random = simRandom(seed)
+  const isCalm = random.next() < 0.25
+  const hosts = size ?? drawSize(random)
+  const many = (max: number): number => (isCalm ? 0 : whole(random, 0, max))
+  const controllers = whole(random, 1, 3)
+  return {
+    seed,
+    hosts,
+    apps: whole(random, 1, Math.max(1, Math.ceil(hosts / 3))),
+    coreShare: random.next() < 0.5 ? 0 : random.next() * 0.4,
+    broken: random.next() < 0.5 ? [] : [whole(random, 0, 9)],
+    options: drawOptions(random),
+    controllers,
+    kills: list(many(4), () => ({ controller: whole(random, 0, controllers - 1), atMs: whole(random, 0, CHAOS_MS), downMs: whole(random, 100, 40_000), isPause: random.next() < 0.4 })),
+    outages: list(many(2), () => drawWindow(random, 20_000)),
+    absences: list(many(4), () => ({ ...drawWindow(random, 60_000), host: whole(random, 0, hosts - 1), isBooted: random.next() < 0.5 })),
+    blind: list(many(2), () => drawWindow(random, 60_000)),
+    alertFailures: list(many(2), () => drawWindow(random, 30_000)),
+    commands: random.next() < 0.7 ? [] : list(whole(random, 1, 2), () => ({ atMs: whole(random, 0, CHAOS_MS), command: pick(random, ['pause', 'abort', 'rollback', 'promote', 'approve'] as const) })),
+    clockJumps: list(many(1), () => ({ atMs: whole(random, 0, CHAOS_MS), byMs: whole(random, -120_000, 30_000) })),
+    latencyMsMax: whole(random, 5, 200),
+    lostPerMille: many(30),
+  }
+}
+
+/** Mostly small, because a defect that shows at all shows there. */
+function drawSize(random: Random): number {
+  const kind = random.next()
+  if (kind < 0.9) return whole(random, 10, 16)
+  return kind < 0.99 ? whole(random, 16, 60) : whole(random, 60, 150)
+}
+
+function drawOptions(random: Random): RolloutOptions {
+  return {
+    ...ROLLOUT_DEFAULTS,
+    concurrencyMax: whole(random, 1, 16),
+    failuresMax: whole(random, 0, 3),
+    baselineSeconds: 5,
+    bakeSecondsMin: 20,
+    bakeSecondsMax: 120,
+    outageSecondsMax: pick(random, [10, 30, 60]),
+    revertScope: random.next() < 0.3 ? 'wave' : 'all',
+    confirmWithinSeconds: 30,
+    revertSecondsMax: 3600,
+  }
+}
+
+const whole = (random: Random, min: number, max: number): number => min + Math.floor(random.next() * (max - min + 1))
+const pick = <Item>(random: Random, items: readonly Item[]): Item => items[whole(random, 0, items.length - 1)] as Item
+const list = <Item>(length: number, make: () => Item): Item[] => Array.from({ length }, make)
+
+function drawWindow(random: Random, lengthMsMax: number): Window {
+  const fromMs = whole(random, 0, CHAOS_MS)
+  return { fromMs, untilMs: fromMs + whole(random, 500, lengthMsMax) }
+}
