@@ -38,6 +38,8 @@ function describeObservation(each: Observation): string {
       return `${each.sensor} lost ${each.lost}: ${each.because}`
     case 'scan':
       return each.state
+    case 'documented':
+      return each.name
   }
 }
 

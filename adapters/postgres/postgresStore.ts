@@ -22,10 +22,12 @@ export class PostgresStore implements Store {
     this.#close = close
   }
 
-  addObservations(observations: readonly Observation[]): Promise<void> {
+  addObservations(observations: readonly Observation[] | AsyncIterable<readonly Observation[]>): Promise<void> {
     return this.#ask((database) =>
       database.transaction().execute(async (transaction) => {
-        for (let at = 0; at < observations.length; at += BATCH_ROWS) await insertObservations(transaction, observations.slice(at, at + BATCH_ROWS))
+        for await (const batch of Symbol.asyncIterator in observations ? observations : [observations]) {
+          for (let at = 0; at < batch.length; at += BATCH_ROWS) await insertObservations(transaction, batch.slice(at, at + BATCH_ROWS))
+        }
       }),
     )
   }

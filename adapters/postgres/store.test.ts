@@ -1,3 +1,4 @@
+import { FaultError } from '@portcullis/core/fault/fault.ts'
 import type { Observation } from '@portcullis/core/inventory/observation.ts'
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
 import type { ConfirmedGeneration, NewJournalEntry, Store } from '@portcullis/engine/store.ts'
@@ -47,6 +48,19 @@ export function describeStore(where: string, open: () => Promise<Store>): void {
         const many = Array.from({ length: 25_000 }, (_, index): Observation => ({ kind: 'evidence', host: 'many', sensor: 's', at: index, lost: index, because: 'b' }))
         await store.addObservations(many)
         expect(await store.observations({ host: 'many', since: 24_999 })).toEqual(many.slice(-1))
+      })
+
+      test('of a stream, all are added or none', async () => {
+        const each = (lost: number): Observation => ({ kind: 'evidence', host: 'stream', sensor: 's', at: lost, lost, because: 'b' })
+        async function* stream(isBroken: boolean): AsyncGenerator<Observation[]> {
+          yield [each(1), each(2)]
+          if (isBroken) throw new FaultError({ code: 'BROKEN', what: { en: 'broken', zh: '损坏' } })
+          yield [each(3)]
+        }
+        await expect(store.addObservations(stream(true))).rejects.toThrow('BROKEN')
+        expect(await store.observations({ host: 'stream' })).toEqual([])
+        await store.addObservations(stream(false))
+        expect(await store.observations({ host: 'stream' })).toEqual([each(1), each(2), each(3)])
       })
 
       test('hold whatever a host says', async () => {
@@ -175,6 +189,7 @@ function observationsOf(host: string): Observation[] {
     { kind: 'flow', host, sensor: 'conntrack', at: 1003, source: v6, ...endpoint, connections: 1, tally: 'snapshot', isAnswered: false, lastSeen: 2, verdict: 'accepted' },
     { kind: 'scan', host, sensor: 'nmap', at: 1004, address: v4, ...endpoint, state: 'open|filtered', from: 'office', service: 'nginx 1.22' },
     { kind: 'published', host, sensor: 'nft', at: 1005, protocol: 'udp', ports: { first: 1, last: 9 }, address: { family: 4, value: 0n }, target: '172.17.0.2:80' },
+    { kind: 'documented', host, sensor: 'netbox', at: 1005, protocol: 'tcp', ports: { first: 1, last: 9 }, name: 'sql', address: v4 },
     { kind: 'reading', host, sensor: 'ss', at: 1006, covers: 'listeners' },
     { kind: 'evidence', host, sensor: 'nft-counters', at: 1007, lost: 4, because: 'full', endpoint },
   ]

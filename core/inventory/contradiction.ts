@@ -18,6 +18,12 @@ export type Contradiction =
   | { readonly kind: 'needed-but-filtered'; readonly needs: readonly string[] }
   /** A need on a port that the kernel chose: after a restart it is probably another. */
   | { readonly kind: 'needed-but-ephemeral'; readonly needs: readonly string[] }
+  /** Connections that came through, to an endpoint that the inventory of services does not know. */
+  | { readonly kind: 'used-but-undocumented' }
+  /** The port answers, and the inventory of services does not know it. */
+  | { readonly kind: 'open-but-undocumented' }
+  /** The inventory of services names what a complete reading of the host does not show: stale, or down. */
+  | { readonly kind: 'documented-without-listener'; readonly names: readonly string[] }
   /** A listener and a NAT rule claim the same port; packets from outside meet the NAT rule first. */
   | { readonly kind: 'published-over-listener'; readonly targets: readonly string[] }
 
@@ -50,11 +56,19 @@ const CHECKS: readonly ((row: Facts, evidence: ContradictionEvidence) => Contrad
   (row) => (isAbsent(row) && row.published.length === 0 ? neededBut('needed-without-listener', row) : undefined),
   (row) => (row.reachable.state === 'filtered' ? neededBut('needed-but-filtered', row) : undefined),
   (row) => (isEphemeral(row) ? neededBut('needed-but-ephemeral', row) : undefined),
+  (row) => (isUndocumented(row) && row.used.kind === 'used' ? { kind: 'used-but-undocumented' } : undefined),
+  (row) => (isUndocumented(row) && row.reachable.state === 'open' && row.used.kind !== 'used' ? { kind: 'open-but-undocumented' } : undefined),
+  (row) =>
+    row.documented !== undefined && row.documented.length > 0 && isAbsent(row) && row.published.length === 0 && row.reachable.state !== 'open'
+      ? { kind: 'documented-without-listener', names: row.documented.map(({ name }) => name) }
+      : undefined,
   (row) =>
     row.listening.kind === 'seen' && row.published.length > 0
       ? { kind: 'published-over-listener', targets: row.published.map((publication) => publication.target) }
       : undefined,
 ]
+
+const isUndocumented = (row: Facts): boolean => row.documented?.length === 0
 
 const isAbsent = (row: Facts): boolean => row.listening.kind === 'absent' || row.listening.kind === 'gone'
 

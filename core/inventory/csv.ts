@@ -26,6 +26,7 @@ const COLUMNS: Readonly<Record<string, (row: MatrixRow) => string | number>> = {
   denied: (row) => row.denied?.connections ?? '',
   needs: (row) => row.needs?.map(({ id, covers }) => (covers === 'all' ? id : `${id} (part)`)).join('; ') ?? '',
   published: (row) => row.published.map(({ ports, target }) => `${formatPortRange(ports)} to ${target}`).join('; '),
+  documented: (row) => (row.documented === undefined ? 'unknown' : row.documented.map(({ name }) => name).join('; ')),
   fingerprint: (row) => row.fingerprint ?? '',
   contradictions: (row) => row.contradictions.map(({ kind }) => kind).join('; '),
 }

@@ -4,8 +4,10 @@ import { containsAddress, type Prefix } from '../net/prefix.ts'
 import { TRANSPORT_PROTOCOLS, type TransportProtocol } from '../net/protocol.ts'
 import { contradictionsOf, type Contradiction } from './contradiction.ts'
 import { foldListeners, type Listening } from './listening.ts'
+import { foldDocumented, type Documentation } from './documented.ts'
 import { isLoopback } from './loopback.ts'
 import type {
+  DocumentedObservation,
   FlowObservation,
   Instant,
   ListenerObservation,
@@ -34,7 +36,9 @@ export interface MatrixRow {
   /** Needs that let this zone in, by id; absent where there is no policy yet. */
   readonly needs?: readonly RowNeed[]
   readonly published: readonly Publication[]
-  /** What answers there, in a probe's words. */
+  /** What an inventory of services says is there; absent where none speaks of the host. */
+  readonly documented?: readonly Documentation[]
+  /** What answers there, in the words of a probe or of a sensor that looked into connections. */
   readonly fingerprint?: string
   readonly contradictions: readonly Contradiction[]
 }
@@ -113,6 +117,7 @@ interface EndpointClaims {
   readonly addressClass: AddressClass
   readonly listeners: ListenerObservation[]
   readonly published: PublishedObservation[]
+  readonly documented: DocumentedObservation[]
   readonly scans: ScanObservation[]
   readonly flows: FlowObservation[]
   readonly needs: NeedClaim[]
@@ -139,6 +144,8 @@ class EndpointMap {
         return void this.#at(observation, classOf(observation.address)).scans.push(observation)
       case 'published':
         return this.#publish(observation)
+      case 'documented':
+        return this.#document(observation)
       case 'reading':
       case 'evidence':
     }
@@ -171,6 +178,15 @@ class EndpointMap {
     }
   }
 
+  #document(observation: DocumentedObservation): void {
+    const classes: readonly AddressClass[] = observation.address ? [classOf(observation.address)] : ['ipv4', 'ipv6']
+    const isNarrow = observation.ports.last - observation.ports.first < RANGE_ROWS_MAX
+    for (const addressClass of classes) {
+      const ports = isNarrow ? observation.ports : { first: observation.ports.first, last: observation.ports.first }
+      for (const claims of this.#range(observation.protocol, ports, addressClass)) claims.documented.push(observation)
+    }
+  }
+
   *#range(protocol: TransportProtocol, ports: PortRange, addressClass: AddressClass): Generator<EndpointClaims> {
     for (let port = ports.first; port <= ports.last; port += 1) yield this.#at({ protocol, port }, addressClass)
   }
@@ -186,7 +202,7 @@ class EndpointMap {
     const key = (TRANSPORT_PROTOCOLS.indexOf(protocol) * 65_536 + port) * 4 + ADDRESS_CLASSES.indexOf(addressClass)
     let claims = this.#byKey.get(key)
     if (!claims) {
-      claims = { protocol, port, addressClass, listeners: [], published: [], scans: [], flows: [], needs: [] }
+      claims = { protocol, port, addressClass, listeners: [], published: [], documented: [], scans: [], flows: [], needs: [] }
       this.#byKey.set(key, claims)
     }
     return claims
@@ -196,13 +212,15 @@ class EndpointMap {
 function* foldEndpoint(input: HostInput, watch: Watch, claims: EndpointClaims): Generator<MatrixRow, void, undefined> {
   const listening = foldListeners(claims.listeners, watch.listeners)
   const published = foldPublished(claims.published, watch)
+  const documented = claims.addressClass === 'loopback' ? undefined : foldDocumented(claims.documented, watch.documented)
+  const isDocumented = documented !== undefined && documented.length > 0
   const isExposed = listening.kind === 'seen' || listening.kind === 'gone' || published.length > 0
   const isFoundOpen = claims.scans.some((scan) => scan.state === 'open' || scan.state === 'open|filtered')
   const flows = groupFlows(input.zones, claims)
   const needs = input.needs && foldNeeds(input.coverage, claims)
-  if (!isExposed && !isFoundOpen && flows.size === 0 && claims.needs.length === 0) return
-  const zones = isExposed || isFoundOpen ? everyZone(input.zones, claims) : triedZones(input.zones, claims, flows, needs)
-  const fingerprint = newestService(claims.scans)
+  if (!isExposed && !isFoundOpen && flows.size === 0 && claims.needs.length === 0 && !isDocumented) return
+  const zones = isExposed || isFoundOpen || isDocumented ? everyZone(input.zones, claims) : triedZones(input.zones, claims, flows, needs)
+  const fingerprint = newestService(claims.scans) ?? newestService(claims.flows)
   for (const zone of zones) {
     const { accepted, denied } = flows.get(zone) ?? NO_FLOWS
     const scans = claims.scans.length === 0 ? claims.scans : claims.scans.filter((scan) => scan.from === zone)
@@ -222,6 +240,7 @@ function* foldEndpoint(input: HostInput, watch: Watch, claims: EndpointClaims): 
       ...(deniedUsage ? { denied: deniedUsage } : {}),
       ...(rowNeeds ? { needs: rowNeeds } : {}),
       published,
+      ...(documented ? { documented } : {}),
       ...(fingerprint === undefined ? {} : { fingerprint }),
     }
     yield {
@@ -332,9 +351,9 @@ function foldPublished(published: readonly PublishedObservation[], watch: Watch)
 
 const NOTHING_PUBLISHED: readonly Publication[] = []
 
-const newestService = (scans: readonly ScanObservation[]): string | undefined =>
-  scans
-    .filter((scan) => scan.service !== undefined)
+const newestService = (claims: readonly (ScanObservation | FlowObservation)[]): string | undefined =>
+  claims
+    .filter((claim) => claim.service !== undefined)
     .toSorted((a, b) => b.at - a.at || compareText(a.service ?? '', b.service ?? ''))[0]?.service
 
 const classOf = (address: Address): AddressClass => (isLoopback(address) ? 'loopback' : address.family === 4 ? 'ipv4' : 'ipv6')

@@ -24,8 +24,9 @@ type Textual<T> = T extends Address
 
 type InstantKey = 'lastSeen' | 'firstSeen' | 'at' | 'since' | 'until'
 
-export type MatrixRowText = Omit<Textual<MatrixRow>, 'published'> & {
+export type MatrixRowText = Omit<Textual<MatrixRow>, 'published' | 'documented'> & {
   readonly published: readonly { readonly ports: string; readonly target: string; readonly sensor: string; readonly lastSeen: string }[]
+  readonly documented?: readonly { readonly ports: string; readonly name: string; readonly sensor: string; readonly lastSeen: string }[]
 }
 
 export const matrixText = (rows: Iterable<MatrixRow>): MatrixText => ({
@@ -43,6 +44,7 @@ export function matrixRowText(row: MatrixRow): MatrixRowText {
     used: usedText(row.used),
     ...(row.denied ? { denied: usageText(row.denied) } : {}),
     published: row.published.map((each) => ({ ...each, ports: formatPortRange(each.ports), lastSeen: formatInstant(each.lastSeen) })),
+    ...(row.documented ? { documented: row.documented.map((each) => ({ ...each, ports: formatPortRange(each.ports), lastSeen: formatInstant(each.lastSeen) })) } : {}),
     contradictions: row.contradictions.map(contradictionText),
   } as MatrixRowText
 }

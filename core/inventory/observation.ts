@@ -22,6 +22,7 @@ export type Observation =
   | FlowObservation
   | ScanObservation
   | PublishedObservation
+  | DocumentedObservation
   | ReadingObservation
   | EvidenceObservation
 
@@ -60,6 +61,16 @@ export interface PublishedObservation extends Claim {
   readonly target: string
 }
 
+/** What an inventory of services (NetBox, …) says should be there. */
+export interface DocumentedObservation extends Claim {
+  readonly kind: 'documented'
+  readonly protocol: TransportProtocol
+  readonly ports: PortRange
+  /** The only address that it is documented on; every address of the host where it is absent. */
+  readonly address?: Address
+  readonly name: string
+}
+
 /** Connections seen by the kernel's counters or connection tracking. */
 export interface FlowObservation extends Claim {
   readonly kind: 'flow'
@@ -78,6 +89,8 @@ export interface FlowObservation extends Claim {
   readonly verdict: 'accepted' | 'denied'
   /** Denied by the rules and let through all the same, because the gate only observes: it is use. */
   readonly isLetThrough?: boolean
+  /** What the sensor recognised in it, in its own words; never a guess by the port. */
+  readonly service?: string
 }
 
 /**
@@ -101,7 +114,7 @@ export interface ScanObservation extends Claim {
 /** The sensor read all of one aspect of the host at that time: what it does not show was not there. Without one, absence is unknown. */
 export interface ReadingObservation extends Claim {
   readonly kind: 'reading'
-  readonly covers: 'listeners' | 'published' | 'flows'
+  readonly covers: 'listeners' | 'published' | 'flows' | 'documented'
 }
 
 /** What a sensor could not see: lost evidence is counted and shown. */

@@ -5,6 +5,8 @@ export interface Watch {
   /** When each sensor last read the listeners completely. */
   readonly listeners: ReadonlyMap<string, Instant>
   readonly published: ReadonlyMap<string, Instant>
+  /** When each inventory of services was last read; empty where nothing is documented. */
+  readonly documented: ReadonlyMap<string, Instant>
   /** From the first to the newest reading of a sensor that lost nothing. */
   readonly flows?: { readonly since: Instant; readonly until: Instant }
   /** Connections were watched, and every sensor that did lost some of the whole host. */
@@ -14,7 +16,7 @@ export interface Watch {
 }
 
 export function watchOf(observations: readonly Observation[]): Watch {
-  const newest = { listeners: new Map<string, Instant>(), published: new Map<string, Instant>(), flows: new Map<string, Instant>() }
+  const newest = { listeners: new Map<string, Instant>(), published: new Map<string, Instant>(), flows: new Map<string, Instant>(), documented: new Map<string, Instant>() }
   const oldest = new Map<string, Instant>()
   const losing = new Set<string>()
   const lostAt = new Map<string, Set<string>>()
@@ -29,6 +31,7 @@ export function watchOf(observations: readonly Observation[]): Watch {
   return {
     listeners: newest.listeners,
     published: newest.published,
+    documented: newest.documented,
     ...(whole.length === 0 ? {} : { flows: { since: Math.min(...whole.map((sensor) => oldest.get(sensor) ?? 0)), until: Math.max(...whole.map((sensor) => newest.flows.get(sensor) ?? 0)) } }),
     isLossy: whole.length === 0 && newest.flows.size > 0,
     lostAt: new Set(whole.flatMap((sensor) => [...(lostAt.get(sensor) ?? [])])),
