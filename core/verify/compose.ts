@@ -12,6 +12,7 @@ import type { LevelField } from './levels.ts'
 import type { NatEffect } from './natEffects.ts'
 import type { PacketSpace } from './packetSpace.ts'
 import { ownAddresses } from './redirect.ts'
+import { LEFT_OUT, TOLD_APART, type Refused } from './refused.ts'
 import { ALWAYS_INPUT, destinyOfRoutes, rangesWhere, type RoutedRange, type Routing } from './routing.ts'
 import type { Stage } from './stage.ts'
 import { hookStations, natFamilies, TRACKING_PRIORITY, type HookStations, type Station } from './stations.ts'
@@ -30,9 +31,9 @@ export function composeWay(space: PacketSpace, ruleset: Ruleset, way: Way): Diag
   return new Composer(space, ruleset, way, FIRST_SEEN).whole()
 }
 
-/** The same for packets that may state anything of themselves, also that their flow was mapped before the rules saw it. */
+/** The same for packets that may state anything of themselves, also that their flow was mapped before the rules saw it. What the stack refuses is told apart, see {@link Refused}. */
 export function composeStated(space: PacketSpace, ruleset: Ruleset, way: Way): Diagram {
-  return new Composer(space, ruleset, way, { ...FIRST_SEEN, statusOfNew: CT_STATUS.confirmed | CT_STATUS.snat | CT_STATUS.dnat }).whole()
+  return new Composer(space, ruleset, way, { ...FIRST_SEEN, statusOfNew: CT_STATUS.confirmed | CT_STATUS.snat | CT_STATUS.dnat, refused: TOLD_APART }).whole()
 }
 
 /** The same as if the stack forwarded everything: what the rules alone say, for people and for digests. */
@@ -44,8 +45,10 @@ interface Packets {
   /** Bits that a new flow may have when its packet arrives. */
   readonly statusOfNew: number
   readonly isForwardingAll: boolean
+  /** What becomes of those that the stack does not forward: where nothing else is said, they are left out. */
+  readonly refused: Refused
 }
-const FIRST_SEEN: Packets = { statusOfNew: 0, isForwardingAll: false }
+const FIRST_SEEN: Packets = { statusOfNew: 0, isForwardingAll: false, refused: LEFT_OUT }
 
 /** What NAT has changed of a packet so far. */
 interface Changed {
@@ -112,7 +115,7 @@ class Composer {
     if (this.#way === 'output') return this.#hook('postrouting', ACCEPT, changed)
     if (this.#way === 'input') return this.#hook('input', ACCEPT, changed)
     const passed = this.#hook('forward', this.#hook('postrouting', ACCEPT, changed), changed)
-    const forward = this.#packets.isForwardingAll ? passed : forwardable(this.#space, passed)
+    const forward = this.#packets.isForwardingAll ? passed : forwardable(this.#space, passed, this.#packets.refused)
     const { routing } = this.#space
     if (this.#way === 'forward' || !routing) return forward
     return this.#byRoutes(routing, this.#hook('input', ACCEPT, changed), forward, changed)

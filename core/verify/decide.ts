@@ -9,6 +9,7 @@ import { outcomesAt, pointOf, type Point } from './packetPoint.ts'
 import { PacketSpace } from './packetSpace.ts'
 import { outcomeNames, type OutcomeName } from './compare.ts'
 import { Reasons } from './reasons.ts'
+import { settled } from './refused.ts'
 import { linearOptions } from './replay.ts'
 
 /** "Closed" only where nothing is accepted, "open" only where nothing else happens; all between is undecided, and says because of what. */
@@ -44,7 +45,7 @@ export class Decider {
   decide(packet: Packet): PacketVerdict {
     if (this.#diagram === undefined) return { kind: 'undecided', outcomes: ['accept', 'drop', 'reject'], because: 'budget' }
     this.#point = pointOf(this.#space, packet, this.#point)
-    const outcomes = outcomesAt(this.#space, this.#diagram, this.#point)
+    const outcomes = settled(outcomesAt(this.#space, this.#diagram, this.#point), packet)
     return SURE[outcomes] ?? { kind: 'undecided', outcomes: outcomeNames(outcomes), because: this.#because(packet) }
   }
 

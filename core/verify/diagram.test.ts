@@ -10,6 +10,7 @@ import { composeStated } from './compose.ts'
 import { evaluateLinear } from './linear.ts'
 import { outcomesAt, pointOf } from './packetPoint.ts'
 import { PacketSpace } from './packetSpace.ts'
+import { settled } from './refused.ts'
 
 /**
  * The two evaluators share no matching code; here they are asked the same. Values are few and packets are drawn from the edges of the
@@ -288,7 +289,7 @@ function bothSay(rules: Ruleset, packets: readonly Packet[], way: 'input' | 'for
   for (const each of diagram === undefined ? [] : packets) {
     const asked = way === 'output' ? { ...each, iif: '' } : way === 'arrival' || way === 'input' ? withoutOif(each) : each
     const { outcomes, unknowns } = evaluateLinear(rules, asked, { facts: FACTS, ...(way === 'arrival' ? {} : { hook: way }) })
-    const composed = outcomeNames(outcomesAt(space, diagram ?? 0, pointOf(space, asked)))
+    const composed = outcomeNames(settled(outcomesAt(space, diagram ?? 0, pointOf(space, asked)), asked))
     // The stack itself refuses what does not get to a hook, and the linear evaluator says so.
     const said = composed.length === 0 ? ['drop' as const] : composed
     const isSame = said.length === outcomes.size && said.every((outcome) => outcomes.has(outcome))

@@ -103,10 +103,10 @@ const ctState = option(1, (word, isNegated) => {
 
 const bitSet = (name: FieldName, bits: number): Match => among([field(name, BigInt(bits))], [one(0)], true)
 
-const CT_STATUS_NAMES: Readonly<Record<string, number>> = { expected: CT_STATUS.expected, seen_reply: CT_STATUS.seenReply, assured: CT_STATUS.assured, confirmed: CT_STATUS.confirmed }
+/** NONE asks for none of the bits, and no packet has one of those (xt_conntrack.c). */
+const CT_STATUS_NAMES: Readonly<Record<string, number>> = { none: 0, expected: CT_STATUS.expected, seen_reply: CT_STATUS.seenReply, assured: CT_STATUS.assured, confirmed: CT_STATUS.confirmed }
 
 const ctStatus = option(1, (word, isNegated) => {
-  if (word.text.toLowerCase() === 'none') return among([field('ctStatus')], [one(0)], isNegated)
   const bits = list(word).reduce((all, each) => all | numbered(each, CT_STATUS_NAMES, 'a connection status'), 0)
   return among([field('ctStatus', BigInt(bits))], [one(0)], !isNegated)
 })
@@ -130,8 +130,14 @@ function ipv6Type(side: 'saddr' | 'daddr', suffix: 'Iif' | 'Oif' | '', type: num
   if (type === ADDRESS_TYPES.unspec) return among([field(`${side}6`)], [one(0)], false)
   if (type === ADDRESS_TYPES.multicast) return among([field(`${side}6`)], [multicast], false)
   if (type === ADDRESS_TYPES.unicast) return among([field(`${side}6`)], [one(0), multicast], true)
-  return among([field(`${side}Type${suffix}`)], [one(type)], false)
+  const looked = among([field(`${side}Type${suffix}`)], [one(type)], false)
+  if (suffix !== '') return looked
+  // On whatever link there is one, which the routes of one link do not tell.
+  const unbound: Match = { kind: 'unknown', what: `addrtype ${side} ${type} of a link-local address`, isDeterministic: true, isNegated: false }
+  return { kind: 'any-of', isNegated: false, alternatives: [[among([field(`${side}6`)], [LINK_LOCAL], true), looked], [among([field(`${side}6`)], [LINK_LOCAL], false), unbound]] }
 }
+
+const LINK_LOCAL: Interval = { first: 0xfe80n << 112n, last: (0xfec0n << 112n) - 1n }
 
 const icmp = (protocol: 'icmp' | 'icmpv6'): OptionReader =>
   option(1, (word, isNegated) => {
