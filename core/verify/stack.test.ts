@@ -113,6 +113,11 @@ describe('what the stack does not forward, whatever the rules', () => {
     expect(verdict(OPEN, packet)).toBe(expected)
   })
 
+  test('a frame that was not sent to this host is dropped where NAT does not send it here', () => {
+    const perhaps = nft(chain('prerouting', 'limit rate 1/second redirect', 'accept', '-100', 'nat'))
+    expect(verdict(perhaps, 'tcp 198.51.100.7:1 -> 10.0.0.5:2 iif wan pkttype broadcast')).toBe('undecided')
+  })
+
   test('the linear evaluator says why', () => {
     const { refusals, outcomes } = evaluateLinear(OPEN, valueOf(parsePacketText('tcp 198.51.100.7:1 -> 10.0.0.5:2 iif wan ttl 1')), { facts: FACTS })
     expect([[...outcomes], refusals]).toEqual([['drop'], ['a packet with TTL 1 is not forwarded']])

@@ -56,6 +56,8 @@ describe('what a rule of iptables-save matches', () => {
     ['-m conntrack ! --ctstate NEW', ssh, 'accept'],
     ['-m conntrack --ctstate DNAT', ssh, 'accept'],
     ['-m conntrack --ctstate INVALID,DNAT', { ...ssh, ctStatus: 32 }, 'drop'],
+    ['-m conntrack --ctstatus NONE', { ...ssh, ctStatus: 0 }, 'accept'],
+    ['-m conntrack ! --ctstatus NONE', { ...ssh, ctStatus: 0 }, 'drop'],
     ['-m conntrack --ctorigdstport 22 --ctdir ORIGINAL', ssh, 'drop'],
     ['-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN', ssh, 'drop'],
     ['-p tcp -m tcp --syn', { ...ssh, tcpFlags: 18 }, 'accept'],
