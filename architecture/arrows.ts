@@ -80,6 +80,7 @@ export const ARROWS: readonly Arrow[] = [
   { from: 'bench', to: 'lab', why: 'worlds are measured and measured in' },
   { from: 'core/plan', to: 'core/verify', why: 'a plan is sealed only when the rules equal the intent' },
   { from: 'core/rollout', to: 'core/fault', why: 'a verdict says why' },
+  { from: 'core/rollout', to: 'core/net', why: 'a verdict names the source that is denied' },
   { from: 'core/rollout', to: 'core/inventory', why: 'a sample is dated' },
   { from: 'engine', to: 'core/rollout', why: 'a rollout is sequenced as its pure part decides' },
   { from: 'engine', to: 'core/ruleset', why: 'foreign tables are told apart from our own' },
