@@ -42,7 +42,7 @@ export interface LoadedRuleset {
  */
 export function loadRandom(stage: Stage, dice: Dice, dialect: Dialect): LoadedRuleset {
   const written: string[] = []
-  if (dialect !== 'stateless') mustRun(stage.nft.text, TRACKING)
+  if (dialect !== 'stateless') trackConnections(stage)
   if (dialect !== 'iptables-legacy' && dialect !== 'iptables-nft') written.push(loadNft(stage, randomNft(dice, { isStateless: dialect === 'stateless' })))
   if (dialect === 'iptables-nft' || isLegacy(dialect)) {
     const word = dialect === 'iptables-nft' ? 'nft' : 'legacy'
@@ -53,6 +53,8 @@ export function loadRandom(stage: Stage, dice: Dice, dialect: Dialect): LoadedRu
   }
   return { written: written.join('\n'), ruleset: readBack(stage, dialect) }
 }
+
+export const trackConnections = (stage: Stage): void => void mustRun(stage.nft.text, TRACKING)
 
 function loadNft(stage: Stage, text: string): string {
   const path = join(stage.folder, 'rules.nft')
