@@ -29,6 +29,8 @@ describe('verdicts', () => {
     ['all good, but the newest measuring brought nothing', GATE, evidence(good(4), good(4), good(8), 'Prometheus is away'), 'hold', /no data: Prometheus is away/],
     ['all good, with nothing to compare', GATE, evidence(good(4), [], []), 'hold', /nothing to compare with/],
     ['all good, compared with unchanged hosts only', GATE, evidence(good(4), [], good(8)), 'pass', /on unchanged hosts/],
+    ['one of the hosts is not measured any more', GATE, evidence(rounds('c', [many('g', 20), many('g', 20), many('g', 12)]), good(3), good(8)), 'hold', /not measured any more: c-2$/],
+    ['one of the hosts was never measured since', GATE, evidence(good(3, 20), good(4), good(8)), 'hold', /not measured any more: c-3$/],
     ['two hosts fail', GATE, evidence(bad(2, 4), good(2, 6), good(8)), 'trip', /fails more often: 8\/8 failed, 0\/12 before/],
     ['one host fails, not sure yet', GATE, evidence(bad(1, 2), good(1, 6), good(9)), 'hold', /2 of 3 samples.*too few/],
     ['fails, and so do unchanged hosts', GATE, evidence(bad(2), good(2), bad(8)), 'hold', /one of the two/],

@@ -74,12 +74,15 @@ interface Look {
 /** A round is one sample of the host that was measured most. */
 function lookAt(gate: Gate, evidence: GateEvidence): Look {
   const byHost = Map.groupBy(evidence.changed, (sample) => sample.host)
-  const { number, rounds } = lookOf(Math.max(1, ...[...byHost.values()].map((samples) => samples.length)))
+  const { number, rounds } = lookOf(Math.max(1, roundsOf(evidence.changed)))
   const changed = [...byHost.values()].flatMap((samples) => samples.slice(0, rounds))
   const until = changed.reduce((latest, sample) => Math.max(latest, sample.at), Number.NEGATIVE_INFINITY)
   const control = evidence.control.filter((sample) => sample.at <= until)
   return { number, changed, references: referencesOf(gate, { ...evidence, control }) }
 }
+
+const roundsOf = (samples: readonly GateSample[]): number =>
+  Map.groupBy(samples, ({ host }) => host).values().reduce((most, { length }) => Math.max(most, length), 0)
 
 /** 1, 2, 3, 4, 6, 8, 12, 16, 24 … */
 function lookOf(rounds: number): { number: number; rounds: number } {
@@ -100,13 +103,31 @@ function levelOf(promised: number, name: Text, look: Look): number {
   return spend(isExcuse ? JUDGEMENT.falseTripOfOddHost : promised, look)
 }
 
-function missing(gate: Gate, { changed, noData }: GateEvidence, references: readonly Reference[]): Text[] {
+function missing(gate: Gate, evidence: GateEvidence, references: readonly Reference[]): Text[] {
+  const { changed, noData } = evidence
   const reasons: Text[] = []
   if (noData) reasons.push({ en: `no data: ${noData.en}`, zh: `无数据：${noData.zh}` })
   const least = leastOf(gate)
   if (changed.length < least) reasons.push({ en: `${changed.length} of ${least} samples of changed hosts`, zh: `已变更主机的样本 ${changed.length}/${least}` })
   if (references.length === 0) reasons.push({ en: 'nothing to compare with: too few samples from before and of unchanged hosts', zh: '缺少对照：变更前与未变更主机的样本均不足' })
+  const unseen = unseenHosts(evidence)
+  if (changed.length > 0 && unseen.length > 0) reasons.push({ en: `not measured any more: ${unseen.join(', ')}`, zh: `已停止测量：${unseen.join('、')}` })
   return reasons
+}
+
+/** Rounds that a host may miss before nothing is known of it. */
+const MISSED_MAX = 3
+
+/** Hosts that were measured before and are no longer: what is well on the others says nothing of them. */
+function unseenHosts({ changed, baseline }: GateEvidence): string[] {
+  const newest = new Map<string, number>()
+  for (const { host } of baseline) if (host !== undefined) newest.set(host, Number.NEGATIVE_INFINITY)
+  for (const { host, at } of changed) if (host !== undefined) newest.set(host, Math.max(at, newest.get(host) ?? at))
+  const first = changed.reduce((least, { at }) => Math.min(least, at), Number.POSITIVE_INFINITY)
+  const last = changed.reduce((most, { at }) => Math.max(most, at), Number.NEGATIVE_INFINITY)
+  const rounds = roundsOf(changed)
+  const since = last - (MISSED_MAX * (last - first)) / Math.max(1, rounds - 1)
+  return [...newest].filter(([, at]) => at < since || at === Number.NEGATIVE_INFINITY).map(([host]) => host).toSorted()
 }
 
 const failuresOf = (samples: readonly GateSample[]): Failures => ({ failed: samples.filter((sample) => !sample.isGood).length, total: samples.length })
