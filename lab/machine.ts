@@ -53,6 +53,8 @@ export function readInits(prefix: string): Map<string, number> {
 
 /** Folders of which a host sees its own copy: reads fall through to the machine, writes stay in the lab. */
 const OVERLAID = ['/etc', '/var', '/usr/local'] as const
+/** Folders that a host's root writes to: where it is root of a user namespace only, those of the machine belong to somebody else. */
+const WRITTEN = ['/etc/ssh', '/etc/systemd/system', '/usr/local/sbin', '/var/lib', '/var/log'] as const
 const OWN = ['/run', '/root', '/home', '/srv'] as const
 
 /** The lab's own programs and the Node that runs them, which hosts find under the same path, wherever that is. */
@@ -65,7 +67,7 @@ function prepareMachine(directory: string, host: WorldHost, userKey: string): st
   for (const path of [...OVERLAID.flatMap((path) => [`upper${path}`, `work${path}`]), ...OWN.map((path) => path.slice(1)), ...HIDDEN_PROGRAMS.map((path) => path.slice(1)), 'log']) {
     mkdirSync(join(folder, path), { recursive: true, mode: 0o755 })
   }
-  for (const path of ['run/sshd', 'run/lock', 'upper/etc/ssh']) mkdirSync(join(folder, path), { mode: 0o755 })
+  for (const path of ['run/sshd', 'run/lock', ...WRITTEN.map((path) => `upper${path}`)]) mkdirSync(join(folder, path), { recursive: true, mode: 0o755 })
   mkdirSync(join(folder, 'root/.ssh'), { mode: 0o700 })
   writeFileSync(join(folder, 'root/.ssh/authorized_keys'), `${userKey} lab\n`, { mode: 0o600 })
   writeFileSync(join(folder, 'upper/etc/hostname'), `${host.name}\n`)

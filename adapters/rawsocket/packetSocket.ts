@@ -10,6 +10,8 @@ const AF_PACKET = 17
 const SOCK_RAW_NONBLOCKING_CLOEXEC = 3 | 0o4000 | 0o2000000
 const SOL_SOCKET = 1
 const SO_ATTACH_FILTER = 26
+const SO_SNDBUF = 7
+const SO_RCVBUF = 8
 const SO_SNDBUFFORCE = 32
 const SO_RCVBUFFORCE = 33
 const SOL_PACKET = 263
@@ -72,8 +74,9 @@ export async function openPacketSocket(interfaceName: string): Promise<Result<Pa
 
 function configure(libc: Libc, fd: number, index: number): Fault | undefined {
   const set = (level: number, name: number, value: number): number => libc.setsockopt(fd, level, name, int32(value), 4)
-  if (set(SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES) < 0) return systemCallFault(libc, 'SO_RCVBUFFORCE')
-  if (set(SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES) < 0) return systemCallFault(libc, 'SO_SNDBUFFORCE')
+  // The root of a user namespace may not force them: then as large as the machine allows everyone (socket(7), rmem_max).
+  if (set(SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES) < 0 && set(SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES) < 0) return systemCallFault(libc, 'SO_RCVBUF')
+  if (set(SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES) < 0 && set(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_BYTES) < 0) return systemCallFault(libc, 'SO_SNDBUF')
   if (set(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1) < 0) return systemCallFault(libc, 'PACKET_IGNORE_OUTGOING')
   const address = Buffer.alloc(SOCKADDR_LL_BYTES)
   address.writeUInt16LE(AF_PACKET, 0)

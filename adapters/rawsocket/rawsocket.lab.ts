@@ -95,3 +95,13 @@ test('what is missing is told, not thrown', () => {
   expect(open([], 'lo')).toBe('RAWSOCKET_NOT_ETHERNET')
   expect(open(['setpriv', '--bounding-set', '-net_raw', '--inh-caps', '-net_raw'], 'pb-raw0')).toBe('RAWSOCKET_NO_CAPABILITY')
 })
+
+test('root of a user namespace has a socket, with smaller buffers', () => {
+  const open = `
+    import { openPacketSocket } from '${here}packetSocket.ts'
+    const opened = await openPacketSocket('pb-user0')
+    console.log(opened.ok ? 'opened' : opened.faults[0].code)
+  `
+  const shell = 'ip link add pb-user0 type veth peer name pb-user1 && ip link set pb-user0 up && exec "$@"'
+  expect(inside('pb-raw-a', 'unshare', '-Urn', 'sh', '-c', shell, 'sh', ...script(open)).trim()).toBe('opened')
+})

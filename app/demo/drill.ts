@@ -1,5 +1,6 @@
 import type { ScanProgress, ScanResult } from '@portcullis/adapters/prober/scanResult.ts'
 import type { PortState, ScanSpec } from '@portcullis/adapters/prober/scanSpec.ts'
+import { FaultError, type Fault } from '@portcullis/core/fault/fault.ts'
 import type { Family } from '@portcullis/core/net/address.ts'
 import { fanOut } from '@portcullis/engine/fanOut.ts'
 import { startCommand } from '@portcullis/lab/command.ts'
@@ -99,8 +100,11 @@ async function scanFrom(lab: Lab, vantage: Vantage, { tcp, udp, usual }: DrillSp
   child.stdin.on('error', () => undefined)
   child.stdin.end(JSON.stringify(spec))
   const said = listenForProgress(child.stderr, onShare)
-  const result = JSON.parse((await text(child.stdout)) || '{}') as Partial<ScanResult>
-  if (result.isComplete !== true) throw new Error(`the scan from ${host} did not finish: ${said()}`)
+  const ended = new Promise<string>((resolve) => child.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`)))
+  const result = JSON.parse((await text(child.stdout)) || '{}') as Partial<ScanResult> & { readonly faults?: readonly Fault[] }
+  const fault = result.faults?.[0]
+  if (fault) throw new FaultError(fault)
+  if (result.isComplete !== true) throw new Error(`the scan from ${host} did not finish (${await ended}): ${said()}`)
   onShare(1)
   return result as ScanResult
 }

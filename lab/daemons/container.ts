@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { untilReady, type Daemon } from './daemon.ts'
+import { NGINX_FOLDERS } from './nginx.ts'
 import type { ServiceSpec } from './spec.ts'
 
 /** A web server in a namespace behind the host, published as Docker does it: by destination NAT, so that INPUT never sees it. */
@@ -18,6 +19,7 @@ worker_processes 1;
 events {}
 http {
   access_log off;
+  ${NGINX_FOLDERS}
   server {
     listen ${port};
     listen [::]:${port};

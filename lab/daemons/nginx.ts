@@ -8,6 +8,9 @@ export const nginx: Daemon = async (host, _spec, site) => {
   await untilReady(host, 'nginx', () => site.connects(host, 443))
 }
 
+/** Folders that nginx makes when it starts, of which the compiled-in ones are of root's own machine. */
+export const NGINX_FOLDERS = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path /run/nginx-${name};`).join('\n  ')
+
 const CONFIG = `daemon off;
 pid /run/nginx.pid;
 error_log stderr warn;
@@ -15,6 +18,7 @@ worker_processes 1;
 events {}
 http {
   access_log off;
+  ${NGINX_FOLDERS}
   server {
     listen 80;
     listen [::]:80;
