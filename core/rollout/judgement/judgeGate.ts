@@ -82,7 +82,7 @@ function lookAt(gate: Gate, evidence: GateEvidence): Look {
 }
 
 const roundsOf = (samples: readonly GateSample[]): number =>
-  Map.groupBy(samples, ({ host }) => host).values().reduce((most, { length }) => Math.max(most, length), 0)
+  [...Map.groupBy(samples, ({ host }) => host).values()].reduce((most, { length }) => Math.max(most, length), 0)
 
 /** 1, 2, 3, 4, 6, 8, 12, 16, 24 … */
 function lookOf(rounds: number): { number: number; rounds: number } {
