@@ -1,0 +1,267 @@
+import type { Address } from '../net/address.ts'
+import { TRANSPORT_PROTOCOLS, type TransportProtocol } from '../net/protocol.ts'
+import { dayOf, DAY_MS, type BusinessCalendar, type Day } from './businessCalendar.ts'
+import { DaySet } from './daySet.ts'
+import type { EvidenceObservation, FlowObservation, Instant, ListenerObservation, Observation, PublishedObservation } from './observation.ts'
+import { isUse } from './usage.ts'
+
+/** The days on which each endpoint of a host was used, by source, and the days of which anything is known. */
+export interface HostUsage {
+  readonly host: string
+  readonly watch: UsageWatch
+  /** Sorted by protocol, then port. */
+  readonly endpoints: readonly EndpointDays[]
+}
+
+export interface UsageWatch {
+  /** Days whose connections were counted; absent days are unknown, never unused. */
+  readonly watched: DaySet
+  readonly firstDay: Day
+  readonly lastDay: Day
+  /** Whether the listeners of the host were ever read completely. */
+  readonly areListenersRead: boolean
+  /** Losses of the whole host: because what. */
+  readonly lost: readonly string[]
+}
+
+export interface EndpointDays {
+  readonly protocol: TransportProtocol
+  readonly port: number
+  /** Who listens beyond loopback. */
+  readonly listening: ListeningDays
+  readonly published?: string
+  readonly sources: readonly SourceDays[]
+  /** More sources than are kept came. */
+  readonly moreSources: number
+  /** Connections of unknown source. */
+  readonly lost: number
+  /** What a sensor recognised. */
+  readonly fingerprint?: string
+}
+
+export interface ListeningDays {
+  /** `gone`: seen before, not at the newest complete reading. `loopback`: on loopback only. */
+  readonly state: 'seen' | 'gone' | 'absent' | 'loopback' | 'unknown'
+  readonly process?: string
+  readonly unit?: string
+  readonly isEphemeral: boolean
+  readonly firstDay?: Day
+  readonly lastDay?: Day
+}
+
+export interface SourceDays {
+  readonly source: Address
+  readonly connections: number
+  readonly days: DaySet
+  readonly isAnswered: boolean
+}
+
+/** Endpoints of the public have more; what comes after these is counted. */
+export const SOURCES_KEPT_MAX = 4096
+
+/**
+ * Counters are read now and then; between two readings further apart than this nobody knows on which day a use was, nor whether the
+ * host was down or its counters began again.
+ */
+export const READING_GAP_MS_MAX = 36 * 3_600_000
+
+/** Folds what sensors said of one host, oldest first. Linear in the observations. */
+export function foldUsageDays(host: string, observations: readonly Observation[], calendar: BusinessCalendar): HostUsage {
+  const readings = readingsOf(observations)
+  const firstDay = dayOf(calendar, observations[0]?.at ?? 0) - 1
+  const fold = new UsageFold(firstDay, calendar, readings)
+  for (const observation of observations) fold.add(observation)
+  return { host, watch: fold.watch(), endpoints: fold.endpoints() }
+}
+
+interface Readings {
+  /** By sensor: for each reading of the flows, the time of the one before it. */
+  readonly flows: ReadonlyMap<string, ReadonlyMap<Instant, Instant | undefined>>
+  /** The newest complete reading of the listeners by any sensor. */
+  readonly listeners?: Instant
+}
+
+function readingsOf(observations: readonly Observation[]): Readings {
+  const flows = new Map<string, Map<Instant, Instant | undefined>>()
+  const newest = new Map<string, Instant>()
+  let listeners: Instant | undefined
+  for (const each of observations) {
+    if (each.kind !== 'reading') continue
+    if (each.covers === 'listeners') listeners = Math.max(listeners ?? each.at, each.at)
+    if (each.covers !== 'flows' || newest.get(each.sensor) === each.at) continue
+    let known = flows.get(each.sensor)
+    if (!known) flows.set(each.sensor, (known = new Map()))
+    known.set(each.at, newest.get(each.sensor))
+    newest.set(each.sensor, each.at)
+  }
+  return { flows, ...(listeners === undefined ? {} : { listeners }) }
+}
+
+interface EndpointFold {
+  readonly protocol: TransportProtocol
+  readonly port: number
+  readonly sources: Map<bigint, SourceFold>
+  moreSources: number
+  lost: number
+  listener?: ListenerObservation
+  listenerFirst?: Instant
+  onLoopback?: Instant
+  published?: PublishedObservation
+  fingerprint?: string
+}
+
+interface SourceFold {
+  readonly source: Address
+  connections: number
+  readonly days: DaySet
+  isAnswered: boolean
+  /** The newest state of a running counter, by sensor and verdict. */
+  latest?: Map<string, number>
+}
+
+class UsageFold {
+  readonly #firstDay: Day
+  readonly #calendar: BusinessCalendar
+  readonly #readings: Readings
+  readonly #endpoints = new Map<number, EndpointFold>()
+  readonly #lost = new Map<string, string>()
+  /** Readings at which a counter had begun again, by sensor. */
+  readonly #restarts = new Set<string>()
+
+  constructor(firstDay: Day, calendar: BusinessCalendar, readings: Readings) {
+    this.#firstDay = firstDay
+    this.#calendar = calendar
+    this.#readings = readings
+  }
+
+  add(observation: Observation): void {
+    if (observation.kind === 'flow') this.#flow(observation)
+    else if (observation.kind === 'listener') this.#listener(observation)
+    else if (observation.kind === 'published') this.#at(observation.protocol, observation.ports.first).published = observation
+    else if (observation.kind === 'evidence') this.#loss(observation)
+    else if (observation.kind === 'scan' && observation.service !== undefined) this.#at(observation.protocol, observation.port).fingerprint = observation.service
+  }
+
+  watch(): UsageWatch {
+    const watched = new DaySet(this.#firstDay)
+  
+    for (const [sensor, readings] of this.#readings.flows) {
+      for (const [at, before] of readings) {
+        if (before === undefined || at - before > READING_GAP_MS_MAX || this.#restarts.has(`${sensor} ${at}`)) continue
+        for (let day = this.#day(before + DAY_MS / 2); day <= this.#day(at - 1); day += 1) watched.add(day)
+      }
+    }
+    const days = watched.days()
+    const lost = [...this.#lost.values()]
+    return { watched, firstDay: days[0] ?? this.#firstDay, lastDay: days.at(-1) ?? this.#firstDay, areListenersRead: this.#readings.listeners !== undefined, lost }
+  }
+
+  endpoints(): EndpointDays[] {
+    return [...this.#endpoints.keys()].toSorted((a, b) => a - b).flatMap((key) => {
+      const fold = this.#endpoints.get(key)
+      return fold ? [this.#endpoint(fold)] : []
+    })
+  }
+
+  #endpoint({ protocol, port, sources, moreSources, lost, published, fingerprint, ...listening }: EndpointFold): EndpointDays {
+    const kept = [...sources.values()].map(({ source, connections, days, isAnswered }): SourceDays => ({ source, connections, days, isAnswered }))
+    return {
+      protocol,
+      port,
+      listening: this.#listening(listening),
+      ...(published ? { published: published.target } : {}),
+      sources: kept,
+      moreSources,
+      lost,
+      ...(fingerprint === undefined ? {} : { fingerprint }),
+    }
+  }
+
+  #listening({ listener, listenerFirst, onLoopback }: Pick<EndpointFold, 'listener' | 'listenerFirst' | 'onLoopback'>): ListeningDays {
+    const newest = this.#readings.listeners
+    if (!listener) return { state: onLoopback !== undefined ? 'loopback' : newest === undefined ? 'unknown' : 'absent', isEphemeral: false }
+    return {
+      state: newest === undefined || listener.at >= newest ? 'seen' : 'gone',
+      ...(listener.process === undefined ? {} : { process: listener.process }),
+      ...(listener.unit === undefined ? {} : { unit: listener.unit }),
+      isEphemeral: listener.isEphemeral,
+      firstDay: this.#day(listenerFirst ?? listener.at),
+      lastDay: this.#day(listener.at),
+    }
+  }
+
+  #listener(observation: ListenerObservation): void {
+    const fold = this.#at(observation.protocol, observation.port)
+    if (observation.isLoopback) fold.onLoopback = observation.at
+    else {
+      fold.listener = observation
+      fold.listenerFirst ??= observation.at
+    }
+  }
+
+  #flow(flow: FlowObservation): void {
+    if (!isUse(flow)) return
+    const fold = this.#at(flow.protocol, flow.port)
+    if (flow.service !== undefined) fold.fingerprint = flow.service
+    const key = flow.source.family === 4 ? flow.source.value : flow.source.value | (1n << 128n)
+    let source = fold.sources.get(key)
+    if (!source) {
+      if (fold.sources.size >= SOURCES_KEPT_MAX) return void (fold.moreSources += 1)
+      fold.sources.set(key, (source = { source: flow.source, connections: 0, days: new DaySet(this.#firstDay), isAnswered: false }))
+    }
+    if (flow.isAnswered) source.isAnswered = true
+    const grown = this.#growth(source, flow)
+    if (grown <= 0) return
+    source.connections += grown
+    if (flow.tally === 'running') source.days.add(this.#dayOfGrowth(flow))
+    else this.#markDays(source.days, flow)
+  }
+
+  /** A counter that has not moved was not used again, whatever the time of the reading. */
+  #growth(source: SourceFold, flow: FlowObservation): number {
+    if (flow.tally !== 'running') return flow.connections
+    const counter = `${flow.sensor} ${flow.verdict}`
+    const latest = (source.latest ??= new Map()).get(counter)
+    source.latest.set(counter, flow.connections)
+    if (latest === undefined || flow.connections >= latest) return flow.connections - (latest ?? 0)
+    this.#restarts.add(`${flow.sensor} ${flow.at}`)
+    return flow.connections
+  }
+
+  /** A counter grew between two readings: most of that time belongs to the day in its middle. */
+  #dayOfGrowth(flow: FlowObservation): Day {
+    const before = this.#readings.flows.get(flow.sensor)?.get(flow.at)
+    if (flow.lastSeen < flow.at || before === undefined || flow.at - before > READING_GAP_MS_MAX) return this.#day(flow.lastSeen)
+    return this.#day((before + flow.at) / 2)
+  }
+
+  #markDays(days: DaySet, { tally, firstSeen, lastSeen }: FlowObservation): void {
+    const last = this.#day(lastSeen)
+    const first = firstSeen === undefined ? last : Math.max(this.#day(firstSeen), this.#firstDay)
+    days.add(first)
+    days.add(last)
+    // A flow that is alive was so on every day between.
+    if (tally === 'snapshot') for (let day = first; day < last; day += 1) days.add(day)
+  }
+
+  #loss({ lost, because, endpoint, sensor }: EvidenceObservation): void {
+    if (lost <= 0 || sensor === DENIALS_SENSOR) return
+    if (!endpoint) return void this.#lost.set(`${sensor} ${because}`, because)
+    const fold = this.#at(endpoint.protocol, endpoint.port)
+    fold.lost = Math.max(fold.lost, lost)
+  }
+
+  #at(protocol: TransportProtocol, port: number): EndpointFold {
+    const key = TRANSPORT_PROTOCOLS.indexOf(protocol) * 65_536 + port
+    let fold = this.#endpoints.get(key)
+    if (!fold) this.#endpoints.set(key, (fold = { protocol, port, sources: new Map(), moreSources: 0, lost: 0 }))
+    return fold
+  }
+
+  #day(at: Instant): Day {
+    return dayOf(this.#calendar, at)
+  }
+}
+
+/** What an enforcing gate lost of denials was no use. */
+const DENIALS_SENSOR = 'nft-denials'
