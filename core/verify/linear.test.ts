@@ -92,3 +92,25 @@ describe('the linear evaluator', () => {
     expect(trace.map((line) => [line.depth, line.chain.name, line.effect])).toEqual([[0, 'in', 'jump c'], [1, 'c', 'accept']])
   })
 })
+
+describe('open questions without number', () => {
+  const ownerOf = (id: number): Match => ({ kind: 'unknown', what: `owner uid ${id}`, isDeterministic: true, isNegated: false })
+  /** Five chains of 30 questions, each rule of one jumps into the next. */
+  const deep: Chains = Object.fromEntries(
+    Array.from({ length: 5 }, (_, depth) => {
+      const rules = Array.from({ length: 30 }, (__, index): Step[] => [ownerOf(depth * 30 + index), depth === 4 ? { kind: 'note', what: 'counter', isUnmodelled: false } : { kind: 'jump', chain: `c${depth + 1}` }])
+      return [`c${depth}`, depth === 0 ? { base: input, rules: [...rules, [drop]] } : { rules }]
+    }),
+  )
+  const wide: Chains = { in: { base: input, rules: Array.from({ length: 200 }, (_, index) => [ownerOf(index), { kind: 'set-mark', field: 'mark', keep: 0xffff_ffffn, flip: 1n }]) } }
+
+  test('end: everything is said to be possible, and why', () => {
+    const { outcomes: all, unknowns } = evaluateLinear(rulesetOf(deep), ssh, { hook: 'input' })
+    expect([...all].toSorted()).toEqual(['accept', 'drop', 'reject'])
+    expect(unknowns.map((unknown) => unknown.what)).toEqual(expect.arrayContaining(['owner uid 0', expect.stringMatching(/^budget: /)]))
+  })
+
+  test('that change nothing for the packet leave its verdict sure', () => {
+    expect(outcomes(rulesetOf(wide))).toEqual(['accept'])
+  })
+})

@@ -27,7 +27,7 @@ import { destinyOf } from './linearRoute.ts'
  * The second, independent evaluator: takes one packet through the rules one after the other, as the kernel does.
  * It shares no matching code with the decision diagram, so that the two can check each other.
  * A question that cannot be answered splits the way; ways that cannot be told apart any more are joined again.
- * Cost: O(rules × ways); without unknowns there is one way.
+ * Cost: O(rules × ways); without unknowns there is one way. With them it is bounded by {@link LIMITS}: then more is said to be possible, never less.
  */
 export interface LinearOptions {
   readonly facts?: HostFacts
@@ -67,8 +67,17 @@ export interface TraceLine {
 
 // The kernel refuses deeper nesting at load (NFT_JUMP_STACK_SIZE).
 const JUMP_DEPTH_MAX = 16
-/** More open ways than this in one place, and everything is said to be possible. */
-const PATHS_MAX = 4096
+/** What a walk may cost: about a second. */
+const LIMITS = {
+  /** As many answers are remembered as the diagram remembers; of what is asked beyond them each asking stands for itself. */
+  questionsMax: 16,
+  /** More ways than this in one place, and what was answered on them is forgotten. */
+  pathsMax: 256,
+  /** Ways through rules once a question has split them; beyond it everything is said to be possible. */
+  visitsMax: 50_000,
+  /** Longer paths of rules are read by nobody. */
+  traceLinesMax: 10_000,
+} as const
 const TARGETS_APART_MAX = 64n
 const POSSIBLE: readonly Outcome[] = ['accept', 'drop', 'reject']
 
@@ -126,6 +135,11 @@ class Walk {
   readonly scene: Scene
   readonly #ruleset: Ruleset
   readonly #isTraced: boolean
+  readonly #doubted = new Map<Rule | undefined, Set<string>>()
+  readonly #questions = new Set<string>()
+  #visits = 0
+  /** The rule where the limit was met. */
+  #spentAt: Rule | undefined
 
   constructor(ruleset: Ruleset, scene: Scene, isTraced: boolean) {
     this.#ruleset = ruleset
@@ -143,7 +157,27 @@ class Walk {
   }
 
   doubt(what: string, rule?: Rule): void {
-    if (!this.unknowns.some((unknown) => unknown.what === what && unknown.rule === rule)) this.unknowns.push(rule ? { what, rule } : { what })
+    const known = this.#doubted.get(rule) ?? new Set()
+    this.#doubted.set(rule, known)
+    if (known.has(what)) return
+    known.add(what)
+    this.unknowns.push(rule ? { what, rule } : { what })
+  }
+
+  /** Whether the walk may go on through a rule on so many ways. */
+  mayVisit(rule: Rule, ways: number): boolean {
+    if (this.unknowns.length > 0) this.#visits += ways
+    if (this.#visits <= LIMITS.visitsMax) return true
+    this.doubt(`budget: more than ${LIMITS.visitsMax} steps over open questions`, this.#spentAt ??= rule)
+    for (const outcome of POSSIBLE) this.outcomes.add(outcome)
+    return false
+  }
+
+  assume(path: Path, answer: Answer, isYes: boolean): Path {
+    if (typeof answer === 'string' || !answer.isDeterministic) return path
+    if (!this.#questions.has(answer.what) && this.#questions.size === LIMITS.questionsMax) return path
+    this.#questions.add(answer.what)
+    return { ...path, assumed: new Map(path.assumed).set(answer.what, isYes !== answer.isOpposite) }
   }
 
   /** Where the packet goes cannot be told: perhaps nowhere. */
@@ -178,7 +212,7 @@ class Walk {
     const ended = run.chain(chain, paths, 0)
     if (ended.length > 0) run.note(chain, undefined, 0, true, `policy ${base.policy}`)
     if (ended.length > 0 && base.policy === 'drop') this.outcomes.add('drop')
-    return mergePaths([...run.accepted, ...(base.policy === 'drop' ? [] : ended)])
+    return boundedPaths([...run.accepted, ...(base.policy === 'drop' ? [] : ended)])
   }
 
   /** New flows ask the NAT chains until one has set a mapping; packets of known flows follow their flow's. */
@@ -273,29 +307,25 @@ class ChainRun {
     let open = paths
     for (const rule of chain.rules) {
       if (open.length === 0) break
+      if (!this.#walk.mayVisit(rule, open.length)) return []
       const next: Path[] = []
       this.#rule(chain, rule, open, depth, next, ended)
-      open = mergePaths(next)
-      if (open.length > PATHS_MAX) return this.#giveUp(open, rule)
+      open = boundedPaths(next)
     }
-    return mergePaths([...ended, ...open])
+    return boundedPaths([...ended, ...open])
   }
 
   note(chain: Chain, rule: Rule | undefined, depth: number, isSure: boolean, effect: string): void {
-    if (!this.#isTraced) return
+    if (!this.#isTraced || this.#walk.trace.length === LIMITS.traceLinesMax) return
     this.#walk.trace.push({ depth, table: this.#table, chain, ...(rule ? { rule } : {}), isSure, effect })
   }
 
-  #giveUp(paths: readonly Path[], rule: Rule): readonly Path[] {
-    this.#walk.doubt(`more than ${PATHS_MAX} open ways`, rule)
-    for (const outcome of POSSIBLE) this.#walk.outcomes.add(outcome)
-    return paths.slice(0, 1)
-  }
-
   #rule(chain: Chain, rule: Rule, paths: readonly Path[], depth: number, next: Path[], ended: Path[]): void {
-    const asked = paths.filter((path) => !this.#isRuledOut(rule, path))
-    next.push(...paths.filter((path) => !asked.includes(path)))
-    let running = asked.map((path) => ({ path, isSure: true }))
+    let running: { path: Path; isSure: boolean }[] = []
+    for (const path of paths) {
+      if (this.#isRuledOut(rule, path)) next.push(path)
+      else running.push({ path, isSure: true })
+    }
     for (const step of rule.steps) {
       running = running.flatMap((way) => this.#step({ chain, rule, depth, next, ended, isSure: way.isSure }, step, way.path))
       if (running.length === 0) return
@@ -318,8 +348,8 @@ class ChainRun {
       const answer = ask(this.#walk.scene, path, this.#station, this.#table, step)
       if (typeof answer === 'object') this.#walk.doubt(answer.what, at.rule)
       if (answer === 'no') at.next.push(path)
-      if (typeof answer === 'object') at.next.push(assume(path, answer, false))
-      return answer === 'no' ? [] : [{ path: assume(path, answer, true), isSure: at.isSure && answer === 'yes' }]
+      if (typeof answer === 'object') at.next.push(this.#walk.assume(path, answer, false))
+      return answer === 'no' ? [] : [{ path: this.#walk.assume(path, answer, true), isSure: at.isSure && answer === 'yes' }]
     }
     if (isStatement(step)) return [{ path: this.#act(step, path), isSure: at.isSure }]
     if (step.kind === 'vmap') this.#verdictMap(at, step, path)
@@ -392,6 +422,7 @@ class ChainRun {
     const chain = this.#table.chains.find((each) => each.name === verdict.chain)
     if (!chain || at.depth >= JUMP_DEPTH_MAX) return this.#unmodelled(at, path, `${verdict.kind} ${verdict.chain}`)
     const back = this.chain(chain, [path], at.depth + 1)
+    if (back.length > 1 && !this.#walk.mayVisit(at.rule, back.length)) return
     if (verdict.kind === 'jump') at.next.push(...back)
     else at.ended.push(...back)
   }
@@ -469,9 +500,10 @@ interface RuleRun {
   readonly isSure: boolean
 }
 
-function assume(path: Path, answer: Answer, isYes: boolean): Path {
-  if (typeof answer === 'string' || !answer.isDeterministic) return path
-  return { ...path, assumed: new Map(path.assumed).set(answer.what, isYes !== answer.isOpposite) }
+/** Ways that differ by nothing but what was answered on them become one where there are too many. */
+function boundedPaths(paths: readonly Path[]): readonly Path[] {
+  const merged = mergePaths(paths)
+  return merged.length <= LIMITS.pathsMax ? merged : mergePaths(merged.map((path) => ({ ...path, assumed: new Map() })))
 }
 
 function markAfter(step: MarkStatement, path: Path): bigint | undefined {

@@ -63,9 +63,20 @@ export function startPath(packet: Packet): Path {
 
 /** Equal keys: nothing that follows can tell the two ways apart. */
 export function pathKey(path: Path): string {
-  const assumed = [...path.assumed].map(([what, answer]) => `${answer ? '+' : '-'}${what}`).toSorted()
   const parts = [range(path.destination), range(path.destinationPort), path.mark, path.ctMark, path.isUntracked, path.isMapped, path.isDnat, path.isSnat, path.isSourceNew, path.isRedirected]
-  return [...parts.map(String), ...assumed].join('|')
+  return `${parts.join('|')}|${assumedKey(path.assumed)}`
+}
+
+const assumedKeys = new WeakMap<Path['assumed'], string>()
+
+/** Most ways are compared again after every rule, with what was answered on them unchanged. */
+function assumedKey(assumed: Path['assumed']): string {
+  if (assumed.size === 0) return ''
+  const known = assumedKeys.get(assumed)
+  if (known !== undefined) return known
+  const key = [...assumed].map(([what, answer]) => `${answer ? '+' : '-'}${what}`).toSorted().join('|')
+  assumedKeys.set(assumed, key)
+  return key
 }
 
 export function mergePaths(paths: readonly Path[]): readonly Path[] {
