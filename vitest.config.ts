@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 /** Lab tests that are quick and do not hang on timing: part of `npm test`. All others are in the project `long` (`npm run test:long`). */
 const QUICK = [
   'adapters/rawsocket/rawsocket.lab.ts',
+  'lab/kernel/kernel.lab.ts',
   'lab/ruleset/nftText.lab.ts',
   'lab/traps/bigPackets.lab.ts',
   'lab/traps/gate.lab.ts',

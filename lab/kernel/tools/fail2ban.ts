@@ -15,7 +15,7 @@ export const FAIL2BAN: Tool = {
     cpSync('/etc/fail2ban', folder, { recursive: true })
     const log = write(join(place.folder, 'auth.log'), '')
     const action = ACTIONS[place.backend]
-    write(join(folder, 'jail.d/defaults-debian.conf'), `[DEFAULT]\nbackend = polling\nlogpath = ${log}\nusedns = no\n[sshd]\nenabled = true\nbanaction = ${action}[type=multiport]\nport = 22,8080\n[nginx-http-auth]\nenabled = true\nbanaction = ${action}[type=allports, blocktype=${place.backend === 'nft' ? 'drop' : 'DROP'}]\n`)
+    write(join(folder, 'jail.d/defaults-debian.conf'), `[DEFAULT]\nusedns = no\n[sshd]\nenabled = true\nbackend = polling\nlogpath = ${log}\nbanaction = ${action}[type=multiport]\nport = 22,8080\n[nginx-http-auth]\nenabled = true\nbackend = polling\nlogpath = ${log}\nbanaction = ${action}[type=allports, blocktype=${place.backend === 'nft' ? 'drop' : 'DROP'}]\n`)
     const socket = join(place.folder, 'f2b.sock')
     const server = spawn('fail2ban-server', ['-f', '-c', folder, '-s', socket, '-p', join(place.folder, 'f2b.pid'), '--logtarget', join(place.folder, 'f2b.log'), 'start'], { stdio: 'ignore' })
     const client = (...words: readonly string[]): string => run('fail2ban-client', '-c', folder, '-s', socket, ...words)

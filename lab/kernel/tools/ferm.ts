@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { chooseIptables, run, write, type Tool } from './tool.ts'
 
@@ -13,7 +14,7 @@ domain (ip ip6) table filter {
     @if @eq($DOMAIN, ip) saddr $OFFICE proto tcp mod multiport destination-ports (80 8080:8081) ACCEPT;
     proto udp dport 53 mod limit limit 10/second limit-burst 20 ACCEPT;
     mod pkttype pkt-type (broadcast multicast) DROP;
-    proto tcp syn @subchain "synful" { dport !80 RETURN; REJECT reject-with tcp-reset; }
+    proto tcp syn @subchain "synful" { dport !80 RETURN; proto tcp REJECT reject-with tcp-reset; }
   }
   chain FORWARD {
     policy DROP;
@@ -32,7 +33,11 @@ export const FERM: Tool = {
   backends: ['iptables-nft', 'iptables-legacy'],
   async load(place) {
     chooseIptables(place)
-    run('ferm', write(join(place.folder, 'ferm.conf'), CONFIG))
+    const config = write(join(place.folder, 'ferm.conf'), CONFIG)
+    // By itself it takes the legacy tools wherever there are such.
+    for (const [domain, restore] of [['ip', 'iptables-restore'], ['ip6', 'ip6tables-restore']] as const) {
+      execFileSync(restore, [], { input: run('ferm', '--noexec', '--lines', '--domain', domain, config) })
+    }
     return undefined
   },
 }
