@@ -6,6 +6,8 @@ export interface CommandEntry {
   /** One word, or two for a command within a group. */
   readonly name: string
   readonly summary: Text
+  /** It computes on files, perhaps for long without a pause, and has nothing to put in order: Ctrl-C and SIGTERM end it at once. */
+  readonly isOffline?: true
   readonly load: () => Promise<CommandModule>
 }
 
@@ -88,16 +90,19 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'packet',
     summary: { en: 'say what rules do to a packet, and which rules', zh: '说明规则对某个报文的结果及其经过的规则' },
+    isOffline: true,
     load: () => import('./commands/packet.ts'),
   },
   {
     name: 'compare',
     summary: { en: 'say whether two rulesets do the same to every packet', zh: '判断两份规则集对每个报文的结果是否相同' },
+    isOffline: true,
     load: () => import('./commands/compare.ts'),
   },
   {
     name: 'accepts',
     summary: { en: 'list all that rules accept', zh: '列出规则放行的全部流量' },
+    isOffline: true,
     load: () => import('./commands/accepts.ts'),
   },
   {

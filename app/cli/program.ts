@@ -49,7 +49,7 @@ export async function buildProgram(argv: readonly string[], surroundings: Progra
 }
 
 /** Names stand in front of options, so the first words that are no option are the command's. */
-function isCalled(entry: CommandEntry, argv: readonly string[]): boolean {
+export function isCalled(entry: CommandEntry, argv: readonly string[]): boolean {
   const words = argv.filter((word) => word !== 'help')
   return entry.name.split(' ').every((word, index) => words[index] === word)
 }

@@ -1,8 +1,11 @@
 import { readPacketObject } from '@portcullis/core/ruleset/packetObject.ts'
 import { parsePacketText } from '@portcullis/core/ruleset/packetText.ts'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { wiredDoors } from '../doors.ts'
 import type { Cli } from './cli.ts'
@@ -175,3 +178,26 @@ async function run(line: string): Promise<Ran> {
   return { code, out: out.replaceAll(`${TESTDATA}/`, ''), err: err.replaceAll(`${TESTDATA}/`, '') }
 }
 
+
+describe('ended at once, also in the middle of an analysis', () => {
+  /** Ranges in four fields that overlap at random: minutes of work. */
+  const tangle = Array.from({ length: 6_000 }, (_, index) => {
+    const from = (prime: number): number => (index * prime) % 60_000
+    const range = (field: string, prime: number): string => `${field} ${from(prime)}-${from(prime) + 5_000}`
+    const address = (value: number): string => `10.${value >> 8}.${value & 255}.0`
+    const between = (field: string, prime: number): string => `${field} ${address(from(prime))}-${address(from(prime) + 5_000)}`
+    return `${between('ip saddr', 7919)} ${between('ip daddr', 6101)} ${range('tcp sport', 4507)} ${range('tcp dport', 3307)} ${index % 2 ? 'accept' : 'drop'}`
+  })
+  const file = join(directory, 'tangle.nft')
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s', async (signal) => {
+    writeFileSync(file, `table ip t {\n chain in {\n type filter hook input priority 0; policy drop;\n${tangle.join('\n')}\n }\n}\n`)
+    const child = spawn(process.execPath, [join(import.meta.dirname, '..', 'main.ts'), 'accepts', '--ruleset', file, '--hook', 'input'], { stdio: 'ignore' })
+    const ended = once(child, 'exit')
+    await wait(4_000)
+    const asked = performance.now()
+    child.kill(signal)
+    expect(await ended).toEqual([null, signal])
+    expect(performance.now() - asked).toBeLessThan(2_000)
+  })
+})

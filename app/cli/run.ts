@@ -1,16 +1,18 @@
 import { FaultError } from '@portcullis/core/fault/fault.ts'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
+import { COMMANDS } from './catalogue.ts'
 import { reportFaults, type Cli, type Doors, type Language } from './cli.ts'
 import type { Options } from './command.ts'
 import { EXIT, type ExitCode } from './exitCode.ts'
 import { paintFor, wantsColour } from './paint.ts'
-import { runProgram } from './program.ts'
+import { isCalled, runProgram } from './program.ts'
 
 /** Runs the command line of this process. */
 export async function runMain(argv: readonly string[], doors: Doors): Promise<ExitCode> {
   const stop = new AbortController()
-  catchInterrupt(stop)
+  endWithReader()
+  if (!COMMANDS.some((entry) => entry.isOffline && isCalled(entry, argv))) catchInterrupt(stop)
   const language = languageOf(argv, process.env)
   const isPlain = argv.includes('--no-color')
   const isColoured = !isPlain && wantsColour(process.stdout.isTTY, process.env)
@@ -82,7 +84,7 @@ async function ask(question: string): Promise<string> {
 
 /**
  * The first Ctrl-C stops in an orderly way: hosts that are not confirmed are put back. The second ends at once, and
- * those hosts put themselves back. A reader that goes away (`| head`) ends us too.
+ * those hosts put themselves back.
  */
 function catchInterrupt(stop: AbortController): void {
   const interrupt = (): void => {
@@ -91,6 +93,10 @@ function catchInterrupt(stop: AbortController): void {
   }
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
+}
+
+/** A reader that goes away (`| head`) ends us too. */
+function endWithReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(EXIT.ok)
     throw error
