@@ -69,6 +69,15 @@ describe('what happens to a packet', () => {
     ['fib daddr type local', input('fib daddr type local accept'), {}, 'accepted'],
     ['destination NAT is seen by the next hook', nft('table inet t {\nchain p {\ntype nat hook prerouting priority -100; policy accept;\ntcp dport 22 redirect to :2222\n}\nchain i {\ntype filter hook input priority 0; policy drop;\ntcp dport 2222 accept\n}\n}'), {}, 'accepted'],
     ['ct original keeps the port from before NAT', nft('table inet t {\nchain p {\ntype nat hook prerouting priority -100; policy accept;\ntcp dport 22 redirect to :2222\n}\nchain i {\ntype filter hook input priority 0; policy drop;\nmeta l4proto tcp ct original proto-dst 22 accept\n}\n}'), {}, 'accepted'],
+    ['a mask of an address is in network order', input('ip saddr & 0.0.0.255 == 0.0.0.7 accept'), {}, 'accepted'],
+    ['a mask of a port too', input('tcp dport & 0xff00 == 0x1600 accept'), {}, 'dropped'],
+    ['a mark is a number in the order of the host', nft('table inet t {\nchain p {\ntype filter hook prerouting priority -150; policy accept;\nmeta mark set 0x01020304\n}\nchain i {\ntype filter hook input priority 0; policy drop;\nmeta mark & 0xff == 4 meta mark 0x01000000-0x01ffffff accept\n}\n}'), {}, 'accepted'],
+    ['a map sends each port to an address of its own', nft('table ip t {\nchain p {\ntype nat hook prerouting priority -100; policy accept;\ndnat to tcp dport map { 22 : 192.0.2.9, 23 : 192.0.2.8 }\n}\nchain i {\ntype filter hook input priority 0; policy drop;\nip daddr 192.0.2.9 accept\n}\n}'), {}, 'accepted'],
+    ['a port that the map lacks stays where it was', nft('table ip t {\nchain p {\ntype nat hook prerouting priority -100; policy accept;\ndnat to tcp dport map { 23 : 192.0.2.8 }\n}\nchain i {\ntype filter hook input priority 0; policy drop;\nip daddr 192.0.2.1 accept\n}\n}'), {}, 'accepted'],
+    ['a concatenation with an interval in its second part', input('ip saddr . tcp dport vmap { 198.51.100.7 . 20-30 : drop, 198.51.100.7 . 31-40 : accept }', 'accept'), {}, 'dropped'],
+    ['the end of a chain that was jumped to is the next rule', input('jump c\naccept', 'drop', 'chain c {\n}'), {}, 'accepted'],
+    ['the end of a chain that goto entered from a called one is the next rule of the caller', input('jump b\naccept', 'drop', 'chain c {\n}\nchain b {\ngoto c\ndrop\n}'), {}, 'accepted'],
+    ['return at the top is the policy', input('return\naccept'), {}, 'dropped'],
     ['the mark of no entry cannot be read, which ends the rule', input('meta mark set ct mark accept'), { ct: 'invalid' }, 'dropped'],
     ['the mark of no entry cannot be written, which ends nothing', input('ct mark set 7 accept'), { ct: 'invalid' }, 'accepted'],
     ['a value that is looked up may be missing, which ends the rule', input('meta mark set tcp dport map { 23 : 7 } accept'), {}, 'undecided'],
@@ -78,6 +87,17 @@ describe('what happens to a packet', () => {
     ['a prerouting gate before NAT sees the published port', nft('table inet t {\nchain g {\ntype filter hook prerouting priority -150; policy accept;\ntcp dport 22 drop\n}\nchain p {\ntype nat hook prerouting priority -100; policy accept;\ntcp dport 22 redirect to :2222\n}\n}'), {}, 'dropped'],
   ])('%s', (_title, ruleset, packet, expected) => {
     expect(verdict(ruleset, packet)).toBe(expected)
+  })
+
+  test.each([
+    [15, 'accepted', ['accept']],
+    // More than the kernel would load (NFT_JUMP_STACK_SIZE).
+    [18, 'undecided', ['accept', 'drop', 'reject']],
+  ])('%i jumps deep: %s', (depth, expected, outcomes) => {
+    const chains = Array.from({ length: depth }, (_, index) => `chain c${index} {\n${index + 1 < depth ? `jump c${index + 1}` : 'accept'}\n}`)
+    const ruleset = input('jump c0', 'drop', chains.toReversed().join('\n'))
+    expect(verdict(ruleset)).toBe(expected)
+    expect([...evaluateLinear(ruleset, ssh, { hook: 'input' }).outcomes].toSorted((a, b) => (a < b ? -1 : 1))).toEqual(outcomes)
   })
 
   test('undecided names the rule and the match', () => {
