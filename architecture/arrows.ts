@@ -82,6 +82,8 @@ export const ARROWS: readonly Arrow[] = [
   { from: 'core/rollout', to: 'core/fault', why: 'a verdict says why' },
   { from: 'core/rollout', to: 'core/net', why: 'a verdict names the source that is denied' },
   { from: 'core/rollout', to: 'core/inventory', why: 'a sample is dated' },
+  { from: 'core/rollout', to: 'core/policy', why: 'core hosts come last' },
+  { from: 'sim', to: 'core/rollout', why: 'rollouts are simulated and judged' },
   { from: 'engine', to: 'core/rollout', why: 'a rollout is sequenced as its pure part decides' },
   { from: 'engine', to: 'core/ruleset', why: 'foreign tables are told apart from our own' },
   { from: 'engine', to: 'core/space', why: 'a question is asked within a budget' },

@@ -15,9 +15,9 @@ export interface SimHost {
   /** What its sensors see; part of the facts. */
   observations: readonly Observation[]
   clockSkewMs: number
-  answer(call: HostCall): HostReply
+  answer: (call: HostCall) => HostReply
   /** The time has passed: fires the armed revert when it is due. */
-  tick(): void
+  tick: () => void
 }
 
 export interface SimRuleset {

@@ -1,5 +1,5 @@
 import type { Hosts } from '@portcullis/engine/ports.ts'
-import type { RolloutWorld } from '@portcullis/engine/rolloutWorld.ts'
+import type { Canceller, RolloutWorld } from '@portcullis/engine/rolloutWorld.ts'
 import type { Timeline } from './timeline.ts'
 
 /** One run of a controller's process: it may be killed, after which nothing it waits for ever comes, or stand still for a while. */
@@ -25,18 +25,42 @@ export function simProcess(timeline: Timeline): SimProcess {
       pausedUntilMs = Math.max(pausedUntilMs, untilMs)
     },
     breathe: async () => {
-      while (isAlive && timeline.now() < pausedUntilMs) await timeline.sleep(pausedUntilMs - timeline.now())
+      while (timeline.now() < pausedUntilMs) await timeline.sleep(pausedUntilMs - timeline.now())
       if (!isAlive) await new Promise(() => undefined)
     },
   }
 }
+
+/** What the engine needs of an AbortController, without the exception that each makes. */
+export function simCanceller(): Canceller {
+  const listeners: (() => void)[] = []
+  const signal = {
+    aborted: false,
+    reason: undefined as unknown,
+    throwIfAborted: () => {
+      if (signal.aborted) throw signal.reason
+    },
+    addEventListener: (_: 'abort', listener: () => void) => void listeners.push(listener),
+    removeEventListener: () => undefined,
+  }
+  return {
+    signal,
+    abort: (reason) => {
+      if (signal.aborted) return
+      Object.assign(signal, { aborted: true, reason: reason ?? STOPPED })
+      for (const listener of listeners) listener()
+    },
+  }
+}
+
+const STOPPED = new Error('stopped')
 
 /** Every door of the world as a process sees it: it does nothing before and learns nothing after its end. */
 export function within(process: SimProcess, world: RolloutWorld): RolloutWorld {
   const { clock, store, rollouts, gates, alerts, hosts } = world
   return {
     ...world,
-    clock: { now: clock.now, sleep: mortal(process, clock.sleep.bind(clock)) },
+    clock: { now: () => clock.now(), sleep: mortal(process, clock.sleep.bind(clock)) },
     store: mortalDoor(process, store),
     rollouts: mortalDoor(process, rollouts),
     gates: mortalDoor(process, gates),

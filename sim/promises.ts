@@ -19,29 +19,39 @@ export interface Broken {
   readonly how: string
 }
 
-/** Watches every call that reaches a host. */
+/** Who called: `isStale` where another has the lease by now. */
+export interface Caller {
+  readonly controller: number
+  readonly isStale: boolean
+}
+
+/** Watches what is really done to a host. */
 export interface HostWatch {
-  called(host: SimHost, verb: HostVerb, controller: number, isStale: boolean): void
-  answered(host: SimHost): void
-  /** Milliseconds for which the host's service was interrupted at a stretch, the longest; up to now. */
+  /** After a call that the host carried out; `isArmed`: before it. */
+  did(host: SimHost, verb: HostVerb, caller: Caller, isArmed: boolean): void
+  /** Whenever the host may have changed. */
+  looked(host: SimHost): void
+  /** The longest that the host's service was interrupted, up to now. */
   interruptedMs(now: number): number
 }
 
 export function watchHost(now: () => number, serves: (host: SimHost) => boolean, broken: Broken[]): HostWatch {
-  let generation = 0
-  let interruptedSince: number | undefined
-  let longestMs = 0
-  const staleVerbs = new Map<number, number>()
+  let [generation, longestMs] = [0, 0]
+  let [interruptedSince, armedBy]: (number | undefined)[] = []
+  const lateVerbs = new Map<number, number>()
   return {
-    called: (host, verb, controller, isStale) => {
-      if (verb === 'swap' && host.armedUntilMs === undefined) broken.push({ promise: 'no apply without an armed revert', how: `${host.name}: swap` })
-      if (!isStale || !CHANGING.has(verb)) return
-      const count = (staleVerbs.get(controller) ?? 0) + 1
-      staleVerbs.set(controller, count)
-      // One was under way when the lease was lost; nothing comes after it.
-      if (count > 1) broken.push({ promise: 'no two controllers change a host', how: `${host.name}: ${verb} by controller ${controller} without the lease` })
+    did: (host, verb, { controller, isStale }, isArmed) => {
+      if (verb === 'swap' && !isArmed) broken.push({ promise: 'no apply without an armed revert', how: `${host.name}: swap` })
+      if (!CHANGING.has(verb)) return
+      // One call may have been under way when the lease was lost; nothing comes after it.
+      const late = isStale ? (lateVerbs.get(controller) ?? 0) + 1 : 0
+      lateVerbs.set(controller, late)
+      const isOthers = (verb === 'swap' || verb === 'confirm') && armedBy !== undefined && armedBy !== controller && late !== 1
+      if (late > 1 || isOthers) broken.push({ promise: 'no two controllers change a host', how: `${host.name}: ${verb} by controller ${controller}, armed by ${armedBy}` })
+      if (verb === 'arm') armedBy = controller
+      if (verb === 'confirm') armedBy = undefined
     },
-    answered: (host) => {
+    looked: (host) => {
       const confirmed = host.confirmed?.generation ?? 0
       if (confirmed < generation) broken.push({ promise: 'a host never goes back a generation', how: `${host.name}: ${generation} → ${confirmed}` })
       generation = Math.max(generation, confirmed)

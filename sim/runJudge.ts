@@ -1,0 +1,81 @@
+import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
+import { next, type RolloutRules } from '@portcullis/core/rollout/next.ts'
+import type { RolloutState, Signal } from '@portcullis/core/rollout/rollout.ts'
+import type { Alert } from '@portcullis/engine/gates.ts'
+import type { NewRolloutRecord, RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
+import type { SimHost } from './host.ts'
+import type { Broken } from './promises.ts'
+import { CHAOS_MS, type Scenario, type Window } from './scenario.ts'
+
+/** A rollout that is over, and what the world looks like then. */
+export interface FinishedRun {
+  readonly scenario: Scenario
+  readonly made: NewRolloutRecord
+  readonly plan: ChangePlan
+  readonly events: readonly RolloutEvent[]
+  readonly state: RolloutState
+  readonly isInTime: boolean
+  readonly hosts: readonly SimHost[]
+  readonly alerts: readonly Alert[]
+  /** The longest that a host's service was interrupted. */
+  readonly longestMs: number
+  readonly rules?: RolloutRules
+}
+
+/** Promises that are judged when all is over, by what is there and not by what the rollout says of itself. */
+export const judgeRun = (run: FinishedRun): Broken[] => [...unended(run), ...run.hosts.flatMap((host) => hostEnds(run, host)), ...promotions(run), ...alertsTold(run), ...interruption(run)]
+
+function unended({ isInTime, state }: FinishedRun): Broken[] {
+  return isInTime && state.phase === 'ended' ? [] : [{ promise: 'no host is forgotten', how: `the rollout never ended: ${state.phase}` }]
+}
+
+function hostEnds({ plan, state }: FinishedRun, host: SimHost): Broken[] {
+  const forward = plan.hosts.find((one) => one.host === host.name)
+  const isNew = host.confirmed?.digest === forward?.rulesetDigest
+  const phase = state.hosts[host.name]?.phase
+  const isBetween = host.live !== host.confirmed || host.armedUntilMs !== undefined
+  const isForgotten = phase !== 'left' && isNew !== (phase === 'changed')
+  return [
+    ...(isBetween ? [{ promise: 'a host is in the old or the new ruleset, never between' as const, how: host.name }] : []),
+    ...(isForgotten ? [{ promise: 'no host is forgotten' as const, how: `${host.name} is ${phase} and has the ${isNew ? 'new' : 'old'} rules` }] : []),
+  ]
+}
+
+/** Each time a wave is left without a person's word, the measuring before it must have brought data and passed. */
+function promotions({ made, events, rules }: FinishedRun): Broken[] {
+  const broken: Broken[] = []
+  let { state } = made
+  let last: Extract<Signal, { kind: 'measured' }> | undefined
+  for (const event of events) {
+    if (event.kind !== 'signal') continue
+    if (event.signal.kind === 'measured') last = event.signal
+    const after = next(state, event.signal, rules).state
+    const isLeft = state.phase === 'baking' && (after.wave > state.wave || (after.phase === 'ended' && after.outcome === 'completed'))
+    const isShown = last !== undefined && last.gates.length > 0 && last.gates.every(({ verdict, isGood }) => verdict.kind === 'pass' && isGood === true)
+    if (isLeft && after.promoted?.wave !== state.wave && !isShown) broken.push({ promise: 'no wave is left without data', how: `${state.waves[state.wave]?.name}: ${last?.gates[0]?.verdict.because[0]?.en ?? 'never measured'}` })
+    state = after
+  }
+  return broken
+}
+
+function alertsTold({ alerts, state }: FinishedRun): Broken[] {
+  const events = alerts.map(({ title }) => title.en)
+  const twice = events.filter((event, index) => events.indexOf(event) !== index)
+  const expected = [...(state.trip ? ['/tripped'] : []), ...(state.phase === 'ended' ? ['/ended'] : [])]
+  const missing = expected.filter((end) => !alerts.some(({ id }) => id.includes(end)))
+  return [...twice.map((event) => `twice: ${event}`), ...missing.map((end) => `never: ${end}`)].map((how) => ({ promise: 'an alert is told once', how }))
+}
+
+/** A measuring, a way back over a slow network, a succession of controllers. */
+const WAY_BACK_MS = 45_000
+
+/** While nobody was there to act, or nothing was there to be acted on, the time does not count. */
+function interruption({ scenario, longestMs }: FinishedRun): Broken[] {
+  const { kills, outages, absences, blind, options, clockJumps, commands } = scenario
+  const sum = (windows: readonly Window[]): number => windows.reduce((total, { fromMs, untilMs }) => total + untilMs - fromMs, 0)
+  const away = kills.reduce((total, { downMs }) => total + downMs + WAY_BACK_MS, 0) + sum(outages) + sum(absences) + sum(blind) + clockJumps.reduce((total, { byMs }) => total + Math.abs(byMs), 0)
+  const lossy = scenario.lostPerMille > 0 ? CHAOS_MS / 4 : 0
+  const isByHand = commands.some(({ command }) => command === 'abort')
+  const limitMs = options.outageSecondsMax * 1000 + WAY_BACK_MS + away + lossy
+  return longestMs <= limitMs || isByHand ? [] : [{ promise: 'a critical service is not interrupted for longer than the limit and the way back', how: `${longestMs} ms, limit ${limitMs} ms` }]
+}
