@@ -21,7 +21,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{core,engine,adapters,app,sim,architecture}/**/*.test.ts'],
+          include: ['{core,engine,adapters,app,sim,architecture,fuzz}/**/*.test.ts'],
         },
       },
       // Real kernel, real daemons: need root (or a user namespace) and the packages of setup/packages.txt.

@@ -4,7 +4,7 @@ import { readSources } from './source.ts'
 
 const sources = readSources()
 const production = sources.filter((source) => !source.isTest)
-const OWN = new Set(['core', 'engine', 'adapters', 'app', 'console', 'sim', 'lab', 'bench'])
+const OWN = new Set(['core', 'engine', 'adapters', 'app', 'console', 'sim', 'lab', 'bench', 'fuzz'])
 
 const roomOf = (path: string): string => {
   const [workspace = '', folder = ''] = path.split('/')

@@ -3,7 +3,7 @@ import { dirname, join, normalize, relative } from 'node:path'
 import { parseSync, Visitor } from 'oxc-parser'
 
 const ROOT = join(import.meta.dirname, '..')
-const WORKSPACES = ['core', 'engine', 'adapters', 'app', 'console', 'sim', 'lab', 'bench', 'architecture']
+const WORKSPACES = ['core', 'engine', 'adapters', 'app', 'console', 'sim', 'lab', 'bench', 'fuzz', 'architecture']
 
 /** One TypeScript file of the repository, with what the architecture is about: its imports, its functions, its ambient reads. */
 export interface Source {
