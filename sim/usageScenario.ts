@@ -137,7 +137,7 @@ const backupMoved: UsageScenario = {
   name: 'backup host that changed address',
   build: (setting) => {
     const { dice, firstDay } = setting
-    const moved = firstDay + between(dice, 15, 75)
+    const moved = firstDay + Math.floor((setting.days * between(dice, 15, 75)) / 90)
     const every = dice() < 0.5 ? 1 : 7
     const weekday = between(dice, 0, 6)
     const runs = (day: Day): boolean => every === 1 || day % 7 === weekday
@@ -156,7 +156,7 @@ const decommissioned: UsageScenario = {
   name: 'decommissioned service',
   build: (setting) => {
     const { dice, firstDay, calendar } = setting
-    const ended = firstDay + between(dice, 5, 50)
+    const ended = firstDay + Math.ceil((setting.days * between(dice, 5, 50)) / 90)
     const isGone = dice() < 0.4
     const sources = some(dice, 1, 4, '10.1.6')
     const isDaily = dice() < 0.5
@@ -228,7 +228,7 @@ const rpcDynamic: UsageScenario = {
   build: (setting) => {
     const { dice, firstDay, days } = setting
     const sources = some(dice, 2, 5, '10.1.9')
-    const starts = [firstDay, firstDay + between(dice, 20, 40), firstDay + between(dice, 50, 80)]
+    const starts = [firstDay, firstDay + Math.floor((days * between(dice, 20, 40)) / 90), firstDay + Math.floor((days * between(dice, 50, 80)) / 90)]
     const ports = starts.map(() => between(dice, 32_768, 60_999))
     const mounts = ports.map((port, index) => listener('tcp', port, 'rpc.mountd', { isEphemeral: true, from: starts[index] ?? firstDay, until: (starts[index + 1] ?? firstDay + days + 1) - 1 }))
     const portOn = (day: Day): number => ports[starts.findLastIndex((start) => start <= day)] ?? 0
@@ -260,6 +260,6 @@ export const USAGE_SCENARIOS: readonly UsageScenario[] = [ordinary, monthEndSftp
 
 /** A week of public holidays somewhere in the span, which the judge may or may not be told. */
 export function calendarOf(dice: Dice, firstDay: Day, days: number): BusinessCalendar {
-  const start = firstDay + between(dice, 5, days - 12)
+  const start = firstDay + between(dice, 1, days - 1)
   return { ...PLAIN_CALENDAR, holidays: new Set(Array.from({ length: between(dice, 3, 8) }, (_, index) => start + index)) }
 }

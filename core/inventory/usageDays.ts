@@ -64,6 +64,8 @@ export const SOURCES_KEPT_MAX = 4096
  * host was down or its counters began again.
  */
 export const READING_GAP_MS_MAX = 36 * 3_600_000
+/** Unless counters that stood before the gap stand after it and never fell: then what they do not show was not used. */
+export const PROVEN_GAP_MS_MAX = 8 * DAY_MS
 
 /** Folds what sensors said of one host, oldest first. Linear in the observations. */
 export function foldUsageDays(host: string, observations: readonly Observation[], calendar: BusinessCalendar): HostUsage {
@@ -127,6 +129,9 @@ class UsageFold {
   readonly #lost = new Map<string, string>()
   /** Readings at which a counter had begun again, by sensor. */
   readonly #restarts = new Set<string>()
+  /** Readings at which a counter of before still stood, by sensor. */
+  readonly #continued = new Set<string>()
+  #lastContinued: { readonly sensor: string; readonly at: Instant } | undefined
 
   constructor(firstDay: Day, calendar: BusinessCalendar, readings: Readings) {
     this.#firstDay = firstDay
@@ -147,13 +152,19 @@ class UsageFold {
   
     for (const [sensor, readings] of this.#readings.flows) {
       for (const [at, before] of readings) {
-        if (before === undefined || at - before > READING_GAP_MS_MAX || this.#restarts.has(`${sensor} ${at}`)) continue
+        if (before === undefined || !this.#isCounted(sensor, before, at)) continue
         for (let day = this.#day(before + DAY_MS / 2); day <= this.#day(at - 1); day += 1) watched.add(day)
       }
     }
     const days = watched.days()
     const lost = [...this.#lost.values()]
     return { watched, firstDay: days[0] ?? this.#firstDay, lastDay: days.at(-1) ?? this.#firstDay, areListenersRead: this.#readings.listeners !== undefined, lost }
+  }
+
+  #isCounted(sensor: string, before: Instant, at: Instant): boolean {
+    const reading = `${sensor} ${at}`
+    if (this.#restarts.has(reading)) return false
+    return at - before <= (this.#continued.has(reading) ? PROVEN_GAP_MS_MAX : READING_GAP_MS_MAX)
   }
 
   endpoints(): EndpointDays[] {
@@ -223,9 +234,20 @@ class UsageFold {
     const counter = `${flow.sensor} ${flow.verdict}`
     const latest = (source.latest ??= new Map()).get(counter)
     source.latest.set(counter, flow.connections)
-    if (latest === undefined || flow.connections >= latest) return flow.connections - (latest ?? 0)
+    if (latest === undefined) return flow.connections
+    if (flow.connections >= latest) {
+      this.#continue(flow)
+      return flow.connections - latest
+    }
     this.#restarts.add(`${flow.sensor} ${flow.at}`)
     return flow.connections
+  }
+
+  /** Once a reading: a string for each of its counters would cost more than all else. */
+  #continue({ sensor, at }: FlowObservation): void {
+    if (this.#lastContinued?.at === at && this.#lastContinued.sensor === sensor) return
+    this.#lastContinued = { sensor, at }
+    this.#continued.add(`${sensor} ${at}`)
   }
 
   /** A counter grew between two readings: most of that time belongs to the day in its middle. */

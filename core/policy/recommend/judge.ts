@@ -153,7 +153,7 @@ function inUse(evidence: Evidence): Judged {
 
 function rhythmReason({ kind, cycles, days }: Rhythm): Reason {
   if (kind === 'daily' || kind === 'business-days') return reason('RHYTHM', 25, RHYTHM_WORDS[kind].en, RHYTHM_WORDS[kind].zh)
-  if (kind === 'once') return reason('RHYTHM', -10, 'seen once: no rhythm can be told', '仅出现一次：无法判断周期')
+  if (kind === 'once') return reason('RHYTHM', -25, 'seen once: no rhythm can be told', '仅出现一次：无法判断周期')
   if (kind === 'irregular') return reason('RHYTHM', days >= 5 && cycles >= 3 ? 15 : 0, `no rhythm, ${cycles} bursts`, `无固定周期，共 ${cycles} 次集中使用`)
   return reason('RHYTHM', 20, `${RHYTHM_WORDS[kind].en}, ${cycles} times`, `${RHYTHM_WORDS[kind].zh}，共 ${cycles} 次`)
 }
@@ -233,8 +233,8 @@ function stopped(evidence: Evidence): Judged {
   ])
 }
 
-/** A quarter's closing can look like a steady use that stopped. */
-const STEADY_DAYS_MIN = 21
+/** A quarter's closing, of a week or so, can look like a steady use that stopped. */
+const STEADY_DAYS_MIN = 14
 
 function neverUsed(evidence: Evidence): Judged {
   const { usage, listening, watchedDays } = evidence
@@ -247,10 +247,14 @@ function neverUsed(evidence: Evidence): Judged {
     isQuarter && watchedDays >= 80
       ? reason('QUARTER_END', 25, 'each day of a quarter’s closing was watched', '季末结算的每一天都已观测')
       : reason('NO_QUARTER_END', 0, 'not each day of a quarter’s closing was watched', '季末结算的日子未全部观测'),
+    DESKTOP_DAEMONS.test(listening.process ?? '') ? reason('DESKTOP', 15, 'a desktop service that distributions install by default', '发行版默认安装的桌面服务') : undefined,
     ...absence(listening, evidence),
     ...caution(evidence),
   ])
 }
+
+// CIS Debian Linux 12 Benchmark 1.1.0, section 2.1, asks for their removal from servers.
+const DESKTOP_DAEMONS = /^(?:avahi-daemon|cupsd|cups-browsed)$/
 
 function absence(listening: ListeningDays, { usage, group }: Evidence): Maybe[] {
   if (published(group) !== undefined) return [reason('PUBLISHED', 0, `it is handed on to ${published(group) ?? ''}`, `仍转发到 ${published(group) ?? ''}`)]

@@ -38,7 +38,7 @@ export function sourceSetOf(sources: readonly SeenSource[], zones: readonly Zone
   return { kind: 'prefixes', prefixes, seen: sources.length, ...measured }
 }
 
-export const FORESEEN_SHARE_MIN = 0.9
+export const FORESEEN_SHARE_MIN = 0.97
 /** Longer lists nobody reviews. */
 export const PREFIXES_MAX = 24
 
