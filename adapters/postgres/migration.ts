@@ -7,6 +7,7 @@ import { SCHEMA, type Tables } from './tables.ts'
 /** Forward only: a step that was released is never changed, the next one corrects it. Named in order. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-first-tables': { up: createFirstTables },
+  '0002-alert-outbox': { up: createAlertOutbox },
 }
 
 /** Brings the store to this version. Two processes may do it at the same time. Faults: STORE_NEWER; throws what the database throws. */
@@ -49,4 +50,11 @@ async function createFirstTables(database: Kysely<unknown>): Promise<void> {
   for (const statement of statements.split(';').map((text) => text.trim()).filter((text) => text !== '')) {
     await sql.raw(statement.replace(/^(create (?:table|index \S+ on)) (\S+)/, `$1 ${SCHEMA}.$2`)).execute(database)
   }
+}
+
+/** What was told stays, so that the same id raised again is not told again. */
+async function createAlertOutbox(database: Kysely<unknown>): Promise<void> {
+  const table = sql.table(`${SCHEMA}.alert_outbox`)
+  await sql`create table ${table} (sequence bigserial primary key, alert text not null, receiver text not null, at bigint not null, body json not null, attempts integer not null, not_before bigint not null, holder text, delivered_at bigint, because json, unique (alert, receiver))`.execute(database)
+  await sql`create index alert_outbox_due on ${table} (not_before) where delivered_at is null`.execute(database)
 }

@@ -1,5 +1,4 @@
 import { fail, FaultError, succeed, type Result } from '@portcullis/core/fault/fault.ts'
-import type { Store } from '@portcullis/engine/store.ts'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { migrate } from './migration.ts'
@@ -24,7 +23,7 @@ const CONNECT_MS_MAX = 10_000
  * Opens the store and brings it to this version. Faults: STORE_IN_USE, STORE_FOLDER, STORE_PLATFORM, STORE_SERVER,
  * STORE_UNREACHABLE, STORE_OLD_SERVER, STORE_NEWER, STORE_REFUSED.
  */
-export async function openStore(place: StorePlace): Promise<Result<Store>> {
+export async function openStore(place: StorePlace): Promise<Result<PostgresStore>> {
   if (place.kind === 'server') return connect({ connectionString: place.url }, describeUrl(place.url), async () => undefined)
   const server = await startServer({ folder: place.folder, waitMs: place.waitMs ?? WAIT_MS })
   if (!server.ok) return server
@@ -32,7 +31,7 @@ export async function openStore(place: StorePlace): Promise<Result<Store>> {
   return connect(options, place.folder, () => server.value.stop())
 }
 
-async function connect(options: pg.PoolConfig, server: string, stop: () => Promise<void>): Promise<Result<Store>> {
+async function connect(options: pg.PoolConfig, server: string, stop: () => Promise<void>): Promise<Result<PostgresStore>> {
   const pool = new pg.Pool({ ...options, max: 4, connectionTimeoutMillis: CONNECT_MS_MAX, application_name: 'portcullis', types: TYPES })
   // A connection that breaks while nobody uses it: the next question finds out.
   pool.on('error', () => undefined)

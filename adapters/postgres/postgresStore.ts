@@ -6,18 +6,22 @@ import type { IntentText } from '@portcullis/core/plan/intentText.ts'
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
 import type { ConfirmedGeneration, FactsSnapshot, JournalEntry, JournalFilter, NewJournalEntry, ObservationFilter, SeenPolicy, Store } from '@portcullis/engine/store.ts'
 import { sql, type Kysely, type Selectable } from 'kysely'
+import type { AlertOutbox } from '../alert/outbox.ts'
+import { PostgresAlertOutbox } from './alertOutbox.ts'
 import { readObservation, writeObservation } from './observationRow.ts'
 import { asStoreFault } from './storeFault.ts'
 import type { Tables } from './tables.ts'
 
 /** The Store port on a database that `migrate` has brought to this version. `server` names it in faults. */
 export class PostgresStore implements Store {
+  readonly outbox: AlertOutbox
   readonly #database: Kysely<Tables>
   readonly #server: string
   readonly #close: () => Promise<void>
 
   constructor(database: Kysely<Tables>, server: string, close: () => Promise<void>) {
     this.#database = database
+    this.outbox = new PostgresAlertOutbox(database, server)
     this.#server = server
     this.#close = close
   }

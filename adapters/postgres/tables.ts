@@ -40,6 +40,19 @@ export interface Tables {
     readonly detail: string | null
     readonly fault: string | null
   }
+  readonly alert_outbox: {
+    readonly sequence: Generated<number>
+    readonly alert: string
+    readonly receiver: string
+    readonly at: number
+    readonly body: string
+    readonly attempts: number
+    /** Not tried before; while it is being tried, the end of the claim. */
+    readonly not_before: number
+    readonly holder: string | null
+    readonly delivered_at: number | null
+    readonly because: string | null
+  }
 }
 
 export const SCHEMA = 'portcullis'

@@ -3,6 +3,7 @@ import type { FlowEnds, Packet } from '../ruleset/packet.ts'
 import {
   CT_STATES,
   CT_STATUS,
+  NUMBER_FIELD_BITS,
   PORT_PROTOCOLS,
   type Field,
   type FieldName,
@@ -24,15 +25,21 @@ export interface KnownBits {
 }
 
 export function readField(scene: Scene, path: Path, station: Station, field: Field): Reading {
-  const reading = READERS[field.name]({ scene, path, station })
+  const read = READERS[field.name]({ scene, path, station })
+  const reading = read === 'unknown' && ALWAYS_THERE.has(field.name) ? anyValueOf(field) : read
   if (field.mask === undefined || typeof reading === 'string' || 'name' in reading) return reading
   if ('bits' in reading) return { bits: reading.bits & field.mask, known: reading.known | (ALL_BITS & ~field.mask) }
-  if (reading.first !== reading.last) return 'unknown'
+  if (reading.first !== reading.last) return read === 'unknown' ? reading : 'unknown'
   const masked = reading.first & field.mask
   return { first: masked, last: masked }
 }
 
 const ALL_BITS = 0xffff_ffffn
+
+/** What every packet has that has come as far as to be read at all: of these not to be stated is to be any value. */
+const ALWAYS_THERE: ReadonlySet<string> = new Set(['mark', 'ctMark', 'ttl', 'dscp', 'length', 'pkttype'])
+
+const anyValueOf = ({ name, mask }: Field): Interval => ({ first: 0n, last: mask ?? (1n << BigInt(NUMBER_FIELD_BITS[name as NumberFieldName])) - 1n })
 
 interface Question {
   readonly scene: Scene
