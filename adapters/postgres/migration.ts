@@ -8,6 +8,7 @@ import { SCHEMA, type Tables } from './tables.ts'
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-first-tables': { up: createFirstTables },
   '0002-alert-outbox': { up: createAlertOutbox },
+  '0003-rollouts': { up: createRollouts },
 }
 
 /** Brings the store to this version. Two processes may do it at the same time. Faults: STORE_NEWER; throws what the database throws. */
@@ -57,4 +58,15 @@ async function createAlertOutbox(database: Kysely<unknown>): Promise<void> {
   const table = sql.table(`${SCHEMA}.alert_outbox`)
   await sql`create table ${table} (sequence bigserial primary key, alert text not null, receiver text not null, at bigint not null, body json not null, attempts integer not null, not_before bigint not null, holder text, delivered_at bigint, because json, unique (alert, receiver))`.execute(database)
   await sql`create index alert_outbox_due on ${table} (not_before) where delivered_at is null`.execute(database)
+}
+
+/** One rollout at a time is going on. Its state is a snapshot; its events are what happened. */
+async function createRollouts(database: Kysely<unknown>): Promise<void> {
+  const table = (name: string) => sql.table(`${SCHEMA}.${name}`)
+  await sql`create table ${table('rollout')} (sequence bigserial primary key, id text not null unique, created bigint not null, made_by text not null, plan text not null, way_back json not null, state json not null, state_sequence bigint not null, head bigint not null, is_over boolean not null, epoch bigint not null, holder text, held_until timestamptz, taken_up_to bigint not null)`.execute(database)
+  await sql`create unique index rollout_active on ${table('rollout')} ((true)) where not is_over`.execute(database)
+  await sql`create table ${table('rollout_event')} (rollout text not null, sequence bigint not null, body json not null, primary key (rollout, sequence))`.execute(database)
+  await sql`create table ${table('rollout_asked')} (sequence bigserial primary key, rollout text not null, command text not null, asked_by text not null, at bigint not null)`.execute(database)
+  await sql`create table ${table('rollout_sample')} (sequence bigserial primary key, rollout text not null, gate text not null, at bigint not null, body json not null)`.execute(database)
+  await sql`create index rollout_sample_gate on ${table('rollout_sample')} (rollout, gate, sequence)`.execute(database)
 }

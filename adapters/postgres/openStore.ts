@@ -24,14 +24,15 @@ const CONNECT_MS_MAX = 10_000
  * STORE_UNREACHABLE, STORE_OLD_SERVER, STORE_NEWER, STORE_REFUSED.
  */
 export async function openStore(place: StorePlace): Promise<Result<PostgresStore>> {
-  if (place.kind === 'server') return connect({ connectionString: place.url }, describeUrl(place.url), async () => undefined)
+  if (place.kind === 'server') return connect({ connectionString: place.url }, describeUrl(place.url))
   const server = await startServer({ folder: place.folder, waitMs: place.waitMs ?? WAIT_MS })
   if (!server.ok) return server
   const options = { host: server.value.socketFolder, port: 5432, user: 'portcullis', database: 'postgres' }
   return connect(options, place.folder, () => server.value.stop())
 }
 
-async function connect(options: pg.PoolConfig, server: string, stop: () => Promise<void>): Promise<Result<PostgresStore>> {
+/** `stop` ends a server that is ours alone. */
+async function connect(options: pg.PoolConfig, name: string, stop?: () => Promise<void>): Promise<Result<PostgresStore>> {
   const pool = new pg.Pool({ ...options, max: 4, connectionTimeoutMillis: CONNECT_MS_MAX, application_name: 'portcullis', types: TYPES })
   // A connection that breaks while nobody uses it: the next question finds out.
   pool.on('error', () => undefined)
@@ -40,14 +41,14 @@ async function connect(options: pg.PoolConfig, server: string, stop: () => Promi
   const database = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   const close = async (): Promise<void> => {
     await database.destroy()
-    await stop()
+    await stop?.()
   }
-  const opened = await prepare(database, server)
+  const opened = await prepare(database, name)
   if (!opened.ok) {
     await close()
     return opened
   }
-  return succeed(new PostgresStore(database.withSchema(SCHEMA), server, close))
+  return succeed(new PostgresStore(database.withSchema(SCHEMA), { server: name, isSole: stop !== undefined }, close))
 }
 
 async function prepare(database: Kysely<Tables>, server: string): Promise<Result<void>> {

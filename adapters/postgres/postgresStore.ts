@@ -8,6 +8,8 @@ import type { ConfirmedGeneration, FactsSnapshot, JournalEntry, JournalFilter, N
 import { sql, type Kysely, type Selectable } from 'kysely'
 import type { AlertOutbox } from '../alert/outbox.ts'
 import { PostgresAlertOutbox } from './alertOutbox.ts'
+import { PostgresRolloutStore, type RolloutStoreOptions } from './rolloutStore.ts'
+import type { RolloutStore } from '@portcullis/engine/rolloutStore.ts'
 import { readObservation, writeObservation } from './observationRow.ts'
 import { asStoreFault } from './storeFault.ts'
 import type { Tables } from './tables.ts'
@@ -15,13 +17,15 @@ import type { Tables } from './tables.ts'
 /** The Store port on a database that `migrate` has brought to this version. `server` names it in faults. */
 export class PostgresStore implements Store {
   readonly outbox: AlertOutbox
+  readonly rollouts: RolloutStore
   readonly #database: Kysely<Tables>
   readonly #server: string
   readonly #close: () => Promise<void>
 
-  constructor(database: Kysely<Tables>, server: string, close: () => Promise<void>) {
+  constructor(database: Kysely<Tables>, { server, isSole }: RolloutStoreOptions, close: () => Promise<void>) {
     this.#database = database
     this.outbox = new PostgresAlertOutbox(database, server)
+    this.rollouts = new PostgresRolloutStore(database, { server, isSole })
     this.#server = server
     this.#close = close
   }

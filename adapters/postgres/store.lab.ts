@@ -7,6 +7,8 @@ import type { Store } from '@portcullis/engine/store.ts'
 import pg from 'pg'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openStore } from './openStore.ts'
+import type { PostgresStore } from './postgresStore.ts'
+import { describeRolloutStore } from './rolloutStore.test.ts'
 import { describeStore } from './store.test.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'fm-store-'))
@@ -21,7 +23,7 @@ function prepare(name: string): void {
   rmSync(join(folderOf(name), 'data/postmaster.pid'), { force: true })
 }
 
-async function open(name: string, waitMs = 0): Promise<Store> {
+async function open(name: string, waitMs = 0): Promise<PostgresStore> {
   prepare(name)
   const store = await openStore({ kind: 'folder', folder: folderOf(name), waitMs })
   if (!store.ok) throw new Error(`${store.faults[0]?.code}: ${store.faults[0]?.what.en}`)
@@ -40,6 +42,10 @@ const note = (store: Store, name: string) => store.appendJournal({ run: 'r', at:
 const names = async (store: Store): Promise<string[]> => (await store.journal({ run: 'r' })).map((entry) => entry.name)
 
 describeStore('on a folder', () => open('suite'))
+describeRolloutStore('on a folder', async () => {
+  const store = await open('rollouts')
+  return { rollouts: store.rollouts, isSole: true, close: () => store.close() }
+})
 
 describe('a folder', () => {
   test('keeps everything from one opening to the next, in order', async () => {

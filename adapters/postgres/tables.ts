@@ -53,6 +53,27 @@ export interface Tables {
     readonly delivered_at: number | null
     readonly because: string | null
   }
+  readonly rollout: {
+    readonly sequence: Generated<number>
+    readonly id: string
+    readonly created: number
+    readonly made_by: string
+    readonly plan: string
+    readonly way_back: string
+    readonly state: string
+    /** The events up to this one are in `state`. */
+    readonly state_sequence: number
+    /** Sequence of the newest event. */
+    readonly head: number
+    readonly is_over: boolean
+    readonly epoch: number
+    readonly holder: string | null
+    readonly held_until: string | null
+    readonly taken_up_to: number
+  }
+  readonly rollout_event: { readonly rollout: string; readonly sequence: number; readonly body: string }
+  readonly rollout_asked: { readonly sequence: Generated<number>; readonly rollout: string; readonly command: string; readonly asked_by: string; readonly at: number }
+  readonly rollout_sample: { readonly sequence: Generated<number>; readonly rollout: string; readonly gate: string; readonly at: number; readonly body: string }
 }
 
 export const SCHEMA = 'portcullis'
