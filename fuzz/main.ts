@@ -48,11 +48,10 @@ async function runWorker(parser: string, seed: number, end: number): Promise<Run
   const tally = new Int32Array(task.state)
   const present = (): Uint8Array => Uint8Array.from(new Uint8Array(task.input).subarray(0, tally[1]))
   let finding: Run['finding']
-  let isOver = false
-  worker.on('message', ({ bytes, error }: { bytes: Uint8Array; error: string }) => (finding = { bytes, what: error }))
-  worker.on('error', (error) => (finding = { bytes: present(), what: String(error) }))
-  worker.on('exit', () => (isOver = true))
-  for (let [last, since] = [-1, performance.now()]; !isOver && performance.now() < end; ) {
+  const exited = new AbortController()
+  worker.on('error', (error) => (finding = { bytes: present(), what: error instanceof Error ? (error.stack ?? error.message) : String(error) }))
+  worker.on('exit', () => exited.abort())
+  for (let [last, since] = [-1, performance.now()]; !exited.signal.aborted && performance.now() < end; ) {
     await wait(100)
     const count = Atomics.load(tally, 0)
     if (count !== last) [last, since] = [count, performance.now()]

@@ -75,8 +75,8 @@ export const INPUT_BYTES_MAX = 64 * 1024
 const buffers = (...texts: readonly string[]): readonly Buffer[] => texts.map((text) => Buffer.from(text))
 const NUMBERS = buffers('0', '-1', '1', '32', '33', '128', '129', '255', '256', '65535', '65536', '2147483648', '4294967295', '4294967296', '18446744073709551616', '1e9', '0x10', '007', `9${'0'.repeat(400)}`)
 const TOKENS = buffers(
-  ...['\n', '\r\n', '\0', ' ', '\t', '"', "'", '\\', '\\\n', '{', '}', '[', ']', '(', ')', ',', ':', ';', '#', '/', '-', '!', '!=', '@', '*', '&', '&a', '*a', '|', '<<', '?', '%', '~', 'null', 'true', '[]', '{}', '__proto__', 'constructor'],
-  ...['\ufeff', '\u2028', '\ud83d', '𝕏', '::', '::ffff:1.2.3.4', '0.0.0.0/0', '255.255.255.255', '!!binary ', '!!js/function ', '- ', '--- ', '...\n', '[1:65536]', '@section ', '@end\n', '-A ', 'COMMIT\n', '*filter\n', 'jump ', 'goto ', 'vmap ', 'elements = ', 'map ', 'set ', 'and ', 'or '],
+  '\n', '\r\n', '\0', ' ', '\t', '"', "'", '\\', '\\\n', '{', '}', '[', ']', '(', ')', ',', ':', ';', '#', '/', '-', '!', '!=', '@', '*', '&', '&a', '*a', '|', '<<', '?', '%', '~', 'null', 'true', '[]', '{}', '__proto__', 'constructor',
+  '\ufeff', '\u2028', '\ud83d', '𝕏', '::', '::ffff:1.2.3.4', '0.0.0.0/0', '255.255.255.255', '!!binary ', '!!js/function ', '- ', '--- ', '...\n', '[1:65536]', '@section ', '@end\n', '-A ', 'COMMIT\n', '*filter\n', 'jump ', 'goto ', 'vmap ', 'elements = ', 'map ', 'set ', 'and ', 'or ',
   '['.repeat(2_000),
   '{'.repeat(2_000),
   '('.repeat(2_000),

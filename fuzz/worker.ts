@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { workerData } from 'node:worker_threads'
 import { keptInputs } from './corpus.ts'
 import { INPUT_BYTES_MAX, Mutation } from './mutation.ts'
 import { PARSERS } from './parsers.ts'
@@ -24,10 +24,6 @@ for (;;) {
   present.set(bytes)
   Atomics.store(tally, 1, bytes.length)
   Atomics.add(tally, 0, 1)
-  try {
-    await parser.check(bytes)
-  } catch (error) {
-    parentPort?.postMessage({ bytes, error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
-    break
-  }
+  // Thrown is found: the main thread has the input.
+  await parser.check(bytes)
 }

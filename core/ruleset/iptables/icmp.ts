@@ -10,7 +10,7 @@ export interface IcmpType {
 export function icmpTypeOf(word: Word, protocol: 'icmp' | 'icmpv6'): IcmpType | undefined {
   const name = word.text.toLowerCase()
   if (name === 'any' || name === '255') return undefined
-  const known = NAMES[protocol][name]
+  const known = Object.hasOwn(NAMES[protocol], name) ? NAMES[protocol][name] : undefined
   if (known) return known
   const [type = '', code] = name.split('/')
   if (!/^[0-9]+$/.test(type)) throw notA(word, 'an ICMP type', 'ICMP 类型')

@@ -41,8 +41,8 @@ export function readAddress(word: Word, family: Family): Address {
 
 export function readProtocol(word: Word): number {
   const name = word.text.toLowerCase()
-  const known = ALIASES[name] ?? (PROTOCOL_NUMBERS as Record<string, number>)[name]
-  return known ?? Number(readNumber(word, 255))
+  for (const names of [ALIASES, PROTOCOL_NUMBERS as Readonly<Record<string, number>>]) if (Object.hasOwn(names, name)) return names[name] ?? 0
+  return Number(readNumber(word, 255))
 }
 
 /** Value and mask, `0x1/0xff`. */

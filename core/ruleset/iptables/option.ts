@@ -68,7 +68,8 @@ const addressRange = (side: 'saddr' | 'daddr'): OptionReader =>
   })
 
 const numbered = (word: Word, table: Readonly<Record<string, number>>, kind: string): number => {
-  const value = table[word.text.toLowerCase()]
+  const name = word.text.toLowerCase()
+  const value = Object.hasOwn(table, name) ? table[name] : undefined
   if (value === undefined) throw notA(word, kind, kind)
   return value
 }

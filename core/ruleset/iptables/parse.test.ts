@@ -153,3 +153,10 @@ test('bytes of any kind give a ruleset or faults with places, never an exception
     { numRuns: 2000 },
   )
 })
+
+describe('words that name properties of every object are not in any table', () => {
+  test.each(['-m conntrack --ctstate constructor', '-p constructor', '-p icmp --icmp-type toString', '-p tcp --tcp-flags constructor SYN', '-m addrtype --src-type valueOf'])('%s', (matches) => {
+    const parsed = parseIptablesSave({ file: 'save', dialect: 'iptables-save', text: `*filter\n:INPUT DROP [0:0]\n-A INPUT ${matches} -j ACCEPT\nCOMMIT\n` })
+    expect(parsed.ok ? [] : parsed.faults.map(({ place }) => place?.line)).toEqual([3])
+  })
+})

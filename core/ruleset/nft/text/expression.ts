@@ -208,7 +208,7 @@ function readPayload(cursor: Cursor): Json {
 function readMeta(cursor: Cursor): Json {
   cursor.take('meta')
   const key = cursor.name()
-  return { meta: { key: META_ALIASES[key] ?? key } }
+  return { meta: { key: (Object.hasOwn(META_ALIASES, key) ? META_ALIASES[key] : undefined) ?? key } }
 }
 
 const META_ALIASES: Readonly<Record<string, string>> = { protocol: 'protocol', ibriport: 'ibrname', obriport: 'obrname' }
@@ -260,7 +260,7 @@ const OTHER: Readonly<Record<string, number>> = { socket: 2, osf: 2, ipsec: 3, n
 function readOther(cursor: Cursor, depth: number): Json | undefined {
   const token = cursor.peek()
   if (cursor.take('jhash')) return readHash(cursor, depth)
-  const words = OTHER[token.text]
+  const words = Object.hasOwn(OTHER, token.text) ? OTHER[token.text] : undefined
   if (words === undefined) return undefined
   const text = Array.from({ length: words }, () => cursor.name())
   if (cursor.take('offset')) text.push('offset', cursor.name())
