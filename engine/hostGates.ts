@@ -1,0 +1,68 @@
+import type { FlowObservation } from '@portcullis/core/inventory/observation.ts'
+import type { Host } from '@portcullis/core/policy/policy.ts'
+import type { Gate, GateReading, GateSample } from '@portcullis/core/rollout/gate.ts'
+import { deniedSample, deniedServed } from '@portcullis/core/rollout/judgement/deniedServed.ts'
+import { fanOut } from './fanOut.ts'
+import type { Gates } from './gates.ts'
+import { hostSession, type HostSession } from './hostSession.ts'
+import type { Cancellation } from './ports.ts'
+import type { World } from './world.ts'
+
+const HOSTS_AT_ONCE = 64
+const FLOWS_REMEMBERED_MS = 62 * 24 * 3600 * 1000
+
+/** Gates that ask the hosts themselves: whether they still let the controller in, and whom they deny. All others are handed on. */
+export function hostGates(world: World, others: Gates): Gates {
+  const flowsBefore = new Map<string, readonly FlowObservation[]>()
+  const remembered = async (host: Host, since: number): Promise<readonly FlowObservation[]> => {
+    const known = flowsBefore.get(host.name)
+    if (known) return known
+    const seen = await world.store.observations({ host: host.name, kinds: ['flow'], since: since - FLOWS_REMEMBERED_MS })
+    const flows = seen.filter((one) => one.kind === 'flow')
+    flowsBefore.set(host.name, flows)
+    return flows
+  }
+  return {
+    sample: async (gate: Gate, window, signal) => {
+      if (gate.measure.kind === 'liveness') return readingOf(await fanOut(window.hosts, HOSTS_AT_ONCE, (host) => liveness(world, host, window.timeoutMs)))
+      if (gate.measure.kind !== 'denied') return others.sample(gate, window, signal)
+      return readingOf(await fanOut(window.hosts, HOSTS_AT_ONCE, async (host) => denied(world, host, await remembered(host, window.since))))
+    },
+  }
+}
+
+const readingOf = (samples: readonly (GateSample | undefined)[]): GateReading => ({ kind: 'samples', samples: samples.filter((sample) => sample !== undefined) })
+
+/** A new handshake each time: it is new connections that a gate refuses. */
+async function liveness(world: World, host: Host, timeoutMs: number): Promise<GateSample> {
+  const at = world.clock.now()
+  const answered = await ask(world, host, (session) => session.version())
+  const tookMs = world.clock.now() - at
+  const because = answered === undefined ? { because: { en: 'the controller does not get in', zh: '控制端无法登录' } } : {}
+  return { at, host: host.name, isGood: answered !== undefined && tookMs <= timeoutMs * LIVENESS_PATIENCE, ...because }
+}
+
+/** Opening a connection over a slow link takes several round trips. */
+const LIVENESS_PATIENCE = 5
+
+/** Nothing where the host does not answer: that is another gate's matter. */
+async function denied(world: World, host: Host, before: readonly FlowObservation[]): Promise<GateSample | undefined> {
+  const at = world.clock.now()
+  const text = await ask(world, host, (session) => session.counters())
+  if (text === undefined) return undefined
+  const read = world.facts.readCounters(host.name, at, text)
+  if (!read.ok) return undefined
+  return deniedSample(host.name, at, deniedServed(before, read.value.filter((one) => one.kind === 'flow')))
+}
+
+async function ask<T>(world: World, host: Host, question: (session: HostSession) => Promise<{ ok: true; value: T } | { ok: false }>, signal?: Cancellation): Promise<T | undefined> {
+  try {
+    const link = await world.hosts.connect(host, signal)
+    if (!link.ok) return undefined
+    const answered = await question(hostSession(link.value))
+    await link.value.close().catch(() => undefined)
+    return answered.ok ? answered.value : undefined
+  } catch {
+    return undefined
+  }
+}
