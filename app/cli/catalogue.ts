@@ -28,6 +28,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/importAnsible.ts'),
   },
   {
+    name: 'import',
+    summary: { en: 'take over a scan, a flow log or documented services, of whatever format', zh: '导入扫描结果、流日志或已登记的服务（自动识别格式）' },
+    load: () => import('./commands/importFile.ts'),
+  },
+  ...importEntries(),
+  {
     name: 'policy check',
     summary: { en: 'check a policy file', zh: '检查策略文件' },
     load: () => import('./commands/policyCheck.ts'),
@@ -51,6 +57,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'matrix',
     summary: { en: 'show the port matrix: each endpoint, who can reach it, who used it', zh: '显示端口状态矩阵：端点、可达来源、使用情况' },
     load: () => import('./commands/matrix.ts'),
+  },
+  {
+    name: 'recommend',
+    summary: { en: 'say what to keep, close and ask about, and write it as needs of the policy', zh: '建议保留、关闭与询问哪些端口，并写成策略中的业务需求' },
+    load: () => import('./commands/recommend.ts'),
+  },
+  {
+    name: 'replay',
+    summary: { en: 'say what a policy would have denied of the flows that were recorded', zh: '用已记录的流检验策略会拒绝什么' },
+    load: () => import('./commands/replay.ts'),
   },
   {
     name: 'plan',
@@ -116,6 +132,25 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/version.ts'),
   },
 ]
+
+/** One entry for each format of `adapters/import/formats.ts`, which is loaded only when it is called. */
+function importEntries(): CommandEntry[] {
+  const titles: Readonly<Record<string, Text>> = {
+    nmap: { en: 'Nmap XML (nmap -oX)', zh: 'Nmap XML（nmap -oX）' },
+    nessus: { en: 'Nessus v2 (.nessus)', zh: 'Nessus v2（.nessus）' },
+    openvas: { en: 'OpenVAS / Greenbone XML report', zh: 'OpenVAS / Greenbone XML 报告' },
+    masscan: { en: 'masscan JSON (masscan -oJ)', zh: 'masscan JSON（masscan -oJ）' },
+    nfdump: { en: 'nfdump JSON (nfdump -o json)', zh: 'nfdump JSON（nfdump -o json）' },
+    ulogd: { en: 'ulogd2 JSON: NFLOG packets, NFCT flows', zh: 'ulogd2 JSON：NFLOG 报文与 NFCT 流' },
+    suricata: { en: 'Suricata eve.json', zh: 'Suricata eve.json' },
+    zeek: { en: 'Zeek conn.log (TSV, JSON)', zh: 'Zeek conn.log（TSV、JSON）' },
+    'vpcflow-aws': { en: 'AWS VPC flow log, versions 2 to 5', zh: 'AWS VPC 流日志（版本 2–5）' },
+    'vpcflow-aliyun': { en: 'Alibaba Cloud VPC flow log', zh: '阿里云 VPC 流日志' },
+    'vpcflow-tencent': { en: 'Tencent Cloud VPC flow log', zh: '腾讯云 VPC 流日志' },
+    netbox: { en: 'NetBox services (CSV, JSON)', zh: 'NetBox 服务（CSV、JSON）' },
+  }
+  return Object.entries(titles).map(([name, summary]) => ({ name: `import ${name}`, summary, load: () => import('./commands/importFile.ts') }))
+}
 
 /** Groups of commands, with what they are about. */
 export const GROUPS: Readonly<Record<string, Text>> = {

@@ -40,9 +40,10 @@ export async function buildProgram(argv: readonly string[], surroundings: Progra
     }),
   )
   const groups = new Map<string, Command>()
+  const called = COMMANDS.filter((entry) => isCalled(entry, argv)).toSorted((a, b) => b.name.length - a.name.length)[0]
   for (const entry of COMMANDS) {
     const command = attach(program, groups, entry, surroundings)
-    if (isCalled(entry, argv)) await defineCommand(command, entry, surroundings, finish)
+    if (entry === called) await defineCommand(command, entry, surroundings, finish)
   }
   program.addHelpText('after', `\n${text({ en: 'Each command has its own --help with examples. Exit codes: docs/exit-codes.md', zh: '各命令的 --help 附有示例。退出码见 docs/exit-codes.md' })}`)
   return program
@@ -57,10 +58,10 @@ export function isCalled(entry: CommandEntry, argv: readonly string[]): boolean 
 function attach(program: Command, groups: Map<string, Command>, entry: CommandEntry, surroundings: ProgramSurroundings): Command {
   const [first = '', second] = entry.name.split(' ')
   const summary = entry.summary[surroundings.language]
-  if (second === undefined) return add(program, first, summary, surroundings)
+  if (second === undefined && !(first in GROUPS)) return add(program, first, summary, surroundings)
   const group = groups.get(first) ?? add(program, first, GROUPS[first]?.[surroundings.language] ?? '', surroundings)
   groups.set(first, group)
-  return add(group, second, summary, surroundings)
+  return second === undefined ? group : add(group, second, summary, surroundings)
 }
 
 function add(parent: Command, name: string, summary: string, surroundings: ProgramSurroundings): Command {

@@ -1,0 +1,106 @@
+import type { Place } from '@portcullis/core/fault/fault.ts'
+import type { ScanObservation } from '@portcullis/core/inventory/observation.ts'
+import type { Address } from '@portcullis/core/net/address.ts'
+import { addressField, BadRecord, countField, instantField, nameOf, portField, protocolField } from '../import/fieldReader.ts'
+import type { ImportFormat, ReaderSettings } from '../import/format.ts'
+import type { ScanClaim } from '../import/importClaims.ts'
+import { readXml, type XmlListener } from '../import/xmlDocument.ts'
+import type { Attributes } from '../import/xmlTokens.ts'
+
+/** The XML that `nmap -oX` writes: xmloutputversion 1.04 and 1.05. */
+export const NMAP: ImportFormat = {
+  name: 'nmap',
+  title: { en: 'Nmap XML (nmap -oX)', zh: 'Nmap XML（nmap -oX）' },
+  isHead: (head) => /<nmaprun[\s>]/.test(head),
+  open: (settings) => readXml(settings.file, settings.claims, 'nmaprun', NO_TEXT, new NmapListener(settings)),
+}
+
+const NO_TEXT: ReadonlySet<string> = new Set()
+
+const STATES: Readonly<Record<string, ScanObservation['state'] | undefined>> = {
+  open: 'open',
+  closed: 'closed',
+  filtered: 'filtered',
+  'open|filtered': 'open|filtered',
+}
+
+type Port = Pick<ScanClaim, 'protocol' | 'port'> & { state?: string; service?: string; place: Place }
+
+class NmapListener implements XmlListener {
+  readonly #settings: ReaderSettings
+  #address: Address | undefined
+  #at: number
+  #port: Port | undefined
+  #ports: Port[] = []
+  #summarised = 0
+
+  constructor(settings: ReaderSettings) {
+    this.#settings = settings
+    this.#at = settings.now
+  }
+
+  open(name: string, attributes: Attributes, place: () => Place): void {
+    switch (name) {
+      case 'nmaprun':
+        return void (attributes.start === undefined || (this.#at = instantField(attributes, 'start', place())))
+      case 'host':
+        return this.#host(attributes, place())
+      case 'address':
+        return void (attributes.addrtype === 'mac' || (this.#address ??= addressField(attributes, 'addr', place())))
+      case 'extraports':
+        return void (this.#summarised += countField(attributes, 'count', place()) ?? 0)
+      case 'port':
+        return this.#opensPort(attributes, place())
+      case 'state':
+        return void (this.#port && (this.#port.state = attributes.state ?? ''))
+      case 'service':
+        return this.#port && this.#names(this.#port, attributes)
+    }
+  }
+
+  close(name: string, _text: string, place: () => Place): void {
+    if (name === 'port') {
+      if (this.#port) this.#ports.push(this.#port)
+      this.#port = undefined
+    } else if (name === 'host') this.#closesHost(place())
+  }
+
+  /** The end of the host's scan, else its start, else the start of the run. */
+  #host(attributes: Attributes, place: Place): void {
+    this.#address = undefined
+    this.#ports = []
+    this.#summarised = 0
+    const key = ['endtime', 'starttime'].find((each) => attributes[each] !== undefined)
+    if (key !== undefined) this.#at = instantField(attributes, key, place)
+  }
+
+  #opensPort(attributes: Attributes, place: Place): void {
+    this.#port = undefined
+    this.#settings.claims.record()
+    const protocol = protocolField(attributes, 'protocol', place)
+    if (protocol === undefined) return this.#settings.claims.skip('protocol without ports', place)
+    this.#port = { protocol, port: portField(attributes, 'portid', place), place }
+  }
+
+  /** A name out of nmap's table says only what usually has that number; one that was probed says what answered. */
+  #names(port: Port, { method, name, product, version }: Attributes): void {
+    if (method !== 'probed') return
+    const service = nameOf([product ?? name, version].filter((part) => part !== undefined && part !== '').join(' '))
+    if (service !== undefined) port.service = service
+  }
+
+  #closesHost(place: Place): void {
+    const { claims } = this.#settings
+    const address = this.#address
+    if (address === undefined) {
+      if (this.#ports.length > 0) throw new BadRecord({ code: 'IMPORT_MALFORMED', what: { en: 'this host has no address', zh: '该主机没有地址' }, place })
+      return claims.skip('host down', place)
+    }
+    if (this.#summarised > 0) claims.skip('summarised by the scanner', place, { count: this.#summarised })
+    for (const { state = '', place: at, ...port } of this.#ports) {
+      const known = STATES[state]
+      if (known) claims.scan({ address, ...port, state: known, at: this.#at }, at)
+      else claims.skip('state undecided', at)
+    }
+  }
+}
