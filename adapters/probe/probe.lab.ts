@@ -53,7 +53,7 @@ async function startPostgres(): Promise<void> {
   chownSync(at('sql'), uid ?? 0, gid ?? 0)
   writeFileSync(at('password'), 'lab-password\n')
   chmodSync(at('password'), 0o644)
-  const [program = '', ...args] = [...as('postgres'), `${binaries}/initdb`, '-D', at('sql/data'), '-U', 'probe', '-A', 'scram-sha-256', `--pwfile=${at('password')}`]
+  const [program, ...args] = [...as('postgres'), `${binaries}/initdb`, '-D', at('sql/data'), '-U', 'probe', '-A', 'scram-sha-256', `--pwfile=${at('password')}`]
   execFileSync(program, args, { stdio: 'pipe', cwd: '/' })
   const flags = ['-D', at('sql/data'), '-p', String(ports.sql), '-k', at('sql'), '-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off']
   await daemons.start([...as('postgres'), `${binaries}/postgres`, ...flags], isGood('postgres', { port: ports.sql }))
