@@ -23,7 +23,7 @@ without_starting_daemons() {
   fi
   masked=
   if [ -d /run/systemd/system ]; then
-    for unit in dnsmasq.service fail2ban.service ferm.service firewalld.service inetutils-inetd.service nginx.service postgresql.service redis-server.service rpcbind.service rpcbind.socket shorewall.service shorewall6.service ssh.service ufw.service; do
+    for unit in dnsmasq.service fail2ban.service ferm.service firewalld.service inetutils-inetd.service nginx.service postgresql.service prometheus.service prometheus-alertmanager.service prometheus-blackbox-exporter.service prometheus-node-exporter.service redis-server.service rpcbind.service rpcbind.socket shorewall.service shorewall6.service ssh.service ufw.service; do
       systemctl cat "$unit" >/dev/null 2>&1 && continue
       systemctl mask --quiet "$unit" && masked="$masked $unit"
     done

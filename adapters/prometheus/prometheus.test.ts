@@ -109,6 +109,8 @@ describe('a reading of a gate', () => {
 
   const settings: readonly [given: Record<string, string | number>, isRight: boolean][] = [
     [{ url: 'http://p:9090', query: 'up' }, true],
+    [{ url: 'http://p:9090', query: 'up', above: '0.5', effectRatio: '0.25' }, true],
+    [{ url: 'http://p:9090', query: 'up', above: 'much' }, false],
     [{ url: 'https://u:secret@p:9090', query: 'up' }, false],
     [{ url: 'file:///etc/passwd', query: 'up' }, false],
     [{ url: 'http://p:9090' }, false],

@@ -6,6 +6,9 @@ import type { Gates, GateWindow } from '@portcullis/engine/gates.ts'
 import { z } from 'zod'
 import { askInstant, askRange, PROMETHEUS_ACCESS, type Series } from './promqlClient.ts'
 
+/** A file's decimals come as text: its reader takes only whole numbers for numbers. */
+const decimal = z.union([z.number(), z.string().regex(/^-?\d{1,15}(?:\.\d{1,15})?$/).transform(Number)])
+
 const settings = z
   .strictObject({
     ...PROMETHEUS_ACCESS,
@@ -16,11 +19,11 @@ const settings = z
     /** A series whose newest scrape is older says nothing of now: Prometheus itself goes on answering with it for five minutes. */
     staleSeconds: z.int().min(1).max(3600).default(60),
     /** A value above or below is a sample that is not good. */
-    above: z.number().optional(),
-    below: z.number().optional(),
+    above: decimal.optional(),
+    below: decimal.optional(),
     worse: z.enum(['higher', 'lower', 'none']).default('higher'),
-    effectRatio: z.number().min(0).max(100).optional(),
-    effectStep: z.number().min(0).optional(),
+    effectRatio: decimal.optional(),
+    effectStep: decimal.optional(),
   })
   .refine((given) => given.passwordFile === undefined || given.user !== undefined, { error: 'passwordFile needs user' })
 type Settings = z.infer<typeof settings>

@@ -44,6 +44,7 @@ describe('verdicts', () => {
     ['slower than unchanged hosts, as ever', GATE, evidence(good(4, 12, 60), good(4, 12, 60), good(8, 12, 20)), 'hold', /one of the two/],
     ['a rate that has gone', QUERY({ worse: 'lower' }), evidence(good(4, 12, 0), good(4, 12, 90), good(8, 12, 90)), 'trip', /values are worse/],
     ['a rate that has grown, where lower is worse', QUERY({ worse: 'lower' }), evidence(good(4, 12, 200), good(4, 12, 90), good(8, 12, 90)), 'pass', /values are no worse/],
+    ['a little slower, where that matters', QUERY({ effectRatio: '0.1' }), evidence(good(4, 12, 24), good(4, 12, 20), good(8, 12, 20)), 'trip', /values are worse/],
     ['values that say nothing', QUERY({ worse: 'none' }), evidence(good(4, 12, 900), good(4, 12, 1), good(8, 12, 1)), 'pass', /fails no more often/],
     ['one source that was served is denied', DENIED, evidence(rounds('c', ['gb']), [], []), 'trip', /denies a source/],
     ['no source is denied', DENIED, evidence(rounds('c', ['ggg']), [], []), 'pass', /no source/],

@@ -176,7 +176,11 @@ interface ValueRule {
 function valueRuleOf({ measure }: Gate): ValueRule | undefined {
   const settings: Readonly<Record<string, unknown>> = measure.kind === 'other' ? measure.settings : {}
   if (settings['worse'] === 'none') return undefined
-  const number = (key: string, otherwise: number): number => (typeof settings[key] === 'number' ? settings[key] : otherwise)
+  // A decimal of a file may be text.
+  const number = (key: string, otherwise: number): number => {
+    const value = Number(settings[key] ?? otherwise)
+    return value >= 0 && Number.isFinite(value) ? value : otherwise
+  }
   const isTimed = measure.kind !== 'other' || measure.name !== 'prometheus'
   return { sign: settings['worse'] === 'lower' ? -1 : 1, ratio: number('effectRatio', JUDGEMENT.valueRatio), step: number('effectStep', isTimed ? JUDGEMENT.valueStepMs : 0) }
 }
