@@ -16,8 +16,10 @@ export async function openWorld({ state, database, report }: WorldSettings): Pro
   if (!opened.ok) return opened
   const store = opened.value
   const hosts = makeHosts()
+  const world = { clock: systemClock, random: systemRandom, hosts, store, probe: systemProbe, rules: NFT_RULES, facts: FACTS_READER, digest: sha256, report }
   return succeed({
-    world: { clock: systemClock, random: systemRandom, hosts, store, probe: systemProbe, rules: NFT_RULES, facts: FACTS_READER, digest: sha256, report },
+    world,
+    openRollouts: async (settings) => (await import('./rolloutDoor.ts')).openRollouts(world, store, settings),
     close: async () => {
       await hosts.close()
       await store.close()

@@ -1,10 +1,14 @@
 import { describeFault, type Fault, type Result, type Text } from '@portcullis/core/fault/fault.ts'
 import type { Policy } from '@portcullis/core/policy/policy.ts'
+import type { DraftNeed } from '@portcullis/core/policy/recommend/draftNeeds.ts'
+import type { Gate } from '@portcullis/core/rollout/gate.ts'
 import type { Dialect } from '@portcullis/core/ruleset/dialect.ts'
 import type { HostFacts } from '@portcullis/core/ruleset/hostfacts.ts'
 import type { Ruleset } from '@portcullis/core/ruleset/ruleset.ts'
 import type { Cancellation } from '@portcullis/engine/ports.ts'
 import type { JournalEntry, SeenPolicy } from '@portcullis/engine/store.ts'
+import type { RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
+import type { RolloutWorld } from '@portcullis/engine/rolloutWorld.ts'
 import type { World } from '@portcullis/engine/world.ts'
 import type { Paint } from './paint.ts'
 
@@ -40,6 +44,10 @@ export interface Doors {
   readPolicy(file: string): Promise<Result<ReadPolicy>>
   /** JSON Schema of the policy file, as text. */
   policySchema(): Promise<string>
+  /** The policy's text with needs added to it, its comments and order kept. */
+  addNeeds(seen: SeenPolicy, needs: readonly DraftNeed[], language: Language): Promise<Result<string>>
+  /** Puts a new text in the place of a policy file that still holds the text that was read. Faults: FILE_CHANGED, FILE_UNWRITABLE. */
+  replacePolicy(seen: SeenPolicy, text: string): Promise<Result<void>>
   /** An Ansible inventory as the fleet of a policy file, as text. */
   importAnsible(file: string): Promise<Result<string>>
   /** Several dumps of one host's rules as one ruleset; `ipsets` is a file of `ipset save`. */
@@ -66,7 +74,23 @@ export interface WorldSettings {
 
 export interface OpenedWorld {
   readonly world: World
+  /** Absent where only single operations are wired. */
+  readonly openRollouts?: (settings: RolloutSettings) => Promise<Result<OpenedRollouts>>
   readonly close: () => Promise<void>
+}
+
+export interface RolloutSettings {
+  readonly gatesFile?: string
+  readonly alertsFile?: string
+  readonly report: (event: RolloutEvent) => void
+}
+
+export interface OpenedRollouts {
+  readonly world: RolloutWorld
+  /** Those of the file. */
+  readonly gates: readonly Gate[]
+  /** Tells what waits in the outbox. */
+  readonly tellDue: (holder: string) => Promise<void>
 }
 
 export interface ReadPolicy {

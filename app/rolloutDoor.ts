@@ -1,0 +1,56 @@
+import { outboxAlerts, deliverDue } from '@portcullis/adapters/alert/outbox.ts'
+import { readReceivers, type Receiver } from '@portcullis/adapters/alert/receivers.ts'
+import { parseGatesFile } from '@portcullis/adapters/gatesfile/parse.ts'
+import type { PostgresStore } from '@portcullis/adapters/postgres/postgresStore.ts'
+import { probeGates } from '@portcullis/adapters/probe/probeGates.ts'
+import { prometheusGates } from '@portcullis/adapters/prometheus/prometheusGates.ts'
+import { fail, succeed, type Result } from '@portcullis/core/fault/fault.ts'
+import type { Gate } from '@portcullis/core/rollout/gate.ts'
+import { judgeGate } from '@portcullis/core/rollout/judgement/judgeGate.ts'
+import type { Gates } from '@portcullis/engine/gates.ts'
+import { hostGates } from '@portcullis/engine/hostGates.ts'
+import type { World } from '@portcullis/engine/world.ts'
+import { parse as parseYaml } from 'yaml'
+import type { OpenedRollouts, RolloutSettings } from './cli/cli.ts'
+import { readTextFile } from './textFile.ts'
+
+/** Joins what only rollouts need to the world: the kept rollouts, the gates, the outbox of alerts. */
+export async function openRollouts(world: World, store: PostgresStore, settings: RolloutSettings): Promise<Result<OpenedRollouts>> {
+  const gates = settings.gatesFile === undefined ? succeed<readonly Gate[]>([]) : await gatesOf(settings.gatesFile)
+  const receivers = settings.alertsFile === undefined ? succeed<readonly Receiver[]>([]) : await receiversOf(settings.alertsFile)
+  if (!gates.ok) return gates
+  if (!receivers.ok) return receivers
+  return succeed({
+    world: {
+      ...world,
+      rollouts: store.rollouts,
+      gates: hostGates(world, OTHER_GATES),
+      judge: judgeGate,
+      alerts: outboxAlerts(store.outbox, receivers.value),
+      canceller: () => new AbortController(),
+      reportRollout: settings.report,
+    },
+    gates: gates.value,
+    tellDue: async (holder) => void (await deliverDue(store.outbox, receivers.value, holder, Date.now)),
+  })
+}
+
+const OTHER_GATES: Gates = {
+  sample: (gate, window, signal) => (gate.measure.kind === 'other' && gate.measure.name === 'prometheus' ? prometheusGates : probeGates).sample(gate, window, signal),
+}
+
+async function gatesOf(file: string): Promise<Result<readonly Gate[]>> {
+  const text = await readTextFile(file)
+  return text.ok ? parseGatesFile(text.value, file) : text
+}
+
+async function receiversOf(file: string): Promise<Result<readonly Receiver[]>> {
+  const text = await readTextFile(file)
+  if (!text.ok) return text
+  try {
+    return readReceivers(parseYaml(text.value, { maxAliasCount: 10 }))
+  } catch (error) {
+    const because = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
+    return fail({ code: 'ALERTS_FILE', what: { en: `${file}: ${because}`, zh: `${file}：${because}` } })
+  }
+}
