@@ -46,12 +46,12 @@ const MATCHES: readonly Make[] = [
   (dice, family) => `-p ${dice.pick(['tcp', 'udp'])} -m conntrack ${not(dice, family)}${dice.pick(['--ctorigdstport', '--ctorigsrcport'])} ${dice.pick([port(dice), '22:80', '50001:50004'])}`,
   (dice) => `-m conntrack --ctdir ${dice.pick(['ORIGINAL', 'REPLY'])}`,
   (dice, family) => `-m addrtype ${not(dice, family)}${dice.pick(['--dst-type', '--src-type'])} ${typesOf(dice, family)}`,
-  (dice, family) => (family === 4 ? `-m iprange ${not(dice, family)}--src-range 10.0.0.0-10.9.0.5` : `-m iprange ${not(dice, family)}--src-range fd00::-fd00:9::5`),
+  (dice, family) => `-m iprange ${not(dice, family)}${dice.pick(['--src-range', '--dst-range'])} ${family === 4 ? '10.0.0.0-10.9.0.5' : 'fd00::-fd00:9::5'}`,
   (dice, family) => `-m mark ${not(dice, family)}--mark ${dice.pick(['0x1', '0x3/0xf', '0x0'])}`,
   (dice, family) => `-m connmark ${not(dice, family)}--mark ${dice.pick(['0x0', '0x3/0xf', '0x3'])}`,
   (dice, family) => `-m pkttype ${not(dice, family)}--pkt-type ${dice.pick(['unicast', 'broadcast', 'multicast'])}`,
   (dice, family) => `-m length ${not(dice, family)}--length ${dice.pick(['0:44', '45:200', '44'])}`,
-  (dice, family) => `-m dscp ${not(dice, family)}--dscp ${dice.pick(['0x08', '0x2e', '0x00'])}`,
+  (dice, family) => `-m dscp ${not(dice, family)}${dice.pick(['--dscp 0x08', '--dscp 0x2e', '--dscp 0x00', '--dscp-class CS1'])}`,
   (dice, family) => (family === 4 ? `-p icmp -m icmp ${not(dice, family)}--icmp-type ${dice.pick(['8', '3', '3/1', 'any', '11'])}` : `-p ipv6-icmp -m icmp6 ${not(dice, family)}--icmpv6-type ${dice.pick(['128', '1', '1/4', '135'])}`),
   (dice, family) => (family === 4 ? `-m ttl ${dice.pick(['--ttl-eq 64', '--ttl-lt 64', '--ttl-gt 64', '! --ttl-eq 2'])}` : `-m hl ${dice.pick(['--hl-eq 255', '--hl-lt 64', '--hl-gt 64', '! --hl-eq 2'])}`),
   () => '-m comment --comment "a b -j DROP"',
@@ -80,7 +80,10 @@ const ARRIVING: readonly Make[] = [
   (dice, family) => `-m mac ${not(dice, family)}--mac-source 02:00:00:00:00:0${dice.pick(['1', '2'])}`,
   (dice, family) => `-m addrtype ${dice.pick(['--dst-type', '--src-type'])} ${dice.pick(['LOCAL', 'UNICAST'])} --limit-iface-in`.replace('addrtype ', `addrtype ${not(dice, family)}`),
 ]
-const LEAVING: readonly Make[] = [(dice, family) => `${not(dice, family)}-o ${dice.pick(['eth0', 'eth1', 'wan0', 'eth+'])}`]
+const LEAVING: readonly Make[] = [
+  (dice, family) => `${not(dice, family)}-o ${dice.pick(['eth0', 'eth1', 'wan0', 'eth+'])}`,
+  (dice, family) => `-m addrtype ${not(dice, family)}${dice.pick(['--dst-type', '--src-type'])} ${dice.pick(['LOCAL', 'UNICAST'])} --limit-iface-out`,
+]
 const REVERSE: readonly Make[] = [(dice) => `-m rpfilter ${dice.pick(['', '--loose', '--invert'])}`]
 
 function ipset(dice: Dice, family: Family): string {
