@@ -1,6 +1,6 @@
 import { fail, succeed, type Fault, type Result, type Text } from '@portcullis/core/fault/fault.ts'
 import { createReadStream } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 
 /** Larger files are not read to their end only to be refused. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024
@@ -18,6 +18,30 @@ export async function readTextFile(file: string, ifMissing?: Text): Promise<Resu
     return fail(fileFault(file, error, ifMissing))
   }
 }
+
+/** Whole or not at all, and only where nobody has changed the file since it was read. Faults: FILE_CHANGED, FILE_UNWRITABLE. */
+export async function replaceTextFile(file: string, before: string, text: string): Promise<Result<void>> {
+  const target = await realpath(file).catch(() => file)
+  const beside = `${target}.${process.pid}.tmp`
+  try {
+    if ((await readFile(target, 'utf8')) !== before) return fail(changed(file))
+    const { mode } = await stat(target)
+    await writeFile(beside, text, { mode, flag: 'wx', flush: true })
+    await rename(beside, target)
+    return succeed(undefined)
+  } catch (error) {
+    await rm(beside, { force: true })
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === undefined) throw error
+    return fail({ code: 'FILE_UNWRITABLE', what: { en: `${file} cannot be written: ${code}`, zh: `无法写入 ${file}：${code}` } })
+  }
+}
+
+const changed = (file: string): Fault => ({
+  code: 'FILE_CHANGED',
+  what: { en: `${file} has changed since it was read`, zh: `${file} 在读取之后已被修改` },
+  next: { en: 'run it again', zh: '请重新运行' },
+})
 
 /** A file, or standard input for `-`, as it comes; no more is read than is taken. Throws what {@link fileFault} reads. */
 export function streamTextFile(file: string): AsyncIterable<string> {

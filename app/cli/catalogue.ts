@@ -79,6 +79,51 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/apply.ts'),
   },
   {
+    name: 'rollout start',
+    summary: { en: 'roll a plan out in waves under gates; puts everything back by itself', zh: '按批次在放行条件下发布计划，异常时自动回退' },
+    load: async () => ({ define: (await import('./commands/rollout.ts')).start.define }),
+  },
+  {
+    name: 'rollout status',
+    summary: { en: 'show how a rollout stands', zh: '显示发布的当前状态' },
+    load: async () => ({ define: (await import('./commands/rollout.ts')).status.define }),
+  },
+  {
+    name: 'rollout watch',
+    summary: { en: 'watch a rollout; carry it on if nobody does', zh: '实时查看发布；无人推进时接手' },
+    load: async () => ({ define: (await import('./commands/rollout.ts')).watch.define }),
+  },
+  {
+    name: 'rollout pause',
+    summary: { en: 'begin nothing more for now', zh: '暂停发布' },
+    load: async () => ({ define: (await import('./commands/rollout.ts')).pause.define }),
+  },
+  {
+    name: 'rollout resume',
+    summary: { en: 'carry a rollout on', zh: '继续发布' },
+    load: async () => ({ define: (await import('./commands/rollout.ts')).resume.define }),
+  },
+  {
+    name: 'rollout abort',
+    summary: { en: 'stop a rollout; changed hosts keep their new rules', zh: '中止发布，已变更的主机保留新规则' },
+    load: async () => ({ define: (await import('./commands/rollout.ts')).abort.define }),
+  },
+  {
+    name: 'rollout promote',
+    summary: { en: 'end the bake of a wave by hand, or approve core hosts', zh: '手动结束观察期，或批准核心主机' },
+    load: async () => ({ define: (await import('./commands/rollout.ts')).promote.define }),
+  },
+  {
+    name: 'rollout rollback',
+    summary: { en: 'put back what a rollout changed', zh: '回退一次发布' },
+    load: async () => ({ define: (await import('./commands/rollout.ts')).rollback.define }),
+  },
+  {
+    name: 'rollout history',
+    summary: { en: 'list the rollouts', zh: '列出全部发布' },
+    load: async () => ({ define: (await import('./commands/rollout.ts')).history.define }),
+  },
+  {
     name: 'rollback',
     summary: { en: 'bring back what the hosts had before, as a new generation', zh: '以新代次恢复主机之前的规则' },
     load: () => import('./commands/rollback.ts'),
@@ -157,4 +202,5 @@ export const GROUPS: Readonly<Record<string, Text>> = {
   host: { en: 'the script on managed hosts', zh: '被管主机上的脚本' },
   import: { en: 'take over what exists', zh: '导入已有数据' },
   policy: { en: 'the policy file', zh: '策略文件' },
+  rollout: { en: 'changes in waves, watched, put back by themselves', zh: '分批发布，观察，自动回退' },
 }

@@ -1,0 +1,111 @@
+import type { BusinessCalendar, Day } from '@portcullis/core/inventory/businessCalendar.ts'
+import type { Instant } from '@portcullis/core/inventory/observation.ts'
+import { foldUsageDays, type EndpointDays, type HostUsage, type SourceDays } from '@portcullis/core/inventory/usageDays.ts'
+import { formatAddress } from '@portcullis/core/net/address.ts'
+import { containsPort } from '@portcullis/core/net/port.ts'
+import { containsAddress } from '@portcullis/core/net/prefix.ts'
+import type { TransportProtocol } from '@portcullis/core/net/protocol.ts'
+import type { Host, Policy } from '@portcullis/core/policy/policy.ts'
+import { isVacant } from '@portcullis/core/policy/recommend/portGroup.ts'
+import { isScanner, noteReach, sourceKey, type SourceReach } from '@portcullis/core/policy/recommend/scanner.ts'
+import type { Grant } from '@portcullis/core/policy/intent.ts'
+import { resolveAll } from '@portcullis/core/policy/resolve.ts'
+import { succeed, type Result } from '@portcullis/core/fault/fault.ts'
+import type { Store } from './store.ts'
+
+/** What a policy would have denied of the flows that were recorded. */
+export interface ReplayReport {
+  readonly denied: readonly DeniedUse[]
+  readonly allowedConnections: number
+  readonly allowedSources: number
+  readonly firstDay?: Day
+  readonly lastDay?: Day
+  /** Hosts of which nothing was counted: the policy could not be scored on them. */
+  readonly unwatched: readonly string[]
+  /** Connections of unknown source; whether they would have been denied cannot be said. */
+  readonly lost: number
+}
+
+export interface DeniedUse {
+  readonly host: string
+  readonly protocol: TransportProtocol
+  readonly port: number
+  readonly listener?: string
+  /** `wanted`: something listens or a need names the port; `vacant`: nothing stands there; `scanner`: tried by one. */
+  readonly kind: 'wanted' | 'vacant' | 'scanner'
+  readonly source: string
+  readonly connections: number
+  readonly days: number
+  readonly firstDay?: Day
+  readonly lastDay?: Day
+}
+
+export interface ReplayOptions {
+  readonly since: Instant
+  readonly calendar: BusinessCalendar
+}
+
+/** Host after host; refused where the policy cannot be resolved. */
+export async function replay(store: Pick<Store, 'observations'>, policy: Policy, hosts: readonly Host[], options: ReplayOptions): Promise<Result<ReplayReport>> {
+  const intents = resolveAll(policy, () => 1)
+  if (!intents.ok) return intents
+  const usages: HostUsage[] = []
+  const reach = new Map<string, SourceReach>()
+  for (const { name } of hosts) {
+    const usage = foldUsageDays(name, await store.observations({ host: name, since: options.since, kinds: ['listener', 'flow', 'published', 'reading', 'evidence'] }), options.calendar)
+    noteReach(reach, usage)
+    usages.push(usage)
+  }
+  const scored = usages.map((usage) => {
+    const intent = intents.value.get(usage.host)
+    return scoreHost(usage, intent ? [...intent.management, ...intent.grants] : [], reach)
+  })
+  const days = usages.flatMap(({ watch }) => (watch.watched.isEmpty ? [] : [watch.firstDay, watch.lastDay]))
+  return succeed({
+    denied: scored.flatMap(({ denied }) => denied),
+    allowedConnections: scored.reduce((sum, { connections }) => sum + connections, 0),
+    allowedSources: scored.reduce((sum, { sources }) => sum + sources, 0),
+    ...(days.length === 0 ? {} : { firstDay: days.reduce((a, b) => Math.min(a, b)), lastDay: days.reduce((a, b) => Math.max(a, b)) }),
+    unwatched: usages.filter(({ watch, endpoints }) => watch.watched.isEmpty && endpoints.every(({ sources }) => sources.length === 0)).map(({ host }) => host),
+    lost: usages.reduce((sum, { endpoints }) => sum + endpoints.reduce((of, { lost, moreSources }) => of + lost + moreSources, 0), 0),
+  })
+}
+
+interface HostScore {
+  readonly denied: DeniedUse[]
+  connections: number
+  sources: number
+}
+
+function scoreHost(usage: HostUsage, grants: readonly Grant[], reach: ReadonlyMap<string, SourceReach>): HostScore {
+  const score: HostScore = { denied: [], connections: 0, sources: 0 }
+  for (const endpoint of usage.endpoints) {
+    const open = grants.filter(({ protocol, ports }) => protocol === endpoint.protocol && containsPort(ports, endpoint.port))
+    for (const source of endpoint.sources) {
+      if (source.days.isEmpty) continue
+      if (open.some(({ from }) => containsAddress(from, source.source))) {
+        score.connections += source.connections
+        score.sources += 1
+      } else score.denied.push(deniedUse(usage.host, endpoint, source, open.length > 0, isScanner(reach.get(sourceKey(source.source)))))
+    }
+  }
+  return score
+}
+
+function deniedUse(host: string, endpoint: EndpointDays, { source, connections, days }: SourceDays, isNamed: boolean, isNoise: boolean): DeniedUse {
+  const used = days.days()
+  const [first, last] = [used[0], used.at(-1)]
+  const listener = endpoint.listening.unit ?? endpoint.listening.process ?? endpoint.published
+  return {
+    host,
+    protocol: endpoint.protocol,
+    port: endpoint.port,
+    ...(listener === undefined ? {} : { listener }),
+    kind: isNoise ? 'scanner' : isNamed || !isVacant(endpoint) ? 'wanted' : 'vacant',
+    source: formatAddress(source),
+    connections,
+    days: used.length,
+    ...(first === undefined ? {} : { firstDay: first }),
+    ...(last === undefined ? {} : { lastDay: last }),
+  }
+}
