@@ -88,6 +88,7 @@ export const ARROWS: readonly Arrow[] = [
   { from: 'core/rollout', to: 'core/inventory', why: 'a sample is dated' },
   { from: 'core/rollout', to: 'core/policy', why: 'core hosts come last' },
   { from: 'adapters', to: 'core/rollout', why: 'gates are measured and rollouts kept' },
+  { from: 'app', to: 'core/rollout', why: 'rollouts are begun and shown' },
   { from: 'sim', to: 'core/rollout', why: 'rollouts are simulated and judged' },
   { from: 'engine', to: 'core/rollout', why: 'a rollout is sequenced as its pure part decides' },
   { from: 'engine', to: 'core/ruleset', why: 'foreign tables are told apart from our own' },

@@ -3,7 +3,7 @@ import { nearest } from '@portcullis/core/policy/nearest.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import type { FleetOptions } from '@portcullis/engine/observe.ts'
 import type { World } from '@portcullis/engine/world.ts'
-import { reportFaults, reportWarnings, type Cli, type ReadPolicy } from './cli.ts'
+import { reportFaults, reportWarnings, type Cli, type OpenedWorld, type ReadPolicy } from './cli.ts'
 import type { FleetOptionValues } from './command.ts'
 import { EXIT, type ExitCode } from './exitCode.ts'
 import { startProgress } from './progress.ts'
@@ -14,6 +14,7 @@ export interface Fleet {
   readonly read: ReadPolicy
   readonly hosts: readonly Host[]
   readonly options: FleetOptions
+  readonly openRollouts?: OpenedWorld['openRollouts']
 }
 
 /** Reads the policy, opens the world, runs the task, and closes what was opened, whatever happens. */
@@ -30,9 +31,9 @@ export async function withFleet(cli: Cli, values: FleetOptionValues, task: (flee
     report: progress.report,
   })
   if (!opened.ok) return refuse(cli, opened.faults)
-  const { world, close } = opened.value
+  const { world, openRollouts, close } = opened.value
   try {
-    return await task({ world, read: read.value, hosts: hosts.value, options: { concurrency: values.concurrency, signal: cli.signal } })
+    return await task({ world, read: read.value, hosts: hosts.value, options: { concurrency: values.concurrency, signal: cli.signal }, ...(openRollouts ? { openRollouts } : {}) })
   } finally {
     progress.end()
     await close()

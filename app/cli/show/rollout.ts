@@ -1,0 +1,115 @@
+import type { Text } from '@portcullis/core/fault/fault.ts'
+import { heldBy } from '@portcullis/core/rollout/promotion.ts'
+import type { HostPhase, RolloutOutcome, RolloutPhase, RolloutState } from '@portcullis/core/rollout/rollout.ts'
+import type { RolloutRecord } from '@portcullis/engine/rolloutStore.ts'
+import { layTable } from '../table.ts'
+import { faultLines } from './faults.ts'
+import { count, shortId, t, timeWords, type Pen } from './words.ts'
+
+/** A rollout as it stands: its waves, its gates with what they last said and what would trip, what it waits for. */
+export function showRollout(pen: Pen, state: RolloutState, now: number): string {
+  const lines = [
+    headline(pen, state, now),
+    '',
+    ...layTable(state.waves.map((wave, index) => waveRow(pen, state, wave.name, index)), '  '),
+    ...gateLines(pen, state),
+    ...(state.trip ? ['', ...state.trip.because.map((because) => `${pen.paint.red('✗')} ${t(pen, because)}`)] : []),
+    ...waitLines(pen, state, now),
+    ...hostLines(pen, state),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+const PHASES: Readonly<Record<RolloutPhase, Text>> = {
+  baseline: { en: 'watches before the first change', zh: '变更前观察' },
+  applying: { en: 'applies', zh: '下发' },
+  baking: { en: 'bakes', zh: '观察期' },
+  approval: { en: 'waits for approval of core hosts', zh: '等待核心主机批准' },
+  reverting: { en: 'puts back', zh: '回退中' },
+  ended: { en: 'ended', zh: '已结束' },
+}
+
+const OUTCOMES: Readonly<Record<RolloutOutcome, readonly [keyof Pen['paint'], Text]>> = {
+  completed: ['green', { en: 'completed', zh: '已完成' }],
+  reverted: ['yellow', { en: 'put back', zh: '已回退' }],
+  aborted: ['yellow', { en: 'aborted', zh: '已中止' }],
+  incomplete: ['red', { en: 'hosts are left to look at', zh: '有主机需人工检查' }],
+}
+
+function headline(pen: Pen, state: RolloutState, now: number): string {
+  const [colour, words] = state.outcome ? OUTCOMES[state.outcome] : (['bold', PHASES[state.phase]] as const)
+  const wave = state.outcome ? '' : ` ${state.waves[state.wave]?.name ?? ''}`
+  const paused = state.isPaused && !state.outcome ? pen.paint.yellow(` · ${t(pen, { en: 'paused', zh: '已暂停' })}`) : ''
+  const took = durationWords((state.ended ?? now) - state.begun)
+  return `${pen.paint.bold(`${t(pen, { en: 'Rollout', zh: '发布' })} ${shortId(state.id)}`)} · ${t(pen, { en: 'plan', zh: '计划' })} ${shortId(state.plan)} · ${pen.paint[colour](t(pen, words) + wave)}${paused} · ${took}`
+}
+
+const MARKS: Readonly<Record<HostPhase, readonly [mark: string, paint: keyof Pen['paint']]>> = {
+  waiting: ['·', 'dim'],
+  applying: ['▸', 'cyan'],
+  settling: ['?', 'yellow'],
+  changed: ['✓', 'green'],
+  failed: ['✗', 'red'],
+  reverting: ['↶', 'yellow'],
+  reverted: ['↶', 'green'],
+  left: ['!', 'red'],
+}
+
+const BAR_HOSTS_MAX = 40
+
+function waveRow(pen: Pen, state: RolloutState, name: string, index: number): string[] {
+  const hosts = (state.waves[index]?.hosts ?? []).map((host) => state.hosts[host]?.phase ?? 'waiting')
+  const bar = hosts.slice(0, BAR_HOSTS_MAX).map((phase) => pen.paint[MARKS[phase][1]](MARKS[phase][0])).join('')
+  const done = hosts.filter((phase) => phase === 'changed').length
+  const isAt = state.outcome === undefined && state.wave === index
+  return [isAt ? pen.paint.bold(`▸ ${name}`) : `  ${name}`, `${done}/${hosts.length}`, bar + (hosts.length > BAR_HOSTS_MAX ? '…' : '')]
+}
+
+const VERDICTS: Readonly<Record<'pass' | 'hold' | 'trip', readonly [mark: string, paint: keyof Pen['paint']]>> = { pass: ['✓', 'green'], hold: ['…', 'yellow'], trip: ['✗', 'red'] }
+
+function gateLines(pen: Pen, state: RolloutState): string[] {
+  const rows = state.gates.map(({ name, isCritical }) => {
+    const measured = state.measured[name]
+    const [mark, colour] = measured ? VERDICTS[measured.verdict.kind] : (['·', 'dim'] as const)
+    const interrupted = measured?.interruptedSince === undefined ? '' : pen.paint.red(t(pen, { en: `interrupted ${durationWords(measured.at - measured.interruptedSince)}`, zh: `已中断 ${durationWords(measured.at - measured.interruptedSince)}` }))
+    const last = measured?.verdict.last ?? measured?.verdict.because[0]
+    const limit = measured?.verdict.limit ? pen.paint.dim(`${t(pen, { en: 'trips:', zh: '触发：' })} ${t(pen, measured.verdict.limit)}`) : ''
+    return [pen.paint[colour](mark), name + (isCritical ? ' *' : ''), last ? t(pen, last) : t(pen, { en: 'not measured yet', zh: '尚未测量' }), interrupted, limit]
+  })
+  return rows.length === 0 ? [] : ['', ...layTable(rows, '  ')]
+}
+
+function waitLines(pen: Pen, state: RolloutState, now: number): string[] {
+  if (state.phase === 'baking') return ['', ...heldBy(state, now).map((because) => pen.paint.dim(`… ${t(pen, because)}`))]
+  if (state.phase === 'approval') return ['', pen.paint.cyan('portcullis rollout promote --core')]
+  return []
+}
+
+const HOSTS_SHOWN_MAX = 20
+
+/** Hosts that did not simply do what was asked of them. */
+function hostLines(pen: Pen, state: RolloutState): string[] {
+  const odd = Object.entries(state.hosts).filter(([, host]) => host.fault !== undefined && ['failed', 'settling', 'reverting', 'left'].includes(host.phase))
+  const shown = odd.slice(0, HOSTS_SHOWN_MAX).flatMap(([name, host]) => [`${pen.paint[MARKS[host.phase][1]](MARKS[host.phase][0])} ${pen.paint.bold(name)}`, ...faultLines(pen, host.fault ? [host.fault] : [], '  ')])
+  const more = odd.length - HOSTS_SHOWN_MAX
+  return odd.length === 0 ? [] : ['', ...shown, ...(more > 0 ? [`+${more}`] : [])]
+}
+
+export function showHistory(pen: Pen, records: readonly (RolloutRecord & { readonly now: RolloutState })[]): string {
+  const rows = records.map(({ id, created, by, plan, now }) => {
+    const [colour, words] = now.outcome ? OUTCOMES[now.outcome] : (['cyan', PHASES[now.phase]] as const)
+    const hosts = Object.values(now.hosts)
+    const changed = hosts.filter((host) => host.phase === 'changed').length
+    return [shortId(id), timeWords(created), by, shortId(plan), pen.paint[colour](t(pen, words)), `${changed}/${count(pen, hosts.length, 'host', '台主机')}`, durationWords((now.ended ?? now.measuredAt ?? created) - created)]
+  })
+  if (rows.length === 0) return `${t(pen, { en: 'no rollout yet', zh: '尚无发布' })}\n`
+  return `${layTable(rows).join('\n')}\n`
+}
+
+/** `1:05`, minutes and seconds, and hours in front where there are any. */
+export function durationWords(durationMs: number): string {
+  const seconds = Math.max(0, Math.round(durationMs / 1000))
+  const two = (number: number): string => String(number).padStart(2, '0')
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60]
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
+}
