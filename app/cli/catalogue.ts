@@ -129,6 +129,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/rollback.ts'),
   },
   {
+    name: 'gate check',
+    summary: { en: 'measure now what the gates of a rollout would measure', zh: '立即测量发布的放行条件' },
+    load: () => import('./commands/gateCheck.ts'),
+  },
+  {
+    name: 'alert test',
+    summary: { en: 'send one message to every receiver of alerts', zh: '向每个告警接收方发送测试消息' },
+    load: () => import('./commands/alertTest.ts'),
+  },
+  {
     name: 'drift',
     summary: { en: 'compare what the kernels enforce with what was confirmed', zh: '比较内核生效规则与已确认的意图' },
     load: () => import('./commands/drift.ts'),
@@ -199,6 +209,8 @@ function importEntries(): CommandEntry[] {
 
 /** Groups of commands, with what they are about. */
 export const GROUPS: Readonly<Record<string, Text>> = {
+  alert: { en: 'who is told of what happens', zh: '告警接收方' },
+  gate: { en: 'what a rollout watches', zh: '发布的放行条件' },
   host: { en: 'the script on managed hosts', zh: '被管主机上的脚本' },
   import: { en: 'take over what exists', zh: '导入已有数据' },
   policy: { en: 'the policy file', zh: '策略文件' },
