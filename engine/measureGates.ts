@@ -16,7 +16,7 @@ async function measureGate(world: RolloutWorld, state: RolloutState, gate: Gate,
   const reading = await read(world, state, gate, hosts)
   if (reading.kind === 'samples') await world.rollouts.addSamples(state.id, reading.samples.map((sample) => ({ ...sample, gate: gate.name })))
   const kept = await world.rollouts.samples(state.id, gate.name)
-  const verdict = world.judge(gate, evidenceOf(state, kept, world.clock.now(), reading.kind === 'no-data' ? reading.because : undefined))
+  const verdict = world.judge(gate, evidenceOf(state, gate, kept, world.clock.now(), reading.kind === 'no-data' ? reading.because : undefined))
   const isGood = isGoodNow(state, reading)
   return { gate: gate.name, verdict, ...(isGood === undefined ? {} : { isGood }) }
 }

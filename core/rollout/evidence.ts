@@ -1,15 +1,21 @@
 import type { Text } from '../fault/fault.ts'
 import type { Instant } from '../inventory/observation.ts'
-import type { GateEvidence, GateReading, GateSample } from './gate.ts'
+import type { Gate, GateEvidence, GateReading, GateSample } from './gate.ts'
 import type { RolloutState } from './rollout.ts'
 
-/** Sorts one gate's samples by what had been changed when each was taken. A sample that is about no host counts as changed from the first change on. */
-export function evidenceOf(state: RolloutState, samples: readonly GateSample[], now: Instant, noData?: Text): GateEvidence {
+/**
+ * Sorts one gate's samples by what had been changed when each was taken. Changed are the hosts of the present wave: those of
+ * earlier waves, whose many good samples would speak for it, are left out, unless one denial is enough to trip. A sample that
+ * is about no host counts as changed from the first change on.
+ */
+export function evidenceOf(state: RolloutState, gate: Gate, samples: readonly GateSample[], now: Instant, noData?: Text): GateEvidence {
   const firstChange = Math.min(...Object.keys(state.hosts).map((name) => changedSince(state, name)))
   const changed: GateSample[] = []
   const baseline: GateSample[] = []
   const control: GateSample[] = []
   for (const sample of samples) {
+    const wave = sample.host === undefined ? undefined : state.hosts[sample.host]?.wave
+    if (wave !== undefined && wave < state.wave && gate.measure.kind !== 'denied') continue
     const since = sample.host === undefined ? firstChange : changedSince(state, sample.host)
     if (sample.at >= since) changed.push(sample)
     else if (since !== Number.POSITIVE_INFINITY) baseline.push(sample)
