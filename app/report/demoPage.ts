@@ -6,7 +6,7 @@ import type { DemoSummary } from '../demo/summary.ts'
 import { demoMatrix, legend } from './demoMatrix.ts'
 import { reportEndpoints } from './endpoints.ts'
 import { both, escape, grouped, tag } from './markup.ts'
-import { STYLE } from './style.ts'
+import { page, pageHeader, section, tile } from './page.ts'
 import { verdictText } from './verdict.ts'
 
 export interface DemoPageInput {
@@ -32,31 +32,23 @@ export function demoPage({ summary, before, after, needs, at, language }: DemoPa
     section({ en: 'How long it took', zh: '用时' }, phases(summary)),
     footer(summary, at),
   ]
-  return `<!doctype html>
-<html lang="${language === 'zh' ? 'zh-CN' : 'en'}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Portcullis</title><style>${STYLE}</style></head><body>
-${choice('en', language)}${choice('zh', language)}
-<main class="page">${sections.join('\n')}</main></body></html>
-`
+  return page({ title: 'Portcullis', language, sections })
 }
 
-const choice = (code: 'en' | 'zh', shown: string): string =>
-  `<input class="choice" type="radio" name="in" id="in-${code}"${code === shown ? ' checked' : ''} aria-label="${code === 'en' ? 'English' : '中文'}">`
-
 function header(summary: DemoSummary): string {
-  const { ok } = summary
-  return `<header><div><div class="brand">Portcullis</div><h1>${both({ en: 'Ports closed, business untouched', zh: '端口已收敛，业务未中断' })}</h1>
-<p class="lead">${both({ en: `${summary.hosts} servers with real services on one machine, used by their clients all the while.`, zh: `同一台机器上的 ${summary.hosts} 台服务器，运行真实业务，期间客户端始终在使用。` })}</p>
-<div class="verdict ${ok ? 'good' : 'bad'}"><span class="mark">${ok ? '✓' : '!'}</span>${both(verdictText(summary))}</div></div>
-<div class="languages"><label for="in-en">English</label><label for="in-zh">中文</label></div></header>`
+  return pageHeader({
+    title: { en: 'Ports closed, business untouched', zh: '端口已收敛，业务未中断' },
+    lead: {
+      en: `${summary.hosts} servers with real services on one machine, used by their clients all the while.`,
+      zh: `同一台机器上的 ${summary.hosts} 台服务器，运行真实业务，期间客户端始终在使用。`,
+    },
+    verdict: { isGood: summary.ok, text: verdictText(summary) },
+  })
 }
 
 function tiles(summary: DemoSummary): string {
   const { exposedBefore, exposedAfter, servicesInterrupted, seconds, checked, zones, hosts } = summary
   const [outside] = zones
-  const tile = (isGood: boolean, name: Text, figure: string, note: Text): string =>
-    `<div class="tile ${isGood ? 'good' : 'bad'}"><div class="name">${both(name)}</div><div class="figure">${figure}</div><div class="note">${both(note)}</div></div>`
   return tag(
     'div',
     'tiles',
@@ -80,8 +72,6 @@ function tiles(summary: DemoSummary): string {
 
 /** Whole percent, never rounded up to more than there is. */
 export const percentLess = (before: number, after: number): number => (before === 0 ? 0 : Math.floor(((before - after) / before) * 100))
-
-const section = (title: Text, content: string, className = 'keep'): string => `<section class="${className}"><h2>${both(title)}</h2><div class="card">${content}</div></section>`
 
 function zoneBars({ zones }: DemoSummary): string {
   const most = Math.max(1, ...zones.map(({ before }) => before))
