@@ -101,7 +101,7 @@ describe('simulated bakes', () => {
     ['slower by just the margin', { failBefore: 0, failAfter: 0, slower: 1.5 + JUDGEMENT.valueStepMs / 40 }, [0, 0.01], [0, JUDGEMENT.falsePass]],
   ]
   test.each(cases)('%s', (what, world, trips, passes, roundsMax) => {
-    const runs = 60
+    const runs = Number(process.env['GATE_RUNS'] ?? 60)
     const ends = Array.from({ length: runs }, (_, seed) => bake(world, seed + 1))
     const rate = (kind: string): number => ends.filter((end) => end.kind === kind).length / runs
     expect(rate('trip')).toBeGreaterThanOrEqual(trips[0])
