@@ -7,6 +7,9 @@ import { containsAddress } from '@portcullis/core/net/prefix.ts'
 import type { TransportProtocol } from '@portcullis/core/net/protocol.ts'
 import type { Host, Policy } from '@portcullis/core/policy/policy.ts'
 import { isVacant } from '@portcullis/core/policy/recommend/portGroup.ts'
+import { judgeHost } from '@portcullis/core/policy/recommend/judge.ts'
+import type { Profile } from '@portcullis/core/policy/recommend/profile.ts'
+import type { Recommendation } from '@portcullis/core/policy/recommend/recommendation.ts'
 import { isScanner, noteReach, sourceKey, type SourceReach } from '@portcullis/core/policy/recommend/scanner.ts'
 import type { Grant } from '@portcullis/core/policy/intent.ts'
 import { resolveAll } from '@portcullis/core/policy/resolve.ts'
@@ -31,8 +34,8 @@ export interface DeniedUse {
   readonly protocol: TransportProtocol
   readonly port: number
   readonly listener?: string
-  /** `wanted`: something listens or a need names the port; `vacant`: nothing stands there; `scanner`: tried by one. */
-  readonly kind: 'wanted' | 'vacant' | 'scanner'
+  /** `wanted`: in use, or not known to have ended; `ended`: the use stopped, or another source took over; `vacant`: nothing stands there; `scanner`: tried by one. */
+  readonly kind: 'wanted' | 'ended' | 'vacant' | 'scanner'
   readonly source: string
   readonly connections: number
   readonly days: number
@@ -43,6 +46,7 @@ export interface DeniedUse {
 export interface ReplayOptions {
   readonly since: Instant
   readonly calendar: BusinessCalendar
+  readonly profiles: readonly Profile[]
 }
 
 /** Host after host; refused where the policy cannot be resolved. */
@@ -56,9 +60,10 @@ export async function replay(store: Pick<Store, 'observations'>, policy: Policy,
     noteReach(reach, usage)
     usages.push(usage)
   }
-  const scored = usages.map((usage) => {
+  const scored = usages.map((usage, index) => {
     const intent = intents.value.get(usage.host)
-    return scoreHost(usage, intent ? [...intent.management, ...intent.grants] : [], reach)
+    const judged = judgeHost({ name: usage.host, tier: hosts[index]?.tier ?? 'core' }, usage, { calendar: options.calendar, zones: [], services: [], unseenShare: 0, profiles: options.profiles, isNoise: ({ source }) => isScanner(reach.get(sourceKey(source))) })
+    return scoreHost(usage, intent ? [...intent.management, ...intent.grants] : [], reach, judged)
   })
   const days = usages.flatMap(({ watch }) => (watch.watched.isEmpty ? [] : [watch.firstDay, watch.lastDay]))
   return succeed({
@@ -77,22 +82,32 @@ interface HostScore {
   sources: number
 }
 
-function scoreHost(usage: HostUsage, grants: readonly Grant[], reach: ReadonlyMap<string, SourceReach>): HostScore {
+function scoreHost(usage: HostUsage, grants: readonly Grant[], reach: ReadonlyMap<string, SourceReach>, judged: readonly Recommendation[]): HostScore {
   const score: HostScore = { denied: [], connections: 0, sources: 0 }
   for (const endpoint of usage.endpoints) {
+    const verdict = judged.find(({ protocol, ports }) => protocol === endpoint.protocol && containsPort(ports, endpoint.port))
     const open = grants.filter(({ protocol, ports }) => protocol === endpoint.protocol && containsPort(ports, endpoint.port))
     for (const source of endpoint.sources) {
       if (source.days.isEmpty) continue
       if (open.some(({ from }) => containsAddress(from, source.source))) {
         score.connections += source.connections
         score.sources += 1
-      } else score.denied.push(deniedUse(usage.host, endpoint, source, open.length > 0, isScanner(reach.get(sourceKey(source.source)))))
+      } else score.denied.push(deniedUse(usage.host, endpoint, source, kindOf(endpoint, source, verdict, isScanner(reach.get(sourceKey(source.source))))))
     }
   }
   return score
 }
 
-function deniedUse(host: string, endpoint: EndpointDays, { source, connections, days }: SourceDays, isNamed: boolean, isNoise: boolean): DeniedUse {
+/** As `recommend` judges: what it would close, or whose source it knows to be replaced, has ended. */
+function kindOf(endpoint: EndpointDays, { source }: SourceDays, judged: Recommendation | undefined, isNoise: boolean): DeniedUse['kind'] {
+  if (isNoise) return 'scanner'
+  if (judged?.verdict === 'close') return 'ended'
+  if (judged?.verdict === 'keep' && !judged.from.prefixes.some((prefix) => containsAddress(prefix, source))) return 'ended'
+  const isGrouped = judged !== undefined && judged.ports.first < judged.ports.last
+  return isVacant(endpoint) && !isGrouped ? 'vacant' : 'wanted'
+}
+
+function deniedUse(host: string, endpoint: EndpointDays, { source, connections, days }: SourceDays, kind: DeniedUse['kind']): DeniedUse {
   const used = days.days()
   const [first, last] = [used[0], used.at(-1)]
   const listener = endpoint.listening.unit ?? endpoint.listening.process ?? endpoint.published
@@ -101,7 +116,7 @@ function deniedUse(host: string, endpoint: EndpointDays, { source, connections, 
     protocol: endpoint.protocol,
     port: endpoint.port,
     ...(listener === undefined ? {} : { listener }),
-    kind: isNoise ? 'scanner' : isNamed || !isVacant(endpoint) ? 'wanted' : 'vacant',
+    kind,
     source: formatAddress(source),
     connections,
     days: used.length,

@@ -2,7 +2,6 @@ import { DAY_MS, formatDay } from '@portcullis/core/inventory/businessCalendar.t
 import { formatPrefix } from '@portcullis/core/net/prefix.ts'
 import { formatPortRange } from '@portcullis/core/net/port.ts'
 import type { DraftNeed } from '@portcullis/core/policy/recommend/draftNeeds.ts'
-import { PROFILES, type Profile } from '@portcullis/core/policy/recommend/profile.ts'
 import type { Recommendation } from '@portcullis/core/policy/recommend/recommendation.ts'
 import { formatSelector } from '@portcullis/core/policy/selector.ts'
 import { recommend, type RecommendReport } from '@portcullis/engine/recommend.ts'
@@ -18,7 +17,6 @@ import { count } from '../show/words.ts'
 
 interface RecommendValues extends FleetOptionValues, EvidenceOptionValues {
   readonly unseenShare: number
-  readonly profile?: readonly Profile[]
   readonly reviewDays: number
   readonly explain?: boolean
   readonly write?: boolean
@@ -27,7 +25,6 @@ interface RecommendValues extends FleetOptionValues, EvidenceOptionValues {
 export const define: CommandModule['define'] = (command, { text, run }) => {
   evidenceOptions(fleetOptions(command, text), text)
     .addOption(new Option('--unseen-share <0–0.99>', text({ en: 'sources are joined to prefixes of whose addresses at most this share was not seen', zh: '合并来源网段时，未出现过的地址最多占此比例' })).default(0.5).argParser(readShare))
-    .addOption(new Option('--profile <name...>', text({ en: 'what the business is: silence says less of what it uses rarely', zh: '行业类型：对其少用的端口，静默不足为据' })).choices(PROFILES))
     .addOption(new Option('--review-days <n>', text({ en: 'when new needs are to be looked at again', zh: '新需求的复核期限（天）' })).default(180).argParser(wholeNumber(1, 3660)))
     .addOption(new Option('--explain', text({ en: 'with all reasons and their points', zh: '列出全部理由及分值' })))
     .addOption(new Option('--write', text({ en: 'write the needs into the policy file', zh: '将需求写入策略文件' })))

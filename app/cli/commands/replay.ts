@@ -16,7 +16,7 @@ export const define: CommandModule['define'] = (command, { text, run }) => {
   run((cli, options) => {
     const values = options as unknown as FleetOptionValues & EvidenceOptionValues
     return withFleet(cli, values, async ({ world, read, hosts }) => {
-      const report = await replay(world.store, read.policy, hosts, { since: cli.now() - values.days * DAY_MS, calendar: calendarFrom(values) })
+      const report = await replay(world.store, read.policy, hosts, { since: cli.now() - values.days * DAY_MS, calendar: calendarFrom(values), profiles: values.profile ?? [] })
       if (!report.ok) return refuse(cli, report.faults)
       if (cli.isJson) outJson(cli, replayJson(report.value))
       else cli.out(showReplay(cli, report.value))

@@ -38,11 +38,11 @@ const row = (pen: Pen, { host, protocol, port, listener, source, connections, da
 function score(pen: Pen, { allowedConnections, allowedSources, firstDay, lastDay, unwatched, lost, denied }: ReplayReport, wanted: number, others: number): string[] {
   const span = firstDay === undefined || lastDay === undefined ? '' : ` (${formatDay(firstDay)} – ${formatDay(lastDay)})`
   const colour = wanted > 0 ? pen.paint.red : pen.paint.green
-  const scanners = denied.filter(({ kind }) => kind === 'scanner').length
+  const amount = (of: DeniedUse['kind']): number => denied.filter(({ kind }) => kind === of).length
   return [
-    colour(t(pen, { en: `${count(pen, wanted, 'use', '项')} of standing endpoints would have been denied${span}`, zh: `${wanted} 项对现有端点的使用会被拒绝${span}` })),
+    colour(t(pen, { en: `${count(pen, wanted, 'use', '项')} that may still be wanted would have been denied${span}`, zh: `${wanted} 项可能仍需要的使用会被拒绝${span}` })),
     t(pen, { en: `let in: ${allowedConnections} connections of ${count(pen, allowedSources, 'use', '项使用')}`, zh: `放行：${allowedSources} 项使用，共 ${allowedConnections} 个连接` }),
-    ...(others > 0 ? [t(pen, { en: `also denied: ${scanners} of scanners, ${others - scanners} where nothing stands`, zh: `同时拒绝：扫描 ${scanners} 项，无监听端口 ${others - scanners} 项` })] : []),
+    ...(others > 0 ? [t(pen, { en: `also denied: ${amount('ended')} that ended, ${amount('scanner')} of scanners, ${amount('vacant')} where nothing stands`, zh: `同时拒绝：已停止 ${amount('ended')} 项，扫描 ${amount('scanner')} 项，无监听端口 ${amount('vacant')} 项` })] : []),
     ...(lost > 0 ? [pen.paint.yellow(t(pen, { en: `${lost} connections of unknown source: whether they would have been denied is not known`, zh: `${lost} 个连接的来源未知：是否会被拒绝无法判断` }))] : []),
     ...(unwatched.length > 0 ? [pen.paint.yellow(t(pen, { en: `nothing was counted on ${unwatched.slice(0, 5).join(', ')}`, zh: `以下主机没有计数：${unwatched.slice(0, 5).join('、')}` }))] : []),
   ]

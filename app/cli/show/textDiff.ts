@@ -15,7 +15,8 @@ export function textDiff(pen: Pick<Pen, 'paint'>, before: string, after: string,
   if (before === after) return ''
   const lines = diffLines(linesOf(before), linesOf(after))
   const hunks = hunksOf(lines).map((hunk) => showHunk(pen, hunk))
-  return `${pen.paint.bold(`--- a/${file}`)}\n${pen.paint.bold(`+++ b/${file}`)}\n${hunks.join('')}`
+  const name = file.replace(/^\/+/, '')
+  return `${pen.paint.bold(`--- a/${name}`)}\n${pen.paint.bold(`+++ b/${name}`)}\n${hunks.join('')}`
 }
 
 const linesOf = (text: string): string[] => (text === '' ? [] : text.replace(/\n$/, '').split('\n'))

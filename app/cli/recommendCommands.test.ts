@@ -1,0 +1,170 @@
+import { succeed } from '@portcullis/core/fault/fault.ts'
+import { DAY_MS } from '@portcullis/core/inventory/businessCalendar.ts'
+import { atHour, observationsOf, type SimDays, type SimUse } from '@portcullis/sim/usageWorld.ts'
+import { simWorld } from '@portcullis/sim/world.ts'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { wiredDoors } from '../doors.ts'
+import type { Cli } from './cli.ts'
+import { EXIT } from './exitCode.ts'
+import { paintFor } from './paint.ts'
+import { runProgram } from './program.ts'
+import { expectSchema } from './testdata/schema.ts'
+
+vi.setConfig({ testTimeout: 30_000 })
+
+const directory = mkdtempSync(join(tmpdir(), 'recommend-'))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+const FILE = join(directory, 'portcullis.yaml')
+const POLICY = `# Our fleet.
+version: 1
+defaults: {mode: observe,   management: {from: 192.0.2.10}}
+fleet:
+  hosts:
+    db-1: {addresses: 10.0.1.1, labels: {role: db, team: DBA}}   # the books
+    web-1: {addresses: 10.0.1.2}
+`
+
+const FIRST = 20_700
+const NOW = (FIRST + 92) * DAY_MS
+const every = (port: number, source: string, until = 95): SimUse[] =>
+  Array.from({ length: until }, (_, index) => ({ at: atHour(FIRST + index, 9), source, protocol: 'tcp' as const, port, connections: 3 }))
+const DB: SimDays = {
+  host: 'db-1',
+  firstDay: FIRST,
+  days: 91,
+  readAtHour: 20,
+  listeners: [{ protocol: 'tcp', port: 5432, process: 'postgres' }, { protocol: 'tcp', port: 8161, process: 'activemq' }, { protocol: 'tcp', port: 22, process: 'sshd' }],
+  uses: [...every(5432, '10.9.0.4'), ...every(5432, '10.9.0.5'), ...every(8161, '10.9.0.4', 30), ...every(22, '192.0.2.10')],
+}
+const WEB: SimDays = { ...DB, host: 'web-1', listeners: [{ protocol: 'tcp', port: 443, process: 'nginx' }], uses: every(443, '10.9.0.9') }
+
+let world: ReturnType<typeof simWorld>
+beforeEach(async () => {
+  world = simWorld(['db-1', 'web-1'])
+  writeFileSync(FILE, POLICY)
+  await world.store.addObservations([...observationsOf(DB), ...observationsOf(WEB)])
+})
+
+describe('recommend', () => {
+  test('the verdicts, and the diff of the policy file', async () => {
+    const { code, out } = await run('recommend')
+    expect(code).toBe(EXIT.ok)
+    expect(out.replaceAll(FILE.slice(1), 'portcullis.yaml')).toBe(`HOST   ENDPOINT  VERDICT  SURE  LISTENER          USED                  FROM
+db-1   tcp/22    keep     100   sshd.service      every day 2026-12-04  192.0.2.10
+       tcp/5432  keep     100   postgres.service  every day 2026-12-04  10.9.0.4/31
+       tcp/8161  close    90    activemq.service  every day 2026-10-03  10.9.0.4
+web-1  tcp/443   keep     100   nginx.service     every day 2026-12-04  10.9.0.9
+
+keep 3, close 1, ask 0
+watched for 91 days on 2 hosts
+1 new need without an owner: look for MISSING
+
+--- a/portcullis.yaml
++++ b/portcullis.yaml
+@@ -5,3 +5,18 @@
+   hosts:
+     db-1: {addresses: 10.0.1.1, labels: {role: db, team: DBA}}   # the books
+     web-1: {addresses: 10.0.1.2}
++
++needs:
++  - service: postgresql
++    to: db-1
++    from: 10.9.0.4/31
++    owner: DBA
++    because: "observed: postgres.service used every day, on 92 days by 2 sources, last on 2026-12-04"
++    review: 2027-06-03
++
++  - service: https
++    to: web-1
++    from: 10.9.0.9
++    owner: MISSING
++    because: "observed: nginx.service used every day, on 92 days by 1 source, last on 2026-12-04"
++    review: 2027-06-03
+`)
+    expect(readFileSync(FILE, 'utf8')).toBe(POLICY)
+  })
+
+  test('--write writes it, and what is written denies none of what was kept', async () => {
+    expect((await run('recommend', '--write')).out).toContain('2 needs written to')
+    expect(readFileSync(FILE, 'utf8').startsWith(POLICY)).toBe(true)
+    expect((await run('recommend')).out).not.toContain('+++')
+    const { code, out } = await run('replay')
+    expect(code).toBe(EXIT.ok)
+    expect(out).toContain('0 uses that may still be wanted')
+    expect(out).toContain('also denied: 1 that ended')
+  })
+
+  test('a file that was changed meanwhile is not written over', async () => {
+    const doors = wiredDoors()
+    const read = await doors.readPolicy(FILE)
+    writeFileSync(FILE, `${POLICY}# changed\n`)
+    const written = read.ok ? await doors.replacePolicy(read.value.seen, 'version: 1\n') : undefined
+    expect(written?.ok === false && written.faults[0]?.code).toBe('FILE_CHANGED')
+    expect(readFileSync(FILE, 'utf8')).toBe(`${POLICY}# changed\n`)
+  })
+
+  test('in Chinese, with all reasons', async () => {
+    const { out } = await run('recommend', '--lang', 'zh', '--explain')
+    expect(out).toMatch(/保留.*关闭.*\+65 已观测的 62 天内未使用/s)
+    expect(out).toContain('owner: 待定')
+  })
+
+  test.each<[string, readonly string[], () => unknown, number]>([
+    ['nothing was observed', [], () => (world = simWorld(['db-1', 'web-1'])), EXIT.incomplete],
+    ['too short a time to close anything', ['--days', '20'], () => undefined, EXIT.incomplete],
+    ['an offset that is none', ['--utc-offset', '8'], () => undefined, EXIT.usage],
+    ['a share that is none', ['--unseen-share', '1'], () => undefined, EXIT.usage],
+    ['holidays the wrong way round', ['--holidays', '2027-10-07..2027-10-01'], () => undefined, EXIT.usage],
+  ])('%s', async (_, argv, prepare, code) => {
+    prepare()
+    expect((await run('recommend', ...argv)).code).toBe(code)
+  })
+})
+
+describe('replay', () => {
+  test('what would have been denied, when, for whom', async () => {
+    const { code, out } = await run('replay', '--host', 'web-1')
+    expect(code).toBe(EXIT.differs)
+    expect(out).toBe(`HOST   ENDPOINT  LISTENER       SOURCE    CONNECTIONS  DAYS  LAST
+web-1  tcp/443   nginx.service  10.9.0.9  276          92    2026-12-04
+
+1 use that may still be wanted would have been denied (2026-09-05 – 2026-12-04)
+let in: 0 connections of 0 uses
+`)
+  })
+
+  test('a policy that denies nothing', async () => {
+    await run('recommend', '--write')
+    expect((await run('replay', '--host', 'web-1')).code).toBe(EXIT.ok)
+  })
+})
+
+test.each(['recommend', 'replay'])('%s --json keeps to its schema', async (name) => {
+  expectSchema(name, JSON.parse((await run(name, '--json')).out))
+})
+
+async function run(...argv: readonly string[]): Promise<{ code: number; out: string; err: string }> {
+  let [out, err] = ['', '']
+  const language = argv.includes('zh') ? 'zh' : 'en'
+  const write = (text: string): void => void (out += text)
+  const writeErr = (text: string): void => void (err += text)
+  const makeCli = (options: Readonly<Record<string, unknown>>): Cli => ({
+    language,
+    isJson: options.json === true,
+    out: write,
+    err: writeErr,
+    paint: paintFor(false),
+    errPaint: paintFor(false),
+    isTerminal: false,
+    columns: 120,
+    signal: new AbortController().signal,
+    now: () => NOW,
+    doors: { ...wiredDoors(), openWorld: async ({ report }) => succeed({ world: { ...world, report }, close: async () => undefined }) },
+  })
+  const code = await runProgram([...argv.slice(0, 1), '--policy', FILE, ...argv.slice(1)], { language, isColoured: false, out: write, err: writeErr, makeCli })
+  return { code, out, err }
+}
