@@ -77,6 +77,7 @@ export const ARROWS: readonly Arrow[] = [
   { from: 'bench', to: 'core/verify', why: 'the packet-space engine is measured' },
   { from: 'bench', to: 'app', why: 'the stream of verdicts is measured' },
   { from: 'bench', to: 'adapters', why: 'the prober is measured' },
+  { from: 'bench', to: 'sim', why: 'recommendations are scored on simulated use' },
   { from: 'bench', to: 'lab', why: 'worlds are measured and measured in' },
   { from: 'fuzz', to: 'core/fault', why: 'a refusal must have a place' },
   { from: 'fuzz', to: 'core/ruleset', why: 'parsers of rulesets and packets are fuzzed' },

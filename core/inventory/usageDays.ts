@@ -102,7 +102,7 @@ function readingsOf(observations: readonly Observation[]): Readings {
 interface EndpointFold {
   readonly protocol: TransportProtocol
   readonly port: number
-  readonly sources: Map<bigint, SourceFold>
+  readonly sources: Map<bigint | number, SourceFold>
   moreSources: number
   lost: number
   listener?: ListenerObservation
@@ -117,8 +117,8 @@ interface SourceFold {
   connections: number
   readonly days: DaySet
   isAnswered: boolean
-  /** The newest state of a running counter, by sensor and verdict. */
-  latest?: Map<string, number>
+  /** The newest state of each running counter: nearly always one. */
+  counters?: { readonly sensor: string; readonly verdict: string; latest: number }[]
 }
 
 class UsageFold {
@@ -131,6 +131,7 @@ class UsageFold {
   readonly #restarts = new Set<string>()
   /** Readings at which a counter of before still stood, by sensor. */
   readonly #continued = new Set<string>()
+  #lastGrown: { readonly sensor: string; readonly at: Instant; readonly day: Day } | undefined
   #lastContinued: { readonly sensor: string; readonly at: Instant } | undefined
 
   constructor(firstDay: Day, calendar: BusinessCalendar, readings: Readings) {
@@ -214,7 +215,8 @@ class UsageFold {
     if (!isUse(flow)) return
     const fold = this.#at(flow.protocol, flow.port)
     if (flow.service !== undefined) fold.fingerprint = flow.service
-    const key = flow.source.family === 4 ? flow.source.value : flow.source.value | (1n << 128n)
+    // Numbers are found far faster than big ones; no address of IPv6 is one.
+    const key = flow.source.family === 4 ? Number(flow.source.value) : flow.source.value
     let source = fold.sources.get(key)
     if (!source) {
       if (fold.sources.size >= SOURCES_KEPT_MAX) return void (fold.moreSources += 1)
@@ -231,10 +233,14 @@ class UsageFold {
   /** A counter that has not moved was not used again, whatever the time of the reading. */
   #growth(source: SourceFold, flow: FlowObservation): number {
     if (flow.tally !== 'running') return flow.connections
-    const counter = `${flow.sensor} ${flow.verdict}`
-    const latest = (source.latest ??= new Map()).get(counter)
-    source.latest.set(counter, flow.connections)
-    if (latest === undefined) return flow.connections
+    const counters = (source.counters ??= [])
+    const counter = counters.find(({ sensor, verdict }) => sensor === flow.sensor && verdict === flow.verdict)
+    if (!counter) {
+      counters.push({ sensor: flow.sensor, verdict: flow.verdict, latest: flow.connections })
+      return flow.connections
+    }
+    const { latest } = counter
+    counter.latest = flow.connections
     if (flow.connections >= latest) {
       this.#continue(flow)
       return flow.connections - latest
@@ -252,9 +258,15 @@ class UsageFold {
 
   /** A counter grew between two readings: most of that time belongs to the day in its middle. */
   #dayOfGrowth(flow: FlowObservation): Day {
-    const before = this.#readings.flows.get(flow.sensor)?.get(flow.at)
-    if (flow.lastSeen < flow.at || before === undefined || flow.at - before > READING_GAP_MS_MAX) return this.#day(flow.lastSeen)
-    return this.#day((before + flow.at) / 2)
+    if (flow.lastSeen < flow.at) return this.#day(flow.lastSeen)
+    let grown = this.#lastGrown
+    // The flows of one reading stand together.
+    if (grown?.at !== flow.at || grown.sensor !== flow.sensor) {
+      const before = this.#readings.flows.get(flow.sensor)?.get(flow.at)
+      const isKnown = before !== undefined && flow.at - before <= READING_GAP_MS_MAX
+      this.#lastGrown = grown = { sensor: flow.sensor, at: flow.at, day: this.#day(isKnown ? (before + flow.at) / 2 : flow.at) }
+    }
+    return grown.day
   }
 
   #markDays(days: DaySet, { tally, firstSeen, lastSeen }: FlowObservation): void {
