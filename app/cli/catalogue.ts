@@ -59,6 +59,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/matrix.ts'),
   },
   {
+    name: 'matrix diff',
+    summary: { en: 'show what is different in the matrix since a time', zh: '显示端口状态矩阵自某时以来的变化' },
+    load: () => import('./commands/matrixDiff.ts'),
+  },
+  {
     name: 'recommend',
     summary: { en: 'say what to keep, close and ask about, and write it as needs of the policy', zh: '建议保留、关闭与询问哪些端口，并写成策略中的业务需求' },
     load: () => import('./commands/recommend.ts'),
@@ -213,6 +218,7 @@ export const GROUPS: Readonly<Record<string, Text>> = {
   gate: { en: 'what a rollout watches', zh: '发布的放行条件' },
   host: { en: 'the script on managed hosts', zh: '被管主机上的脚本' },
   import: { en: 'take over what exists', zh: '导入已有数据' },
+  matrix: { en: 'the port matrix: each endpoint, who can reach it, who used it', zh: '端口状态矩阵：端点、可达来源、使用情况' },
   policy: { en: 'the policy file', zh: '策略文件' },
   rollout: { en: 'changes in waves, watched, put back by themselves', zh: '分批发布，观察，自动回退' },
 }

@@ -43,6 +43,6 @@ describe('documented against actual', () => {
 
   test('what a sensor recognised in connections is a fingerprint, unless a probe knows better', () => {
     expect(fold(flow)[0]?.fingerprint).toBe('ssh')
-    expect(fold(flow, { ...open, service: 'OpenSSH 9.2' } as Observation)[0]?.fingerprint).toBe('OpenSSH 9.2')
+    expect(fold(flow, { ...open, service: 'OpenSSH 9.2' })[0]?.fingerprint).toBe('OpenSSH 9.2')
   })
 })

@@ -1,73 +1,91 @@
 import { matrixCsv } from '@portcullis/core/inventory/csv.ts'
-import { foldMatrix, type MatrixRow, type NeedClaim } from '@portcullis/core/inventory/matrix.ts'
+import type { MatrixRow } from '@portcullis/core/inventory/matrix.ts'
 import { matrixText } from '@portcullis/core/inventory/matrixText.ts'
-import type { Policy } from '@portcullis/core/policy/policy.ts'
+import type { Observation } from '@portcullis/core/inventory/observation.ts'
 import { Option } from 'commander'
-import { outJson } from '../cli.ts'
+import { outJson, say, type Cli } from '../cli.ts'
 import { examples, fleetOptions, wholeNumber, type CommandModule, type FleetOptionValues } from '../command.ts'
-import { EXIT } from '../exitCode.ts'
-import { withFleet } from '../fleet.ts'
+import { EXIT, type ExitCode } from '../exitCode.ts'
+import { withFleet, type Fleet } from '../fleet.ts'
+import { filterOptions, isWanted, matrixRows, readObservations, type MatrixFilter } from '../matrixRows.ts'
+import { MATRIX_ORDERS, sortRows, type MatrixOrder } from '../matrixOrder.ts'
 import { showMatrix } from '../show/matrix.ts'
 
-interface MatrixValues extends FleetOptionValues {
+interface MatrixValues extends FleetOptionValues, MatrixFilter {
   readonly csv?: boolean
-  readonly zone?: readonly string[]
-  readonly port?: number
-  readonly protocol?: string
-  readonly exposed?: boolean
-  readonly unneeded?: boolean
+  readonly html?: string
+  readonly sort: MatrixOrder
+  readonly watch?: number | true
   readonly days: number
 }
 
 export const define: CommandModule['define'] = (command, { text, run }) => {
-  fleetOptions(command, text)
+  filterOptions(fleetOptions(command, text), text)
     .addOption(new Option('--csv', text({ en: 'as CSV', zh: '以 CSV 输出' })).conflicts('json'))
-    .addOption(new Option('--zone <name...>', text({ en: 'only as seen from these zones', zh: '仅限从这些区域看到的' })))
-    .addOption(new Option('--port <number>', text({ en: 'only this port', zh: '仅限此端口' })).argParser(wholeNumber(1, 65_535)))
-    .addOption(new Option('--protocol <name>', text({ en: 'only this protocol', zh: '仅限此协议' })).choices(['tcp', 'udp', 'sctp']))
-    .addOption(new Option('--exposed', text({ en: 'only what listens beyond loopback, or was found open', zh: '仅限在回环之外监听或已探测为开放的' })))
-    .addOption(new Option('--unneeded', text({ en: 'only what no need lets in', zh: '仅限没有业务需求的' })))
+    .addOption(new Option('--html <file>', text({ en: 'as one HTML page that can be printed', zh: '生成可打印的单文件 HTML 报告' })).conflicts(['json', 'csv', 'watch']))
+    .addOption(new Option('--sort <order>', text({ en: 'what comes first', zh: '排序方式' })).choices([...MATRIX_ORDERS]).default('host'))
+    .addOption(new Option('--watch [seconds]', text({ en: 'show it again and again, until Ctrl-C', zh: '持续刷新显示，直至 Ctrl-C' })).argParser(wholeNumber(1, 86_400)).conflicts(['json', 'csv']))
     .addOption(new Option('--days <n>', text({ en: 'from observations of this many days', zh: '使用最近若干天的观测' })).default(62).argParser(wholeNumber(1, 3660)))
   examples(command, text, [
     ['portcullis matrix', { en: 'from what observe has stored', zh: '来自 observe 已保存的观测' }],
-    ['portcullis matrix --unneeded --exposed', { en: 'candidates for closing', zh: '可以关闭的候选' }],
+    ['portcullis matrix --unneeded --exposed --sort risk', { en: 'candidates for closing', zh: '可以关闭的候选' }],
     ['portcullis matrix --csv > matrix.csv', { en: 'for a spreadsheet', zh: '供电子表格使用' }],
+    ['portcullis matrix --html matrix.html --lang zh', { en: 'for those who decide', zh: '供决策者阅读' }],
+    ["portcullis matrix diff --since 'last monday'", { en: 'what is new', zh: '查看新增变化' }],
   ])
   run((cli, options) => {
     const values = options as unknown as MatrixValues
-    return withFleet(cli, values, async ({ world, read, hosts }) => {
-      const since = cli.now() - values.days * DAY_MS
-      const observations = (await Promise.all(hosts.map((host) => world.store.observations({ host: host.name, since })))).flat()
-      const names = new Set(hosts.map((host) => host.name))
-      const needs = [...read.policy.needs, ...managementNeed(read.policy)].filter((need) => need.hosts.some((host) => names.has(host)))
-      const rows = foldMatrix({ observations, zones: read.policy.zones, needs })
-      const wanted = Array.from(rows).filter((row) => names.has(row.host) && isWanted(row, values))
-      if (cli.isJson) outJson(cli, matrixText(wanted))
-      else if (values.csv === true) cli.out([...matrixCsv(wanted)].join(''))
-      else cli.out(showMatrix(cli, wanted))
-      return observations.length === 0 ? EXIT.incomplete : EXIT.ok
-    })
+    return withFleet(cli, values, (fleet) => (values.watch === undefined ? showOnce(cli, fleet, values) : watch(cli, fleet, values)))
   })
 }
 
-/** The way by which the controller comes in is needed on every host, though no service says so. */
-const managementNeed = ({ hosts, defaults }: Policy): NeedClaim[] => [
-  {
-    id: 'management',
-    hosts: hosts.map((host) => host.name),
-    service: { ports: defaults.managementPorts.map((ports) => ({ protocol: 'tcp', ports })) },
-    from: defaults.managementFrom,
-  },
-]
-
 const DAY_MS = 86_400_000
+const WATCH_SECONDS = 10
 
-const isWanted = (row: MatrixRow, { zone, port, protocol, exposed, unneeded }: MatrixValues): boolean =>
-  (zone === undefined || zone.includes(row.zone)) &&
-  (port === undefined || row.port === port) &&
-  (protocol === undefined || row.protocol === protocol) &&
-  (exposed !== true || isExposed(row)) &&
-  (unneeded !== true || (row.needs ?? []).length === 0)
+async function showOnce(cli: Cli, fleet: Fleet, values: MatrixValues): Promise<ExitCode> {
+  const { observations, rows } = await read(cli, fleet, values)
+  if (values.html !== undefined) await writePage(cli, fleet, values, { observations, rows, file: values.html })
+  else if (cli.isJson) outJson(cli, matrixText(rows))
+  else if (values.csv === true) cli.out([...matrixCsv(rows)].join(''))
+  else cli.out(showMatrix(cli, rows))
+  return observations.length === 0 ? EXIT.incomplete : EXIT.ok
+}
 
-const isExposed = (row: MatrixRow): boolean =>
-  row.reachable.state === 'open' || row.published.length > 0 || (row.listening.kind === 'seen' && row.addressClass !== 'loopback')
+async function read(cli: Cli, fleet: Fleet, values: MatrixValues): Promise<{ observations: readonly Observation[]; rows: MatrixRow[] }> {
+  const observations = await readObservations(fleet, cli.now() - values.days * DAY_MS)
+  const rows: MatrixRow[] = []
+  for (const row of matrixRows(fleet, observations)) if (isWanted(row, values)) rows.push(row)
+  return { observations, rows: sortRows(rows, values.sort) }
+}
+
+/** The screen is cleared only where there is one; in a file the pages stand one after the other. */
+async function watch(cli: Cli, fleet: Fleet, values: MatrixValues): Promise<ExitCode> {
+  const seconds = values.watch === true || values.watch === undefined ? WATCH_SECONDS : values.watch
+  while (!cli.signal.aborted) {
+    const { rows } = await read(cli, fleet, values)
+    cli.out(`${cli.isTerminal ? '\u001B[2J\u001B[H' : ''}${showMatrix(cli, rows)}`)
+    await pause(seconds * 1000, cli.signal)
+  }
+  return EXIT.ok
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, milliseconds)
+    signal.addEventListener('abort', end)
+    if (signal.aborted) end()
+  })
+}
+
+async function writePage(cli: Cli, { hosts }: Fleet, { days }: MatrixValues, { observations, rows, file }: { observations: readonly Observation[]; rows: readonly MatrixRow[]; file: string }): Promise<void> {
+  const [{ matrixPage }, { writeFile }] = await Promise.all([import('../../report/matrixPage.ts'), import('node:fs/promises')])
+  const seen = new Set(observations.map(({ host }) => host))
+  const unseenHosts = hosts.map(({ name }) => name).filter((name) => !seen.has(name))
+  await writeFile(file, matrixPage({ rows, hosts: hosts.length, unseenHosts, at: cli.now(), since: cli.now() - days * DAY_MS, language: cli.language }))
+  cli.err(`${say(cli, { en: `written: ${file}`, zh: `已生成：${file}` })}\n`)
+}
