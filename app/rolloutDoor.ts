@@ -1,11 +1,11 @@
 import { outboxAlerts, deliverDue } from '@portcullis/adapters/alert/outbox.ts'
 import { readReceivers, type Receiver } from '@portcullis/adapters/alert/receivers.ts'
-import { parseGatesFile } from '@portcullis/adapters/gatesfile/parse.ts'
+import { parseGatesFile, type RolloutFile } from '@portcullis/adapters/gatesfile/parse.ts'
 import type { PostgresStore } from '@portcullis/adapters/postgres/postgresStore.ts'
 import { probeGates } from '@portcullis/adapters/probe/probeGates.ts'
 import { prometheusGates } from '@portcullis/adapters/prometheus/prometheusGates.ts'
 import { fail, succeed, type Result } from '@portcullis/core/fault/fault.ts'
-import type { Gate } from '@portcullis/core/rollout/gate.ts'
+import { START_RULES } from '@portcullis/core/plan/approval.ts'
 import { judgeGate } from '@portcullis/core/rollout/judgement/judgeGate.ts'
 import type { Gates } from '@portcullis/engine/gates.ts'
 import { hostGates } from '@portcullis/engine/hostGates.ts'
@@ -16,9 +16,9 @@ import { readTextFile } from './textFile.ts'
 
 /** Joins what only rollouts need to the world: the kept rollouts, the gates, the outbox of alerts. */
 export async function openRollouts(world: World, store: PostgresStore, settings: RolloutSettings): Promise<Result<OpenedRollouts>> {
-  const gates = settings.gatesFile === undefined ? succeed<readonly Gate[]>([]) : await gatesOf(settings.gatesFile)
+  const file = settings.gatesFile === undefined ? succeed<RolloutFile>({ gates: [], rules: START_RULES }) : await fileOf(settings.gatesFile)
   const receivers = settings.alertsFile === undefined ? succeed<readonly Receiver[]>([]) : await receiversOf(settings.alertsFile)
-  if (!gates.ok) return gates
+  if (!file.ok) return file
   if (!receivers.ok) return receivers
   return succeed({
     world: {
@@ -30,7 +30,8 @@ export async function openRollouts(world: World, store: PostgresStore, settings:
       canceller: () => new AbortController(),
       reportRollout: settings.report,
     },
-    gates: gates.value,
+    gates: file.value.gates,
+    rules: file.value.rules,
     tellDue: async (holder) => void (await deliverDue(store.outbox, receivers.value, holder, Date.now)),
   })
 }
@@ -39,7 +40,7 @@ const OTHER_GATES: Gates = {
   sample: (gate, window, signal) => (gate.measure.kind === 'other' && gate.measure.name === 'prometheus' ? prometheusGates : probeGates).sample(gate, window, signal),
 }
 
-async function gatesOf(file: string): Promise<Result<readonly Gate[]>> {
+async function fileOf(file: string): Promise<Result<RolloutFile>> {
   const text = await readTextFile(file)
   return text.ok ? parseGatesFile(text.value, file) : text
 }

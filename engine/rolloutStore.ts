@@ -1,4 +1,5 @@
 import type { Instant } from '@portcullis/core/inventory/observation.ts'
+import type { Approval } from '@portcullis/core/plan/approval.ts'
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
 import type { GateSample } from '@portcullis/core/rollout/gate.ts'
 import type { Action, Command, RolloutState, Signal } from '@portcullis/core/rollout/rollout.ts'
@@ -32,6 +33,11 @@ export interface RolloutStore {
   ask(id: string, asked: Omit<AskedCommand, 'sequence'>): Promise<void>
   /** Not taken yet, oldest first. */
   asked(id: string): Promise<readonly AskedCommand[]>
+
+  /** One person's word for a plan; said again, it counts from then on. */
+  approve(approval: Approval): Promise<void>
+  /** Oldest first. */
+  approvals(plan: string): Promise<readonly Approval[]>
 
   addSamples(id: string, samples: readonly StoredSample[]): Promise<void>
   /** Of one gate, oldest first; the newest of them where there are very many. */

@@ -1,8 +1,9 @@
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
+import { guardStart, type StartRules } from '@portcullis/core/plan/approval.ts'
 import { canonicalJson, type Json } from '@portcullis/core/plan/canonicalJson.ts'
 import { readIntent, writeIntent } from '@portcullis/core/plan/intentText.ts'
 import type { ChangeKind, ChangePlan, EndpointChange, HostPlan } from '@portcullis/core/plan/plan.ts'
-import { isSealed } from '@portcullis/core/plan/seal.ts'
+import { isSealed, vetoed } from '@portcullis/core/plan/seal.ts'
 import type { Intent } from '@portcullis/core/policy/intent.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import type { Gate } from '@portcullis/core/rollout/gate.ts'
@@ -17,17 +18,20 @@ export interface StartOptions {
   readonly waves: WaveOptions
   readonly gates: readonly Gate[]
   readonly by: string
+  readonly rules: StartRules
 }
 
 /**
  * Makes a rollout of a sealed plan, with the way back of every host sealed beside it, and changes nothing yet.
- * Faults: PLAN_BROKEN_SEAL, PLAN_HOST_UNKNOWN, ROLLOUT_NO_WAY_BACK, ROLLOUT_RUNNING.
+ * Faults: PLAN_BROKEN_SEAL, PLAN_HOST_UNKNOWN, PLAN_VETO, ROLLOUT_NO_WAY_BACK, ROLLOUT_RUNNING.
  */
 export async function startRollout(world: RolloutWorld, plan: ChangePlan, fleet: readonly Host[], start: StartOptions): Promise<Result<NewRolloutRecord>> {
   if (!isSealed(plan, world.digest)) return fail(brokenSeal(plan.id))
   const known = new Map(fleet.map((host) => [host.name, host]))
   const unknown = plan.hosts.filter(({ host }) => !known.has(host))
   if (unknown.length > 0) return fail(...unknown.map(({ host }) => hostUnknown(host)))
+  const vetoes = guardStart({ plan, approvals: await world.rollouts.approvals(plan.id), rules: start.rules, now: world.clock.now() })
+  if (vetoes.length > 0) return fail(...vetoes.map(vetoed))
   const wayBack = await sealWayBack(world, plan)
   if (!wayBack.ok) return wayBack
   const hosts = plan.hosts.map(({ host }) => waveHost(known.get(host) as Host))

@@ -1,6 +1,7 @@
 import type { Fault } from '@portcullis/core/fault/fault.ts'
 import { FaultError, fail, succeed } from '@portcullis/core/fault/fault.ts'
 import { singlePort } from '@portcullis/core/net/port.ts'
+import { START_RULES } from '@portcullis/core/plan/approval.ts'
 import { draftHost } from '@portcullis/core/plan/draft.ts'
 import { writeIntent } from '@portcullis/core/plan/intentText.ts'
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
@@ -74,7 +75,7 @@ export async function runRollout(scenario: Scenario, pieces: SimPieces = {}): Pr
   const sim = makeSim(scenario, pieces)
   const plan = await makePlan(sim)
   const made = await startRollout(worldOf(sim, -1), plan, sim.fleet, {
-    options: scenario.options, waves: { canaryShare: 0.1, growth: 2 }, gates: [GATE], by: 'sim',
+    options: scenario.options, waves: { canaryShare: 0.1, growth: 2 }, gates: [GATE], by: 'sim', rules: START_RULES,
   })
   if (!made.ok) throw new FaultError(made.faults[0] as Fault)
   const { id } = made.value

@@ -1,3 +1,4 @@
+import type { Approval } from '@portcullis/core/plan/approval.ts'
 import { next } from '@portcullis/core/rollout/next.ts'
 import type { RolloutState } from '@portcullis/core/rollout/rollout.ts'
 import type { Clock } from '@portcullis/engine/ports.ts'
@@ -23,6 +24,7 @@ interface Kept {
 /** The RolloutStore port in memory. Leases run on the store's own clock, as those of a database do. */
 export function simRolloutStore(clock: Pick<Clock, 'now'>): RolloutStore {
   const all: Kept[] = []
+  const approvals: Approval[] = []
   const find = (id: string): Kept | undefined => {
     const found = id.length < ID_START_MIN ? [] : all.filter(({ made }) => made.id.startsWith(id))
     return found.length === 1 ? found[0] : undefined
@@ -73,6 +75,8 @@ export function simRolloutStore(clock: Pick<Clock, 'now'>): RolloutStore {
       kept?.asked.push({ ...asked, sequence: kept.asked.length + 1 })
     },
     asked: async (id) => find(id)?.asked.filter((one) => one.sequence > (find(id)?.takenUpTo ?? 0)) ?? [],
+    approve: async (approval) => void approvals.push(approval),
+    approvals: async (plan) => approvals.filter((approval) => approval.plan === plan),
     addSamples: async (id, samples) => {
       const kept = find(id)
       for (const sample of samples) {

@@ -1,4 +1,5 @@
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
+import { START_RULES, type StartRules } from '@portcullis/core/plan/approval.ts'
 import type { Gate, Measure } from '@portcullis/core/rollout/gate.ts'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
@@ -18,12 +19,26 @@ const gate = z
     with: z.record(z.string(), setting).default({}),
   })
   .refine((given) => (given.tcp === undefined) !== (given.probe === undefined), { error: 'a gate has either tcp or probe' })
-const file = z.strictObject({ version: z.literal(1), gates: z.array(gate).max(200) })
+const time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))
+const freeze = z.strictObject({ from: time, until: time, because: z.string().min(1).max(500) }).refine(({ from, until }) => from < until, { error: 'a freeze ends after it begins' })
+const file = z.strictObject({
+  version: z.literal(1),
+  gates: z.array(gate).max(200).default([]),
+  approvals: z.strictObject({ people: z.int().min(0).max(20), hours: z.int().min(1).max(8760).default(START_RULES.approvalHoursMax) }).optional(),
+  factsMinutes: z.int().min(1).max(1_000_000).default(START_RULES.factsMinutesMax),
+  freezes: z.array(freeze).max(1000).default([]),
+})
+
+/** How a fleet's owners want their plans to be rolled out. */
+export interface RolloutFile {
+  readonly gates: readonly Gate[]
+  readonly rules: StartRules
+}
 
 const BYTES_MAX = 1024 * 1024
 
-/** Reads the file of gates: YAML or JSON. Faults: GATES_FILE, GATE_UNKNOWN, GATE_SETTINGS, GATE_TWICE. */
-export function parseGatesFile(text: string, name: string): Result<readonly Gate[]> {
+/** Reads the file of gates and start rules: YAML or JSON. Faults: GATES_FILE, GATE_UNKNOWN, GATE_SETTINGS, GATE_TWICE. */
+export function parseGatesFile(text: string, name: string): Result<RolloutFile> {
   if (text.length > BYTES_MAX) return fail(wrongFile(name, 'larger than 1 MiB'))
   const parsed = parseText(text)
   if (parsed instanceof Error) return fail(wrongFile(name, parsed.message.split('\n')[0] ?? ''))
@@ -35,7 +50,10 @@ export function parseGatesFile(text: string, name: string): Result<readonly Gate
     return checked.ok ? [] : checked.faults
   })
   const twice = gates.filter((one, index) => gates.findIndex((other) => other.name === one.name) !== index).map((one) => namedTwice(one.name))
-  return faults.length + twice.length > 0 ? fail(...faults, ...twice) : succeed(gates)
+  if (faults.length + twice.length > 0) return fail(...faults, ...twice)
+  const { approvals, factsMinutes, freezes } = read.data
+  const rules = { approvalsMin: approvals?.people ?? 0, approvalHoursMax: approvals?.hours ?? START_RULES.approvalHoursMax, factsMinutesMax: factsMinutes, freezes }
+  return succeed({ gates, rules })
 }
 
 function parseText(text: string): unknown {

@@ -9,6 +9,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-first-tables': { up: createFirstTables },
   '0002-alert-outbox': { up: createAlertOutbox },
   '0003-rollouts': { up: createRollouts },
+  '0004-plan-approvals': { up: createPlanApprovals },
 }
 
 /** Brings the store to this version. Two processes may do it at the same time. Faults: STORE_NEWER; throws what the database throws. */
@@ -69,4 +70,10 @@ async function createRollouts(database: Kysely<unknown>): Promise<void> {
   await sql`create table ${table('rollout_asked')} (sequence bigserial primary key, rollout text not null, command text not null, asked_by text not null, at bigint not null)`.execute(database)
   await sql`create table ${table('rollout_sample')} (sequence bigserial primary key, rollout text not null, gate text not null, at bigint not null, body json not null)`.execute(database)
   await sql`create index rollout_sample_gate on ${table('rollout_sample')} (rollout, gate, sequence)`.execute(database)
+}
+
+async function createPlanApprovals(database: Kysely<unknown>): Promise<void> {
+  const table = sql.table(`${SCHEMA}.plan_approval`)
+  await sql`create table ${table} (sequence bigserial primary key, plan text not null, approved_by text not null, at bigint not null)`.execute(database)
+  await sql`create index plan_approval_plan on ${table} (plan, sequence)`.execute(database)
 }

@@ -93,6 +93,12 @@ export function describeRolloutStore(where: string, open: () => Promise<Opened>)
       await end(lease, 0)
     })
 
+    test('approvals of a plan, each time it is said', async () => {
+      const said = [{ plan: 'approved-plan', by: 'ann', at: 1 }, { plan: 'approved-plan', by: 'bob', at: 2 }, { plan: 'approved-plan', by: 'ann', at: 3 }]
+      for (const approval of [...said, { plan: 'other-plan', by: 'ann', at: 4 }]) await opened.rollouts.approve(approval)
+      expect(await opened.rollouts.approvals('approved-plan')).toEqual(said)
+    })
+
     test('samples of a gate come back in order', async () => {
       const lease = await begun('sampled')
       await opened.rollouts.addSamples('sampled', [])

@@ -1,3 +1,4 @@
+import type { Approval } from '@portcullis/core/plan/approval.ts'
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
 import type { GateSample } from '@portcullis/core/rollout/gate.ts'
 import type { Command, RolloutState } from '@portcullis/core/rollout/rollout.ts'
@@ -107,6 +108,19 @@ export class PostgresRolloutStore implements RolloutStore {
       const taken = database.selectFrom('rollout').select('taken_up_to').where('id', '=', id)
       const rows = await database.selectFrom('rollout_asked').selectAll().where('rollout', '=', id).where('sequence', '>', taken).orderBy('sequence').execute()
       return rows.map(({ sequence, command, asked_by: by, at }) => ({ sequence, command: command as Command, by, at }))
+    })
+  }
+
+  approve({ plan, by, at }: Approval): Promise<void> {
+    return this.#ask(async (database) => {
+      await database.insertInto('plan_approval').values({ plan, approved_by: by, at }).execute()
+    })
+  }
+
+  approvals(plan: string): Promise<readonly Approval[]> {
+    return this.#ask(async (database) => {
+      const rows = await database.selectFrom('plan_approval').select(['approved_by', 'at']).where('plan', '=', plan).orderBy('sequence').execute()
+      return rows.map(({ approved_by: by, at }) => ({ plan, by, at }))
     })
   }
 

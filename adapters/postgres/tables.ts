@@ -71,6 +71,7 @@ export interface Tables {
     readonly held_until: string | null
     readonly taken_up_to: number
   }
+  readonly plan_approval: { readonly sequence: Generated<number>; readonly plan: string; readonly approved_by: string; readonly at: number }
   readonly rollout_event: { readonly rollout: string; readonly sequence: number; readonly body: string }
   readonly rollout_asked: { readonly sequence: Generated<number>; readonly rollout: string; readonly command: string; readonly asked_by: string; readonly at: number }
   readonly rollout_sample: { readonly sequence: Generated<number>; readonly rollout: string; readonly gate: string; readonly at: number; readonly body: string }

@@ -1,6 +1,7 @@
 import { describeFault, type Fault, type Result, type Text } from '@portcullis/core/fault/fault.ts'
 import type { Policy } from '@portcullis/core/policy/policy.ts'
 import type { DraftNeed } from '@portcullis/core/policy/recommend/draftNeeds.ts'
+import type { StartRules } from '@portcullis/core/plan/approval.ts'
 import type { Gate } from '@portcullis/core/rollout/gate.ts'
 import type { Dialect } from '@portcullis/core/ruleset/dialect.ts'
 import type { HostFacts } from '@portcullis/core/ruleset/hostfacts.ts'
@@ -89,6 +90,7 @@ export interface OpenedRollouts {
   readonly world: RolloutWorld
   /** Those of the file. */
   readonly gates: readonly Gate[]
+  readonly rules: StartRules
   /** Tells what waits in the outbox. */
   readonly tellDue: (holder: string) => Promise<void>
 }

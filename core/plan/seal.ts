@@ -72,7 +72,7 @@ function refusalsOf(drafted: DraftPlan): Fault[] {
   return [...vetoes, ...drafted.hosts.flatMap(({ draft, comparison }) => unequal(draft.host, comparison))]
 }
 
-function vetoed(finding: Finding): Fault {
+export function vetoed(finding: Finding): Fault {
   const host = finding.host === undefined ? '' : `${finding.host}: `
   return {
     code: 'PLAN_VETO',

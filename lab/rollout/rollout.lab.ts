@@ -35,7 +35,7 @@ beforeAll(async () => {
   outside = await spaces.add('out')
   servers = await Promise.all(Array.from({ length: HOSTS }, (_, index) => startHost(index)))
   outside.spawn([process.execPath, RECEIVER, String(ALERT_PORT), alertLog()])
-  await writeFile(join(folder, 'gates.yaml'), `version: 1\ngates:\n  - { name: shop, service: shop, critical: true, tcp: ${SHOP_PORT} }\n`)
+  await writeFile(join(folder, 'gates.yaml'), `version: 1\ngates:\n  - { name: shop, service: shop, critical: true, probe: tcp, with: { port: ${SHOP_PORT}, worse: none } }\n`)
   await writeFile(join(folder, 'alerts.yaml'), `version: 1\nreceivers:\n  - { kind: webhook, name: lab, url: "http://127.0.0.1:${ALERT_PORT}/" }\n`)
   await writeFile(policyFile('whole'), policyText(true))
   await writeFile(policyFile('forgetful'), policyText(false))

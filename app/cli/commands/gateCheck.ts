@@ -34,7 +34,7 @@ export const define: CommandModule['define'] = (command, { text, run }) => {
     if (!read.ok) return refuse(cli, read.faults)
     const gates = parseGatesFile(read.value, file)
     if (!gates.ok) return refuse(cli, gates.faults)
-    const readings = await measure(cli, gates.value, hosts.value, values)
+    const readings = await measure(cli, gates.value.gates, hosts.value, values)
     if (cli.isJson) outJson(cli, { format: 'portcullis-gate-check', version: 1, gates: readings.map(({ gate, reading }) => ({ name: gate.name, ...reading })) })
     else cli.out(layTable(readings.flatMap(({ gate, reading }) => linesOf(cli, gate, reading))).map((line) => `${line}\n`).join(''))
     return exitOf(readings.map(({ reading }) => reading))

@@ -57,7 +57,7 @@ async function begin(cli: Cli, fleet: RolloutFleet, values: StartValues, id: str
     if (!/^(y|yes|是)$/i.test(answer.trim())) return EXIT.differs
   }
   const waves = { canaryShare: values.canary / 100, growth: values.growth, ...(values.shares ? { shares: values.shares } : {}), ...(values.first ? { first: values.first } : {}) }
-  const made = await startRollout(world, plan, fleet.read.policy.hosts, { options: optionsOf(values), waves, gates: [...BUILT_IN, ...fleet.rollouts.gates], by: whoAsks() })
+  const made = await startRollout(world, plan, fleet.read.policy.hosts, { options: optionsOf(values), waves, gates: [...BUILT_IN, ...fleet.rollouts.gates], by: whoAsks(), rules: fleet.rollouts.rules })
   if (!made.ok) return refuse(cli, made.faults)
   if (values.approveCore === true) await ask(cli, fleet, made.value.id, 'approve')
   return carryOn(cli, fleet, made.value.id)
