@@ -10,6 +10,6 @@ h3{font-size:14px;margin:22px 0 8px;font-weight:600}
 .found td:first-child{white-space:nowrap}.found thead{display:table-header-group}
 .card>p.soft{margin:10px 0 0;font-size:13px}.odd{margin:0}.odd dt{margin-top:14px;font-weight:500}.odd dt:first-child{margin-top:0}.odd dt b{display:inline-block;min-width:2.2em;color:var(--bad)}
 .odd dd{margin:2px 0 0 2.2em;color:var(--soft);font-size:14px}.odd dd code{display:inline-block;color:var(--ink);background:var(--wash);border-radius:5px;padding:1px 7px;margin:5px 3px 0 0}
-.checks .bad .sign{color:#b7791f}.states thead{display:table-header-group}.states{width:auto;min-width:60%}
-@media print{h3{font-size:11px;margin:12px 0 5px}.hosts li{padding:2px 7px;font-size:9px}.odd dd,.odd dt{font-size:10px}.odd dt{margin-top:8px;break-after:avoid}.odd dd{break-inside:avoid}.found .soft{font-size:8.5px}.dot{width:6px;height:6px;margin-right:5px}.risks .bar{height:11px}}
+.checks .bad .sign{color:#b7791f}.states thead{display:table-header-group}.states td.why{width:45%}
+@media print{.found td{line-height:1.3}h3{font-size:11px;margin:12px 0 5px}.hosts li{padding:2px 7px;font-size:9px}.odd dd,.odd dt{font-size:10px}.odd dt{margin-top:8px;break-after:avoid}.odd dd{break-inside:avoid}.found .soft{font-size:8.5px}.dot{width:6px;height:6px;margin-right:5px}.risks .bar{height:11px}}
 `

@@ -14,6 +14,6 @@ export function expectSchema(name: string, value: unknown): void {
 }
 
 /** Schemas that others refer to. */
-const SHARED: ReadonlySet<string> = new Set(['faults.schema.json', 'plan.schema.json', 'ruleset.schema.json'])
+const SHARED: ReadonlySet<string> = new Set(['faults.schema.json', 'matrix.schema.json', 'plan.schema.json', 'ruleset.schema.json'])
 
 const read = (file: string): object => JSON.parse(readFileSync(new URL(file, SCHEMAS), 'utf8')) as object
