@@ -79,6 +79,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/plan.ts'),
   },
   {
+    name: 'plan show',
+    summary: { en: 'show a sealed plan: its blast radius, its approvals, what forbids a rollout', zh: '查看已封存计划：影响范围、批准与禁止原因' },
+    load: async () => ({ define: (await import('./commands/planStored.ts')).show.define }),
+  },
+  {
+    name: 'plan approve',
+    summary: { en: 'give your word for a sealed plan', zh: '批准一个已封存计划' },
+    load: async () => ({ define: (await import('./commands/planStored.ts')).approve.define }),
+  },
+  {
+    name: 'plan diff',
+    summary: { en: 'say what one sealed plan does otherwise than another', zh: '比较两个已封存计划' },
+    load: async () => ({ define: (await import('./commands/planStored.ts')).diff.define }),
+  },
+  {
+    name: 'plan export',
+    summary: { en: 'print the canonical text of a sealed plan', zh: '输出已封存计划的规范文本' },
+    load: async () => ({ define: (await import('./commands/planStored.ts')).exported.define }),
+  },
+  {
     name: 'apply',
     summary: { en: 'carry out a change plan; every host reverts by itself unless confirmed', zh: '执行变更计划；未确认的主机自动回退' },
     load: () => import('./commands/apply.ts'),
@@ -220,5 +240,6 @@ export const GROUPS: Readonly<Record<string, Text>> = {
   import: { en: 'take over what exists', zh: '导入已有数据' },
   matrix: { en: 'the port matrix: each endpoint, who can reach it, who used it', zh: '端口状态矩阵：端点、可达来源、使用情况' },
   policy: { en: 'the policy file', zh: '策略文件' },
+  plan: { en: 'show what would close and open, and seal it as a change plan', zh: '列出将关闭与放行的端口，并封存为变更计划' },
   rollout: { en: 'changes in waves, watched, put back by themselves', zh: '分批发布，观察，自动回退' },
 }

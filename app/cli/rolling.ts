@@ -42,6 +42,9 @@ export const whoAsks = (): string => {
   }
 }
 
+/** A person's name, without the machine; behind sudo the one who called it. It is as good as the accounts of that machine. */
+export const whoApproves = (): string => process.env.SUDO_USER ?? whoAsks().split('@')[0] ?? ''
+
 /** Writes down what is asked; whoever has the rollout does it. */
 export const ask = (cli: Cli, { rollouts }: RolloutFleet, id: string, command: Command): Promise<void> => rollouts.world.rollouts.ask(id, { command, by: whoAsks(), at: cli.now() })
 
