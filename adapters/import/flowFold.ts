@@ -26,7 +26,7 @@ export interface FlowRecord {
 /** Times of day, week and month stay visible, and a busy endpoint makes few observations. */
 const BUCKET_MS = 3_600_000
 /** Sums that are held at a time; more are written out and go on as further observations, which add up. */
-const SUMS_MAX = 50_000
+const SUMS_MAX = 20_000
 /** The lower end of what kernels choose for clients (Linux, net.ipv4.ip_local_port_range); IANA's range starts higher. */
 const EPHEMERAL_FIRST = 32_768
 
@@ -51,6 +51,8 @@ export class FlowFold {
   readonly #fleet: FleetIndex
   readonly #emit: (observation: FlowObservation) => void
   readonly #sums = new Map<string, Sum>()
+  /** Addresses come as the same few objects: a small number for each makes a short key. */
+  readonly #clients = new Map<Address, number>()
 
   constructor(sensor: string, fleet: FleetIndex, emit: (observation: FlowObservation) => void) {
     this.#sensor = sensor
@@ -64,7 +66,7 @@ export class FlowFold {
     const [server, port, client] = isReply ? [record.source, record.sourcePort, record.destination] : [record.destination, record.destinationPort, record.source]
     const host = this.#fleet.ofAddress(server)
     if (host === undefined || port === 0) return false
-    const key = `${host} ${record.protocol} ${port} ${record.verdict} ${Math.floor(record.last / BUCKET_MS)} ${client.family} ${client.value.toString(36)}`
+    const key = `${host} ${record.protocol} ${port} ${record.verdict} ${Math.floor(record.last / BUCKET_MS)} ${this.#idOf(client)}`
     const sum = this.#sums.get(key)
     if (sum) addTo(sum, record, isReply)
     else this.#sums.set(key, sumOf(record, isReply, { host, port, source: client }))
@@ -75,6 +77,13 @@ export class FlowFold {
   flush(): void {
     for (const sum of this.#sums.values()) this.#emit(this.#observationOf(sum))
     this.#sums.clear()
+    this.#clients.clear()
+  }
+
+  #idOf(client: Address): number {
+    let id = this.#clients.get(client)
+    if (id === undefined) this.#clients.set(client, (id = this.#clients.size))
+    return id
   }
 
   /** Where neither the log nor the ports tell, the destination counts as the server: a port too many is kept, none is lost. */

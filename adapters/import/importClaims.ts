@@ -93,7 +93,9 @@ export class ImportClaims {
     const host = this.fleet.ofAddress(claim.address)
     if (host === undefined) return this.skip('not of the fleet', place)
     this.#states[claim.state] = (this.#states[claim.state] ?? 0) + 1
-    this.#add({ kind: 'scan', host, sensor: this.#settings.sensor, from: this.#settings.from ?? this.#settings.sensor, ...claim })
+    const { address, protocol, port, state, at, service } = claim
+    const { sensor, from = sensor } = this.#settings
+    this.#add(service === undefined ? { kind: 'scan', host, sensor, at, address, protocol, port, state, from } : { kind: 'scan', host, sensor, at, address, protocol, port, state, from, service })
   }
 
   flow(record: FlowRecord, place: Place): void {

@@ -97,10 +97,10 @@ class NmapListener implements XmlListener {
       return claims.skip('host down', place)
     }
     if (this.#summarised > 0) claims.skip('summarised by the scanner', place, { count: this.#summarised })
-    for (const { state = '', place: at, ...port } of this.#ports) {
-      const known = STATES[state]
-      if (known) claims.scan({ address, ...port, state: known, at: this.#at }, at)
-      else claims.skip('state undecided', at)
+    for (const { protocol, port, state, service, place: where } of this.#ports) {
+      const known = STATES[state ?? '']
+      if (known) claims.scan({ address, protocol, port, state: known, at: this.#at, ...(service === undefined ? {} : { service }) }, where)
+      else claims.skip('state undecided', where)
     }
   }
 }
