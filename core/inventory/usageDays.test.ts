@@ -30,6 +30,7 @@ describe('days of use from counters that only grow', () => {
     ['no reading for four days, and nothing proves that it was counted', [...reading(0), ...reading(4), ...reading(5)], '07-06 | '],
     ['no reading for two weeks', [...reading(0, 1), ...reading(14, 1)], ' | 07-01 x1'],
     ['one reading tells of no time', reading(0, 5), ' | 07-01 x5'],
+    ['two readings within a minute are no day', [...reading(0, 1), ...reading(0.0007, 1)], ' | 07-01 x1'],
     ['two sources', [...reading(0, 1), ...reading(1, 1, 8)], '07-02 | 07-01 x1, 07-02 x1'],
   ])('%s', (_, observations, expected) => {
     expect(folded(observations)).toBe(expected)

@@ -14,7 +14,7 @@ export interface HostUsage {
 }
 
 export interface UsageWatch {
-  /** Days whose connections were counted; absent days are unknown, never unused. */
+  /** Days of which at least half was counted; absent days are unknown, never unused. */
   readonly watched: DaySet
   readonly firstDay: Day
   readonly lastDay: Day
@@ -152,14 +152,24 @@ class UsageFold {
     const watched = new DaySet(this.#firstDay)
   
     for (const [sensor, readings] of this.#readings.flows) {
+      const countedMs = new Map<Day, number>()
       for (const [at, before] of readings) {
-        if (before === undefined || !this.#isCounted(sensor, before, at)) continue
-        for (let day = this.#day(before + DAY_MS / 2); day <= this.#day(at - 1); day += 1) watched.add(day)
+        if (before !== undefined && this.#isCounted(sensor, before, at)) this.#count(countedMs, before, at)
       }
+      for (const [day, ms] of countedMs) if (ms >= DAY_MS / 2) watched.add(day)
     }
     const days = watched.days()
     const lost = [...this.#lost.values()]
     return { watched, firstDay: days[0] ?? this.#firstDay, lastDay: days.at(-1) ?? this.#firstDay, areListenersRead: this.#readings.listeners !== undefined, lost }
+  }
+
+  /** Adds the time between two readings to the days that it lies in. */
+  #count(countedMs: Map<Day, number>, before: Instant, at: Instant): void {
+    const offsetMs = this.#calendar.utcOffsetMinutes * 60_000
+    for (let day = this.#day(before); day <= this.#day(at); day += 1) {
+      const ms = Math.min(at, (day + 1) * DAY_MS - offsetMs) - Math.max(before, day * DAY_MS - offsetMs)
+      countedMs.set(day, (countedMs.get(day) ?? 0) + ms)
+    }
   }
 
   #isCounted(sensor: string, before: Instant, at: Instant): boolean {

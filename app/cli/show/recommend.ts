@@ -62,9 +62,11 @@ function summary(pen: Pen, { recommendations, watches, scanners }: RecommendRepo
   const [least, most] = [days.reduce((a, b) => Math.min(a, b), Infinity), days.reduce((a, b) => Math.max(a, b), 0)]
   const span = least === most ? String(most) : `${least}–${most}`
   const lossy = watches.filter(({ lost }) => lost.length > 0).length
+  const unwatched = watches.filter((watch) => watch.days === 0).length
   return [
     t(pen, { en: `keep ${amount('keep')}, close ${amount('close')}, ask ${amount('ask')}`, zh: `保留 ${amount('keep')}，关闭 ${amount('close')}，询问 ${amount('ask')}` }),
     t(pen, { en: `watched for ${span} days on ${count(pen, watches.length, 'host', '台主机')}`, zh: `${watches.length} 台主机，观测 ${span} 天` }),
+    ...(unwatched > 0 ? [pen.paint.yellow(t(pen, { en: `${count(pen, unwatched, 'host', '台主机')} not watched for a day yet: apply the policy in observe mode, then run portcullis observe every day`, zh: `${unwatched} 台主机尚未观测满一天：请以 observe 模式下发策略，然后每天运行 portcullis observe` }))] : []),
     ...(lossy > 0 ? [t(pen, { en: `evidence was lost on ${count(pen, lossy, 'host', '台主机')}`, zh: `${lossy} 台主机的证据有丢失` })] : []),
     ...(scanners.length > 0 ? [t(pen, { en: `${count(pen, scanners.length, 'source', '个来源')} taken for scanners: ${scannerWords(scanners)}`, zh: `${scanners.length} 个来源被视为扫描器：${scannerWords(scanners)}` })] : []),
   ].join('\n')

@@ -239,6 +239,7 @@ const STEADY_DAYS_MIN = 14
 function neverUsed(evidence: Evidence): Judged {
   const { usage, listening, watchedDays } = evidence
   const { watched, firstDay, lastDay } = usage.watch
+  if (watchedDays === 0) return judged('close', [reason('NOT_WATCHED', 0, 'no day was watched yet: counters were read less than a day apart, or not at all', '尚未观测满一天：计数读取间隔不足一天，或从未读取')])
   const monthEnds = monthEndsWatched(watched, firstDay, lastDay)
   const isQuarter = isQuarterCovered(watched, firstDay, lastDay)
   return judged('close', [
@@ -281,6 +282,7 @@ function questionOf({ group, listening, rhythm, from, usage }: Evidence, isStopp
   const who = listening.unit ?? listening.process ?? `${group.protocol} ${group.ports.first}`
   if (group.kind === 'moving') return { en: `Can ${who} be pinned to one port? It takes another after each start.`, zh: `能否将 ${who} 固定到一个端口？它每次启动都会更换端口。` }
   if (group.kind === 'transient') return { en: `Which port range is configured? Ports ${group.ports.first} to ${group.ports.last} were opened for a while.`, zh: `配置的端口范围是多少？曾短暂开放 ${group.ports.first} 到 ${group.ports.last}。` }
+  if (rhythm.kind === 'never' && usage.watch.watched.isEmpty) return { en: `Who uses ${who}? Nothing is known yet.`, zh: `谁在使用 ${who}？目前尚无依据。` }
   if (rhythm.kind === 'never') return { en: `Does anyone use ${who}? It was not used in the ${usage.watch.watched.days().length} days that were watched.`, zh: `是否有人使用 ${who}？已观测的 ${usage.watch.watched.days().length} 天内未使用。` }
   if (isStopped) return { en: `Was ${who} retired after ${dayWords(rhythm.lastDay)}?`, zh: `${who} 是否在 ${dayWords(rhythm.lastDay)} 之后停用？` }
   if (from.kind === 'prefixes' && from.foreseen !== undefined && from.foreseen < FORESEEN_SHARE_MIN) return { en: `Which network do the clients of ${who} get their addresses from? Name it as a zone.`, zh: `${who} 的客户端从哪个网段获取地址？请将其写为区域。` }
