@@ -87,6 +87,7 @@ export const ARROWS: readonly Arrow[] = [
   { from: 'core/rollout', to: 'core/fault', why: 'a verdict says why' },
   { from: 'core/rollout', to: 'core/net', why: 'a verdict names the source that is denied' },
   { from: 'core/rollout', to: 'core/inventory', why: 'a sample is dated' },
+  { from: 'core/rollout', to: 'core/plan', why: 'figures count what a plan has closed' },
   { from: 'core/rollout', to: 'core/policy', why: 'core hosts come last' },
   { from: 'adapters', to: 'core/rollout', why: 'gates are measured and rollouts kept' },
   { from: 'app', to: 'core/rollout', why: 'rollouts are begun and shown' },

@@ -1,5 +1,6 @@
 import type { Fault } from '@portcullis/core/fault/fault.ts'
 import type { Command, RolloutState } from '@portcullis/core/rollout/rollout.ts'
+import { figuresOf } from '@portcullis/core/rollout/figures.ts'
 import { driveRollout } from '@portcullis/engine/driveRollout.ts'
 import { loadRollout } from '@portcullis/engine/loadRollout.ts'
 import type { RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
@@ -9,7 +10,7 @@ import { outJson, reportFaults, say, type Cli, type OpenedRollouts } from './cli
 import { EXIT, type ExitCode } from './exitCode.ts'
 import { refuse, withFleet, type Fleet } from './fleet.ts'
 import type { FleetOptionValues } from './command.ts'
-import { showRollout } from './show/rollout.ts'
+import { showFigures, showRollout } from './show/rollout.ts'
 
 /** What every rollout command works on. */
 export interface RolloutFleet extends Fleet {
@@ -89,8 +90,10 @@ export async function tell(cli: Cli, { rollouts }: RolloutFleet, id: string): Pr
   const loaded = await loadRollout(rollouts.world, id)
   if (!loaded) return refuse(cli, [noSuchRollout(id)])
   const { state, record } = loaded
-  if (cli.isJson) outJson(cli, { format: 'portcullis-rollout', version: 1, by: record.by, isOver: record.isOver, ...(record.holder === undefined ? {} : { holder: record.holder }), rollout: state })
-  else cli.out(showRollout(cli, state, cli.now()))
+  const plan = await rollouts.world.store.plan(record.plan)
+  const figures = plan && figuresOf(state, plan)
+  if (cli.isJson) outJson(cli, { format: 'portcullis-rollout', version: 1, by: record.by, isOver: record.isOver, ...(record.holder === undefined ? {} : { holder: record.holder }), ...(figures ? { figures } : {}), rollout: state })
+  else cli.out(showRollout(cli, state, cli.now()) + (figures && state.outcome ? `\n${showFigures(cli, figures)}` : ''))
   if (!record.isOver && record.holder === undefined && !cli.isJson) cli.err(`${say(cli, { en: 'Nobody carries it on: no host is armed, nothing changes until portcullis rollout resume.', zh: '当前无人推进：没有主机处于待确认状态；运行 portcullis rollout resume 继续。' })}\n`)
   if (cli.signal.aborted) return EXIT.interrupted
   return state.outcome ? EXIT_OF[state.outcome](state) : EXIT.ok

@@ -1,4 +1,5 @@
 import type { Text } from '@portcullis/core/fault/fault.ts'
+import type { RolloutFigures } from '@portcullis/core/rollout/figures.ts'
 import { heldBy } from '@portcullis/core/rollout/promotion.ts'
 import type { HostPhase, RolloutOutcome, RolloutPhase, RolloutState } from '@portcullis/core/rollout/rollout.ts'
 import type { RolloutRecord } from '@portcullis/engine/rolloutStore.ts'
@@ -93,6 +94,18 @@ function hostLines(pen: Pen, state: RolloutState): string[] {
   const shown = odd.slice(0, HOSTS_SHOWN_MAX).flatMap(([name, host]) => [`${pen.paint[MARKS[host.phase][1]](MARKS[host.phase][0])} ${pen.paint.bold(name)}`, ...faultLines(pen, host.fault ? [host.fault] : [], '  ')])
   const more = odd.length - HOSTS_SHOWN_MAX
   return odd.length === 0 ? [] : ['', ...shown, ...(more > 0 ? [`+${more}`] : [])]
+}
+
+/** What it has brought and cost, in a few lines. */
+export function showFigures(pen: Pen, { hosts, endpoints, openToAnyone, interruptedMs }: RolloutFigures): string {
+  const interrupted = Object.entries(interruptedMs).filter(([, durationMs]) => durationMs > 0)
+  const rows = [
+    [t(pen, { en: 'hosts', zh: '主机' }), t(pen, { en: `${hosts.changed} changed, ${hosts.reverted} put back, ${hosts.failed} failed, ${hosts.left} left, ${hosts.untouched} untouched`, zh: `变更 ${hosts.changed}，回退 ${hosts.reverted}，失败 ${hosts.failed}，待查 ${hosts.left}，未触及 ${hosts.untouched}` })],
+    [t(pen, { en: 'endpoints', zh: '端点' }), t(pen, { en: `${endpoints.closed} closed, ${endpoints.narrowed} narrowed, ${endpoints.opened} opened`, zh: `关闭 ${endpoints.closed}，收窄 ${endpoints.narrowed}，放行 ${endpoints.opened}` })],
+    [t(pen, { en: 'open to anyone', zh: '对任何人开放' }), `${openToAnyone.before} → ${openToAnyone.after}`],
+    [t(pen, { en: 'interrupted', zh: '中断' }), interrupted.length === 0 ? t(pen, { en: 'nothing that was measured', zh: '测量范围内无中断' }) : interrupted.map(([service, durationMs]) => `${service} ${(durationMs / 1000).toFixed(1)} s`).join(', ')],
+  ]
+  return `${layTable(rows, '  ').join('\n')}\n`
 }
 
 export function showHistory(pen: Pen, records: readonly (RolloutRecord & { readonly now: RolloutState })[]): string {
