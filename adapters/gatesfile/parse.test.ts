@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { parseGatesFile } from './parse.ts'
+
+const read = (text: string) => parseGatesFile(text, 'gates.yaml')
+const codes = (text: string): string[] => {
+  const parsed = read(text)
+  return parsed.ok ? [] : parsed.faults.map(({ code }) => code)
+}
+
+test('the example of docs/rollout.md', () => {
+  const example = /```yaml\n(?<text>version: 1\ngates:[^`]*)```/.exec(readFileSync(new URL('../../docs/rollout.md', import.meta.url), 'utf8'))
+  const parsed = read(example?.groups?.text ?? '')
+  expect(parsed.ok ? [] : parsed.faults).toEqual([])
+  if (!parsed.ok) return
+  expect(parsed.value.gates.map(({ name, isCritical, samplesMin, measure }) => [name, isCritical, samplesMin, measure.kind])).toEqual([
+    ['shop', true, 3, 'tcp'],
+    ['pages', false, 5, 'other'],
+    ['errors', false, 3, 'other'],
+  ])
+  expect(parsed.value.rules).toEqual({ approvalsMin: 2, approvalHoursMax: 24, factsMinutesMax: 120, freezes: [{ from: Date.UTC(2027, 11, 20), until: Date.UTC(2028, 0, 3), because: 'year end' }] })
+})
+
+describe('refusals', () => {
+  test.each<[what: string, text: string, code: string]>([
+    ['no YAML', 'a: [', 'GATES_FILE'],
+    ['no version', 'gates: []', 'GATES_FILE'],
+    ['an unknown key', 'version: 1\ngate: []', 'GATES_FILE'],
+    ['neither tcp nor probe', 'version: 1\ngates: [{ name: a }]', 'GATES_FILE'],
+    ['both', 'version: 1\ngates: [{ name: a, tcp: 1, probe: http }]', 'GATES_FILE'],
+    ['a port that is none', 'version: 1\ngates: [{ name: a, tcp: 70000 }]', 'GATES_FILE'],
+    ['a probe that is none', 'version: 1\ngates: [{ name: a, probe: smoke }]', 'GATE_UNKNOWN'],
+    ['settings that are none of the probe', 'version: 1\ngates: [{ name: a, probe: tcp, with: { colour: red, port: 1 } }]', 'GATE_SETTINGS'],
+    ['two of one name', 'version: 1\ngates: [{ name: a, tcp: 1 }, { name: a, tcp: 2 }]', 'GATE_TWICE'],
+    ['a freeze that ends before it begins', 'version: 1\nfreezes: [{ from: 2027-01-02T00:00:00Z, until: 2027-01-01T00:00:00Z, because: x }]', 'GATES_FILE'],
+    ['a time without its zone', 'version: 1\nfreezes: [{ from: "2027-01-01T00:00:00", until: 2027-01-02T00:00:00Z, because: x }]', 'GATES_FILE'],
+  ])('%s', (_, text, code) => {
+    expect(codes(text)).toContain(code)
+  })
+
+  test('more than 1 MiB', () => {
+    expect(codes(`version: 1\n${'# '.repeat(600_000)}`)).toEqual(['GATES_FILE'])
+  })
+})
