@@ -4,14 +4,15 @@ import { readPacketObject } from '@portcullis/core/ruleset/packetObject.ts'
 import { parseNftJson } from '@portcullis/core/ruleset/nft/parse.ts'
 import { Decider } from '@portcullis/core/verify/decide.ts'
 import { evaluateLinear } from '@portcullis/core/verify/linear.ts'
-import { Dice, rulesetText } from './space.ts'
+import { Dice } from './space/dice.ts'
+import { hostRules, nftJsonOf } from './space/hostRules.ts'
 
 export const title = 'A stream of packets through a 300-rule ruleset: verdicts a second (at least 100,000), beside walking the rules'
 
 /** Packets and rules are arguments; none: 500,000 and 300. */
 export async function run([packetsText = '500000', rulesText = '300']: readonly string[]): Promise<void> {
   const [packets, rules] = [Number(packetsText), Number(rulesText)]
-  const parsed = parseNftJson(rulesetText(rules, 1), 'bench')
+  const parsed = parseNftJson(nftJsonOf(hostRules({ rules, seed: 1 })), 'bench')
   if (!parsed.ok) throw new Error(parsed.faults[0]?.what.en)
   const lines = packetLines(packets)
   const decider = new Decider(parsed.value, { way: 'input' })
@@ -68,7 +69,7 @@ function packetLines(count: number): string[] {
       saddr: isIPv6 ? `2001:db8:${octet().toString(16)}::${octet().toString(16)}` : `${octet()}.${octet()}.${octet()}.${octet()}`,
       daddr: isIPv6 ? '2001:db8::1' : '192.0.2.1',
       sport: 1024 + dice.upTo(64_000),
-      dport: dice.port(),
+      dport: 1 + dice.upTo(65_535),
       flags: [index % 10 === 0 ? 'ack' : 'syn'],
     })
   })

@@ -1,147 +1,164 @@
+import { execFileSync } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { parseNftJson } from '@portcullis/core/ruleset/nft/parse.ts'
-import type { Ruleset } from '@portcullis/core/ruleset/ruleset.ts'
 import { composeWay } from '@portcullis/core/verify/compose.ts'
 import { PacketSpace } from '@portcullis/core/verify/packetSpace.ts'
-import { pathToFileURL } from 'node:url'
+import { formatTable, NOT_MEASURED, tell, timesOf } from './measure/table.ts'
+import { cubeList, isAccepted } from './space/cubeList.ts'
+import { Dice } from './space/dice.ts'
+import { verifyFleet, verifyFleetBy } from './space/fleet.ts'
+import { hostRules, INTERFACES, nftJsonOf, type RuleSpec } from './space/hostRules.ts'
+import { Robdd } from './space/robdd.ts'
+import type { RowResult, RowRound, RowSpec } from './space/row.ts'
 
-export const title = 'the packet-space engine: parse, build and compare rulesets of 300 to 100,000 rules'
+export const title = 'The packet-space engine: parse, build, compare, up to 100,000 rules, beside an ROBDD and a list of cubes'
 
-/** Sizes are arguments; none: 300, 1,000 and 10,000. */
+/** `--quick`: up to 1,000 rules and 100 hosts. */
 export async function run(args: readonly string[]): Promise<void> {
-  const sizes = args.length > 0 ? args.map(Number) : [300, 1_000, 10_000]
-  for (const rules of sizes) measure(rules)
-  if (args.length === 0) measureFleet()
+  const { values } = parseArgs({ args: [...args], options: { quick: { type: 'boolean', default: false } } })
+  console.log(formatTable(rowsTable(values.quick)))
+  console.log(formatTable(referenceTable(values.quick)))
+  console.log(formatTable(await fleetTable(values.quick ? 100 : 1_000)))
 }
 
-/** Every host has rules of its own; each is parsed, built and compared with itself without a rule. */
-function measureFleet(): void {
-  const texts = Array.from({ length: HOSTS }, (_, host) => [rulesetText(HOST_RULES, host + 1), rulesetText(HOST_RULES, host + 1, FIRST)] as const)
-  const rounds = texts.map(([text, other]) => compareTexts(text, other))
-  const equal = rounds.filter((round) => round.isEqual).length
-  const seconds = (pick: (round: Round) => number): string => (rounds.reduce((sum, round) => sum + pick(round), 0) / 1000).toFixed(1)
-  console.log(`${HOSTS} hosts × ${HOST_RULES} rules on one core: parse ${seconds((r) => r.parseMs)} s · build ${seconds((r) => r.buildMs)} s · second build and compare ${seconds((r) => r.compareMs)} s · ${equal} equal`)
+interface NamedRow {
+  readonly name: string
+  readonly goal: string
+  readonly spec: RowSpec
 }
 
-/** The only rule that no other can shadow, whatever the size. */
-const FIRST = 0
-const HOSTS = 1_000
+const host = (rules: number, more: Partial<Extract<RowSpec, { kind: 'host' }>> = {}): RowSpec => ({ kind: 'host', rules, seed: 1, ...more })
+
+const QUICK_ROWS: readonly NamedRow[] = [
+  { name: '10 rules', goal: '', spec: host(10, { seed: 2 }) },
+  { name: '100 rules', goal: '', spec: host(100) },
+  { name: '300 rules', goal: 'all p95 ≤ 10 ms', spec: host(300) },
+  { name: '1,000 rules', goal: 'changed ≤ 5 ms', spec: host(1_000) },
+  { name: '1,000 rules, IPv6', goal: '', spec: host(1_000, { family: 6 }) },
+]
+
+const FULL_ROWS: readonly NamedRow[] = [
+  { name: '3,000 rules', goal: '', spec: host(3_000) },
+  { name: '10,000 rules', goal: '≤ 1 s', spec: host(10_000) },
+  { name: '30,000 rules', goal: '', spec: host(30_000) },
+  { name: '100,000 rules', goal: '≤ 10 s, ≤ 600 MB', spec: host(100_000) },
+  { name: '10,000 rules, 10 ports', goal: '', spec: host(10_000, { ports: 10 }) },
+  { name: '10,000 rules, 100 ports', goal: '', spec: host(10_000, { ports: 100 }) },
+  { name: '10,000 rules, 1,000 ports', goal: '', spec: host(10_000, { ports: 1_000 }) },
+  { name: '10,000 rules, 10 prefixes', goal: '', spec: host(10_000, { prefixes: 10 }) },
+  { name: '10,000 rules, 100 prefixes', goal: '', spec: host(10_000, { prefixes: 100 }) },
+  { name: '10,000 rules, 1,000 prefixes', goal: '', spec: host(10_000, { prefixes: 1_000 }) },
+  { name: 'FORWARD of 5,000 rules in 50 chains', goal: '≤ 1 s', spec: { kind: 'forward', rules: 5_000 } },
+  { name: 'a set of 100,000 prefixes', goal: '≤ 2 s', spec: { kind: 'blocklist', prefixes: 100_000 } },
+]
+
+function rowsTable(isQuick: boolean): Parameters<typeof formatTable>[0] {
+  const rows = (isQuick ? QUICK_ROWS : [...QUICK_ROWS, ...FULL_ROWS]).map(({ name, goal, spec }) => {
+    tell(name)
+    const { rounds, nodes, edges, megabytes } = JSON.parse(execFileSync(process.execPath, [join(import.meta.dirname, 'space/row.ts'), JSON.stringify(spec)], { encoding: 'utf8' })) as RowResult
+    const at = (pick: (round: RowRound) => number, share: number): string => quantile(rounds.map(pick), share)
+    const all = (round: RowRound): number => round.parse + round.build + round.changed
+    return [name, at((r) => r.parse, 0.5), at((r) => r.build, 0.5), at((r) => r.changed, 0.5), at(all, 0.5), at(all, 0.95), nodes.toLocaleString('en'), edges.toLocaleString('en'), String(megabytes), goal]
+  })
+  return {
+    title: 'One ruleset: median ms of parsing it, building it, and building and comparing it with one port changed; MB of the whole process',
+    columns: ['', 'parse', 'build', 'changed', 'all', 'all p95', 'nodes', 'edges', 'MB', 'goal'],
+    rows,
+  }
+}
+
+function quantile(values: readonly number[], share: number): string {
+  const sorted = values.toSorted((a, b) => a - b)
+  return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1)
+}
+
+// ───────────────────────────── references ─────────────────────────────
+
+/** Beyond these a reference takes minutes. */
+const CUBE_RULES_MAX = 300
+const ROBDD_RULES_MAX = 30_000
+const CHECKS = 2_000
+
+/** The same rules, without words, to all three; each answer is checked against the others for some packets. */
+function referenceTable(isQuick: boolean): Parameters<typeof formatTable>[0] {
+  const rows = (isQuick ? [100, 300, 1_000] : [100, 300, 1_000, 3_000, 10_000, 30_000]).map((size) => {
+    tell(`references, ${size} rules`)
+    const rules = hostRules({ rules: size, seed: 1 })
+    const ours = fastest(size, () => buildOurs(rules))
+    const robdd = size <= ROBDD_RULES_MAX ? fastest(size, () => buildRobdd(rules)) : undefined
+    const cubes = size <= CUBE_RULES_MAX ? fastest(size, () => cubeList(rules)) : undefined
+    if (robdd && cubes) checkReferences(rules, robdd.value, cubes.value)
+    return [size.toLocaleString('en'), ours.ms.toFixed(1), robdd?.ms.toFixed(1) ?? NOT_MEASURED, timesOf(robdd && robdd.ms / ours.ms, 1), cubes?.ms.toFixed(1) ?? NOT_MEASURED, timesOf(cubes && cubes.ms / ours.ms, 1)]
+  })
+  return { title: 'Building alone, the fastest of some rounds: ms, and × ours', columns: ['rules', 'ours', 'ROBDD', '', 'cubes', ''], rows, notes: ['The ROBDD knows four fields, ours all that a packet has.'] }
+}
+
+function fastest<T>(size: number, build: () => T): { readonly ms: number; readonly value: T } {
+  const rounds = size <= 1_000 ? 9 : size <= 3_000 ? 3 : 1
+  let best: { ms: number; value: T } | undefined
+  for (let round = 0; round < rounds; round += 1) {
+    const started = performance.now()
+    const value = build()
+    const ms = performance.now() - started
+    if (!best || ms < best.ms) best = { ms, value }
+  }
+  if (!best) throw new Error('nothing was built')
+  return best
+}
+
+const parsed = new WeakMap<readonly RuleSpec[], ReturnType<typeof parse>>()
+
+function parse(rules: readonly RuleSpec[]) {
+  const result = parseNftJson(nftJsonOf(rules), 'bench')
+  if (!result.ok) throw new Error(result.faults[0]?.what.en)
+  return result.value
+}
+
+function buildOurs(rules: readonly RuleSpec[]): number {
+  const ruleset = parsed.get(rules) ?? parse(rules)
+  if (!parsed.has(rules)) {
+    parsed.set(rules, ruleset)
+    return 0
+  }
+  return composeWay(new PacketSpace([ruleset]), ruleset, 'input')
+}
+
+function buildRobdd(rules: readonly RuleSpec[]): { readonly engine: Robdd; readonly root: number } {
+  const engine = new Robdd()
+  return { engine, root: engine.build(rules) }
+}
+
+function checkReferences(rules: readonly RuleSpec[], { engine, root }: ReturnType<typeof buildRobdd>, cubes: ReturnType<typeof cubeList>): void {
+  const dice = new Dice(9)
+  for (let check = 0; check < CHECKS; check += 1) {
+    const rule = rules[dice.upTo(rules.length)]
+    const near = rule?.sources?.[0]
+    const source = near ? Number(near.value) + dice.upTo(256) : dice.upTo(2 ** 32)
+    const point = [dice.upTo(INTERFACES + 1), dice.upTo(2), rule?.ports?.[0]?.[0] ?? dice.upTo(65_536), Math.min(source, 2 ** 32 - 1)]
+    const [own = 0, protocol = 0, port = 0, address = 0] = point
+    const byRobdd = engine.decide(root, { interface: BigInt(own), protocol: BigInt(protocol), port: BigInt(port), source: BigInt(address) })
+    if ((byRobdd === 'accept') !== isAccepted(cubes, point)) throw new Error(`the references differ at ${point.join(' ')}`)
+  }
+}
+
+// ───────────────────────────── fleet ─────────────────────────────
+
 const HOST_RULES = 300
 
-function measure(rules: number): void {
-  const text = rulesetText(rules, 1)
-  const other = rulesetText(rules, 1, FIRST)
-  const repeats = rules <= 1_000 ? 20 : 1
-  for (let round = 0; round < (rules <= 1_000 ? 10 : 0); round += 1) compareTexts(text, other)
-  const rounds = Array.from({ length: repeats }, () => compareTexts(text, other))
-  const of = (pick: (round: Round) => number): string => {
-    const sorted = rounds.map(pick).toSorted((a, b) => a - b)
-    const at = (share: number): string => (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1)
-    return `${at(0.5)} (p95 ${at(0.95)})`
-  }
-  const [last] = rounds
-  if (last?.isEqual) throw new Error('the two rulesets must differ')
-  const memoryMb = Math.round(process.memoryUsage().rss / 1e6)
-  console.log(`${rules} rules: parse ${of((r) => r.parseMs)} ms · build ${of((r) => r.buildMs)} ms · second build and compare ${of((r) => r.compareMs)} ms · ${last?.nodes} nodes, ${last?.edges} edges, ${memoryMb} MB`)
-}
-
-interface Round {
-  readonly parseMs: number
-  readonly buildMs: number
-  readonly compareMs: number
-  /** A rule that drops may be no other than what follows it. */
-  readonly isEqual: boolean
-  readonly nodes: number
-  readonly edges: number
-}
-
-function compareTexts(a: string, b: string): Round {
-  const start = performance.now()
-  const left = parse(a)
-  const parsed = performance.now()
-  const right = parse(b)
-  const both = performance.now()
-  const space = new PacketSpace([left, right])
-  const whole = composeWay(space, left, 'input')
-  const built = performance.now()
-  const changed = composeWay(space, right, 'input')
+async function fleetTable(hosts: number): Promise<Parameters<typeof formatTable>[0]> {
+  tell(`${hosts} hosts`)
+  verifyFleet({ first: 5_000, hosts: 20, rules: HOST_RULES })
+  const alone = verifyFleet({ first: 0, hosts, rules: HOST_RULES })
+  const workers = availableParallelism()
+  const together = await verifyFleetBy(workers, hosts, HOST_RULES)
   return {
-    parseMs: parsed - start,
-    buildMs: built - both,
-    compareMs: performance.now() - built,
-    isEqual: whole === changed,
-    nodes: space.arena.nodeCount,
-    edges: space.arena.edgeCount,
+    title: `${hosts.toLocaleString('en')} hosts × ${HOST_RULES} rules: what is live is parsed, built, and compared with what was meant (goal for 1,000: ≤ 5 s on one core)`,
+    columns: ['', 'seconds', 'ms a host', '× one core'],
+    rows: [
+      ['one core', (alone / 1000).toFixed(2), (alone / hosts).toFixed(2), '1.00 ×'],
+      [`${workers} worker threads`, (together / 1000).toFixed(2), (together / hosts).toFixed(2), timesOf(alone / together)],
+    ],
   }
 }
-
-function parse(text: string): Ruleset {
-  const parsed = parseNftJson(text, 'bench')
-  if (!parsed.ok) throw new Error(parsed.faults[0]?.what.en)
-  return parsed.value
-}
-
-/** A host's input chain as `nft -j list ruleset` prints it. `without`: the number of a rule that is left out. */
-export function rulesetText(rules: number, seed: number, without = -1): string {
-  const dice = new Dice(seed)
-  const all = Array.from({ length: rules }, () => ruleOf(dice))
-  const statements = [ESTABLISHED, ...all.filter((_, index) => index !== without)]
-  const objects = [
-    { table: { family: 'inet', name: 'filter', handle: 1 } },
-    { chain: { family: 'inet', table: 'filter', name: 'input', handle: 1, type: 'filter', hook: 'input', prio: 0, policy: 'drop' } },
-    ...statements.map((expr, index) => ({ rule: { family: 'inet', table: 'filter', chain: 'input', handle: index + 2, expr } })),
-  ]
-  return JSON.stringify({ nftables: objects })
-}
-
-const match = (left: unknown, right: unknown, op = '=='): unknown => ({ match: { op, left, right } })
-const ESTABLISHED = [match({ ct: { key: 'state' } }, ['established', 'related'], 'in'), { accept: null }]
-
-/** 20 % port only, 35 % port and prefix, 14 % prefix only, 8 % port range, 10 % several ports, 8 % a set of sources, 5 % interface and port. */
-function ruleOf(dice: Dice): unknown[] {
-  const verdict = dice.upTo(2) === 0 ? { accept: null } : { drop: null }
-  const protocol = dice.upTo(4) === 0 ? 'udp' : 'tcp'
-  const port = match({ payload: { protocol, field: 'dport' } }, dice.port())
-  const kind = dice.upTo(100)
-  if (kind < 20) return [port, verdict]
-  if (kind < 55) return [source(dice.prefix()), port, verdict]
-  if (kind < 69) return [source(dice.prefix()), verdict]
-  if (kind < 77) return [match({ payload: { protocol, field: 'dport' } }, { range: dice.range() }), verdict]
-  if (kind < 87) return [match({ payload: { protocol, field: 'dport' } }, { set: Array.from({ length: 5 }, () => dice.port()) }), verdict]
-  if (kind < 95) return [source({ set: Array.from({ length: 4 }, () => dice.prefix()) }), port, verdict]
-  return [match({ meta: { key: 'iifname' } }, `eth${dice.upTo(4)}`), port, verdict]
-}
-
-const source = (right: unknown): unknown => match({ payload: { protocol: 'ip', field: 'saddr' } }, right)
-
-/** mulberry32. */
-export class Dice {
-  #state: number
-
-  constructor(seed: number) {
-    this.#state = seed
-  }
-
-  upTo(end: number): number {
-    this.#state = (this.#state + 0x6d2b_79f5) | 0
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * end)
-  }
-
-  port(): number {
-    return 1 + this.upTo(65_535)
-  }
-
-  range(): [number, number] {
-    const first = 1 + this.upTo(60_000)
-    return [first, first + this.upTo(1_000)]
-  }
-
-  prefix(): unknown {
-    const length = 8 + this.upTo(25)
-    const value = ((this.upTo(2 ** 16) * 2 ** 16 + this.upTo(2 ** 16)) & (-1 << (32 - length))) >>> 0
-    return { prefix: { addr: [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join('.'), len: length } }
-  }
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await run(process.argv.slice(2))
