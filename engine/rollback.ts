@@ -1,6 +1,7 @@
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
-import { readIntent } from '@portcullis/core/plan/intentText.ts'
+import { readIntent, writeIntent } from '@portcullis/core/plan/intentText.ts'
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
+import { undoNeed } from '@portcullis/core/plan/undoNeed.ts'
 import type { Intent } from '@portcullis/core/policy/intent.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import { observe, type FleetOptions } from './observe.ts'
@@ -43,6 +44,48 @@ export async function planRollback(
   const policy = (await policyOf(world, of)) ?? ''
   return succeed(await planIntents(world, wanted, policy, { kind: 'rollback', of: of?.id ?? '', to: targets }, observed.unread))
 }
+
+/**
+ * Plans to take back what one plan did for one need, and leaves whatever was changed later as it is. Hosts on which the plan
+ * did nothing for the need are left out. Faults: ROLLBACK_NOTHING where a host has confirmed nothing, UNDO_NOTHING where no host is left.
+ */
+export async function planUndoNeed(world: World, hosts: readonly Host[], of: ChangePlan, need: string, options: FleetOptions): Promise<Result<PlanReport>> {
+  const observed = await observe(world, hosts, options)
+  const next = await nextGenerations(world, observed.readings)
+  const wanted: WantedIntent[] = []
+  const targets: { host: string; generation: number }[] = []
+  for (const reading of observed.readings) {
+    const host = reading.host.name
+    const { generation, known } = next.get(host) ?? { generation: 1, known: 0 }
+    const undone = await undoneIntent(world, reading, of, need)
+    if (!undone.ok) return undone
+    if (undone.value === undefined) continue
+    targets.push({ host, generation: reading.confirmed?.generation ?? 0 })
+    wanted.push({ reading, known, intent: { ...undone.value, generation } })
+  }
+  if (wanted.length === 0) return fail(undoNothing(of.id, need))
+  return succeed(await planIntents(world, wanted, of.policy, { kind: 'rollback', of: of.id, to: targets }, observed.unread))
+}
+
+/** Undefined where the plan did nothing for the need on this host, or it is undone already. */
+async function undoneIntent(world: World, reading: HostReading, of: ChangePlan, need: string): Promise<Result<Intent | undefined>> {
+  const made = of.hosts.find(({ host }) => host === reading.host.name)
+  if (!made) return succeed(undefined)
+  if (!reading.confirmed) return fail(nothingToRollBack(reading.host.name))
+  const base = (await world.store.generations(made.host, GENERATIONS_KEPT)).find((one) => one.generation === made.baseGeneration)
+  const [current, before, after] = [readIntent(reading.confirmed.intent), readIntent(base?.intent ?? { ...made.intent, grants: [] }), readIntent(made.intent)]
+  if (!current.ok) return current
+  if (!before.ok) return before
+  if (!after.ok) return after
+  const undone = undoNeed(current.value, before.value, after.value, need)
+  return succeed(JSON.stringify(writeIntent(undone)) === JSON.stringify(writeIntent(current.value)) ? undefined : undone)
+}
+
+const undoNothing = (plan: string, need: string): Fault => ({
+  code: 'UNDO_NOTHING',
+  what: { en: `plan ${plan.slice(0, 12)} did nothing for need ${need} that is still so`, zh: `计划 ${plan.slice(0, 12)} 对业务需求 ${need} 没有仍然有效的变更` },
+  next: { en: 'portcullis plan show names the needs of each host', zh: 'portcullis plan show 列出每台主机的业务需求' },
+})
 
 interface EarlierIntent {
   /** 0 for before the first. */
