@@ -19,7 +19,7 @@ export const define: CommandModule['define'] = (command, { text, run }) => {
   )
 }
 
-const NO_PLAN: Fault = {
+export const NO_PLAN: Fault = {
   code: 'PLAN_NONE',
   what: { en: 'there is no change plan yet', zh: '还没有变更计划' },
   next: { en: 'run portcullis plan', zh: '请运行 portcullis plan' },

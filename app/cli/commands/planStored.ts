@@ -9,7 +9,7 @@ import { refuse } from '../fleet.ts'
 import { whoApproves, withRollouts, type RolloutFleet, type RolloutOptionValues } from '../rolling.ts'
 import { showPlanDiff, showStoredPlan } from '../show/planStored.ts'
 import { shortId } from '../show/words.ts'
-import { noSuchPlan } from './apply.ts'
+import { NO_PLAN, noSuchPlan } from './apply.ts'
 
 /** Commands about plans that are sealed already. */
 
@@ -63,7 +63,7 @@ function about(usage: string, words: Parameters<typeof examples>[2], task: Task)
           const { store } = fleet.world
           const plans = ids.length === 0 ? await store.plans(1) : await Promise.all(ids.map((id) => store.plan(id)))
           const unknown = ids.filter((_, index) => plans[index] === undefined)
-          if (unknown.length > 0 || plans.length === 0) return refuse(cli, unknown.length > 0 ? unknown.map(noSuchPlan) : [noSuchPlan('')])
+          if (unknown.length > 0 || plans.length === 0) return refuse(cli, unknown.length > 0 ? unknown.map(noSuchPlan) : [NO_PLAN])
           return task(cli, fleet, plans.filter((plan) => plan !== undefined))
         }),
       )

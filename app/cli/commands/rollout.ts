@@ -11,7 +11,7 @@ import { refuse } from '../fleet.ts'
 import { ask, carryOn, findRollout, refuseUnknown, tell, whoAsks, withRollouts, type RolloutFleet, type RolloutOptionValues } from '../rolling.ts'
 import { showHistory } from '../show/rollout.ts'
 import { shortId } from '../show/words.ts'
-import { noSuchPlan } from './apply.ts'
+import { NO_PLAN, noSuchPlan } from './apply.ts'
 
 /** The commands of `portcullis rollout`. */
 
@@ -50,7 +50,7 @@ export const start: CommandModule = {
 async function begin(cli: Cli, fleet: RolloutFleet, values: StartValues, id: string | undefined): Promise<ExitCode> {
   const { world } = fleet.rollouts
   const plan = id === undefined ? (await world.store.plans(1))[0] : await world.store.plan(id)
-  if (!plan) return refuse(cli, [id === undefined ? { code: 'PLAN_NONE', what: { en: 'there is no change plan yet', zh: '还没有变更计划' }, next: { en: 'run portcullis plan', zh: '请运行 portcullis plan' } } : noSuchPlan(id)])
+  if (!plan) return refuse(cli, [id === undefined ? NO_PLAN : noSuchPlan(id)])
   if (values.yes !== true) {
     if (!cli.ask) return refuse(cli, [{ code: 'APPLY_UNASKED', what: { en: 'nobody is there to ask whether the rollout may begin', zh: '没有终端可询问是否开始发布' }, next: { en: 'say --yes', zh: '请加 --yes' } }])
     const answer = await cli.ask(say(cli, { en: `Roll out plan ${shortId(plan.id)} to ${plan.hosts.length} hosts? [y/N] `, zh: `将计划 ${shortId(plan.id)} 发布到 ${plan.hosts.length} 台主机？[y/N] ` }))

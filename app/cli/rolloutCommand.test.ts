@@ -1,0 +1,92 @@
+import { succeed } from '@portcullis/core/fault/fault.ts'
+import { START_RULES, type StartRules } from '@portcullis/core/plan/approval.ts'
+import type { Policy } from '@portcullis/core/policy/policy.ts'
+import type { RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
+import { simRolloutStore } from '@portcullis/sim/rolloutStore.ts'
+import { simPolicy, simWorld, type SimWorld } from '@portcullis/sim/world.ts'
+import { beforeEach, expect, test, vi } from 'vitest'
+import { wiredDoors } from '../doors.ts'
+import type { Cli, OpenedRollouts } from './cli.ts'
+import { EXIT } from './exitCode.ts'
+import { paintFor } from './paint.ts'
+import { runProgram } from './program.ts'
+
+vi.setConfig({ testTimeout: 30_000 })
+
+const NAMES = ['db-1', 'web-1', 'web-2']
+const START = ['rollout', 'start', '--yes', '--baseline', '0', '--bake-min', '5', '--every', '1']
+
+let world: SimWorld
+let policy: Policy
+let rollouts: ReturnType<typeof simRolloutStore>
+let verdict: 'pass' | 'trip'
+let rules: StartRules
+beforeEach(async () => {
+  world = simWorld(NAMES)
+  policy = simPolicy(NAMES)
+  policy = { ...policy, hosts: policy.hosts.map((host) => (host.name === 'db-1' ? { ...host, tier: 'core' } : host)) }
+  rollouts = simRolloutStore(world.clock)
+  ;[verdict, rules] = ['pass', START_RULES]
+  expect((await run('plan')).code).toBe(EXIT.ok)
+})
+
+test('a rollout that completes, core last, and what it has brought', async () => {
+  const { code, out } = await run(...START, '--approve-core')
+  expect(code).toBe(EXIT.ok)
+  expect(out).toMatch(/^Rollout \S+ · plan \S+ · completed · /)
+  expect(out).toMatch(/canary +1\/1 +✓\n.*standard-1 +1\/1 +✓\n.*core-1 +1\/1 +✓/)
+  expect(out).toContain('3 changed, 0 put back')
+  expect((await run('rollout', 'history')).out).toMatch(/completed +3\/3 hosts/)
+})
+
+test('a rollout that trips is put back, and says why', async () => {
+  verdict = 'trip'
+  const { code, out } = await run(...START)
+  expect(code).toBe(EXIT.hostFailed)
+  expect(out).toContain('✗ liveness: trip')
+  expect(out).toContain('0 changed, 1 put back')
+  expect(world.sims.map(({ confirmed }) => confirmed?.generation ?? 0).toSorted()).toEqual([0, 0, 2])
+})
+
+test('with --json each event is a line, and the rollout an object', async () => {
+  const { out, err } = await run(...START, '--approve-core', '--json')
+  expect(JSON.parse(out)).toMatchObject({ format: 'portcullis-rollout', isOver: true, rollout: { outcome: 'completed' }, figures: { hosts: { changed: 3 } } })
+  const events = err.trim().split('\n').map((line) => JSON.parse(line) as RolloutEvent)
+  expect(events.filter((event) => event.kind === 'action' && event.action.kind === 'apply')).toHaveLength(3)
+})
+
+test('four eyes: nothing begins before two people have approved', async () => {
+  rules = { ...START_RULES, approvalsMin: 1 }
+  expect((await run(...START)).err).toContain('APPROVAL_MISSING')
+  const id = (await world.store.plans(1))[0]?.id ?? ''
+  expect((await run('plan', 'approve', id)).code).toBe(EXIT.ok)
+  expect((await run('plan', 'show', id)).out).toMatch(/sealed\n.*\n✓ approved by /)
+  expect((await run(...START, '--approve-core')).code).toBe(EXIT.ok)
+  expect((await run('plan', 'diff', id, id)).code).toBe(EXIT.ok)
+  expect(world.digest((await run('plan', 'export', id)).out)).toBe(id)
+})
+
+async function run(...argv: readonly string[]): Promise<{ code: number; out: string; err: string }> {
+  let [out, err] = ['', '']
+  const [writeOut, writeErr] = [(text: string): void => void (out += text), (text: string): void => void (err += text)]
+  const makeCli = (options: Readonly<Record<string, unknown>>): Cli => ({
+    language: 'en', isJson: options.json === true, out: writeOut, err: writeErr, paint: paintFor(false), errPaint: paintFor(false), isTerminal: false, columns: 120,
+    signal: new AbortController().signal, now: () => world.clock.now(),
+    doors: {
+      ...wiredDoors(),
+      openWorld: async ({ report }) => succeed({ world: { ...world, report }, openRollouts: async ({ report: told }) => succeed(opened(told)), close: async () => undefined }),
+      readPolicy: async (file) => succeed({ policy, seen: { digest: 'd'.repeat(64), file, text: '', seenAt: 0 }, warnings: [] }),
+    },
+  })
+  const code = await runProgram(argv, { language: 'en', isColoured: false, out: writeOut, err: writeErr, makeCli })
+  return { code, out, err }
+}
+
+const opened = (reportRollout: (event: RolloutEvent) => void): OpenedRollouts => ({
+  world: {
+    ...world, rollouts, reportRollout, canceller: () => new AbortController(), alerts: { raise: async () => undefined },
+    gates: { sample: async (_, { hosts }) => ({ kind: 'samples', samples: hosts.map(({ name }) => ({ at: world.clock.now(), host: name, isGood: true })) }) },
+    judge: (_, { changed }) => ({ kind: changed.length === 0 ? 'hold' : verdict, because: [{ en: verdict, zh: verdict }] }),
+  },
+  gates: [], rules, tellDue: async () => undefined,
+})
