@@ -275,7 +275,8 @@ function chains(intent: Intent, { layout, reachable, management }: Parts, own: O
     ...chain('stray', [`counter name denied_stray ${LAST_VERDICT[intent.mode]}`]),
     ...chain('denied', denied(ENDPOINT_KEY, intent)),
     ...chain('denied_portless', denied(PORTLESS_KEY, intent)),
-    ...(intent.refusal === 'reject' && intent.mode === 'enforce' ? chain('refuse', REFUSE) : []),
+    // Also where nobody goes there: a chain that comes and goes with the mode would stay behind in a replacement.
+    ...chain('refuse', answers(intent) ? REFUSE : [LAST_VERDICT[intent.mode]]),
   ]
 }
 
@@ -492,8 +493,10 @@ const deny = (): string[] => [
   'goto denied',
 ]
 
-function denied(endpointKey: string, { mode, refusal }: Intent): string[] {
-  const end = mode === 'enforce' && refusal === 'reject' ? 'goto refuse' : LAST_VERDICT[mode]
+const answers = ({ mode, refusal }: Intent): boolean => mode === 'enforce' && refusal === 'reject'
+
+function denied(endpointKey: string, intent: Intent): string[] {
+  const end = answers(intent) ? 'goto refuse' : LAST_VERDICT[intent.mode]
   return [...FAMILIES.map((family) => `${countFlow(family, endpointKey, 'denied')} ${end}`), `counter name denied_lost ${end}`]
 }
 
