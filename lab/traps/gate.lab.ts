@@ -116,7 +116,7 @@ describe('every new connection is counted', () => {
   })
 
   test('what no longer fits is counted by port, and as lost', async () => {
-    await load(trap.host, without(textOf({}), 'size 65536', 'size 4'))
+    await load(trap.host, without(textOf({}), 'size 16384', 'size 4'))
     // The port range is split so that both the early and the late drop are met.
     for (const port of [101, 102, 103, 104, 105, 106, 40_001, 40_002]) {
       await trap.outside.run(['socat', '-u', `TCP4:${HOST.ipv4}:${port},connect-timeout=0.1`, '-'])

@@ -138,6 +138,8 @@ const ENDPOINT = 'inet_proto . inet_service'
 
 /** How many sources times endpoints are counted each by itself; what does not fit is still counted by port, and as lost. */
 const FLOWS_COUNTED_MAX = 65_536
+/** One scan of all ports fills any room, and each element has a counter for each processor: what was denied gets less. */
+const DENIED_FLOWS_COUNTED_MAX = 16_384
 /** Room for every port of TCP and of UDP. */
 const ENDPOINTS_COUNTED_MAX = 131_072
 
@@ -165,8 +167,8 @@ const KEPT_SETS: Readonly<Record<string, readonly string[]>> = {
   watch_out: ['type nf_proto', 'flags interval,timeout'],
   seen4: [`type ${FLOW4}`, `size ${FLOWS_COUNTED_MAX}`, ...COUNTED],
   seen6: [`type ${FLOW6}`, `size ${FLOWS_COUNTED_MAX}`, ...COUNTED],
-  denied4: [`type ${FLOW4}`, `size ${FLOWS_COUNTED_MAX}`, ...COUNTED],
-  denied6: [`type ${FLOW6}`, `size ${FLOWS_COUNTED_MAX}`, ...COUNTED],
+  denied4: [`type ${FLOW4}`, `size ${DENIED_FLOWS_COUNTED_MAX}`, ...COUNTED],
+  denied6: [`type ${FLOW6}`, `size ${DENIED_FLOWS_COUNTED_MAX}`, ...COUNTED],
   accepted_ports: [`type ${ENDPOINT}`, `size ${ENDPOINTS_COUNTED_MAX}`, ...COUNTED],
   denied_ports: [`type ${ENDPOINT}`, `size ${ENDPOINTS_COUNTED_MAX}`, ...COUNTED],
 }
