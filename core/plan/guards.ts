@@ -30,9 +30,10 @@ export const GUARD_LIMITS: GuardLimits = { factsAgeSecondsMax: 900, clockSkewSec
 
 export const guardHost = (situation: Situation): Finding[] => GUARDS.flatMap((guard) => guard(situation))
 
-/** Over all hosts: a policy that grants nothing anywhere was hardly meant. */
+/** Over all hosts: a policy that grants nothing anywhere was hardly meant. Where nothing is enforced, it is how one begins. */
 export function guardFleet(intents: readonly Intent[]): Finding[] {
   if (intents.some((intent) => intent.grants.length > 0)) return []
+  if (intents.length > 0 && intents.every((intent) => intent.mode === 'observe')) return []
   return [
     {
       guard: 'POLICY_SELECTS_NOTHING',

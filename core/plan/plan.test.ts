@@ -138,6 +138,8 @@ describe('guards', () => {
   test('a policy that selects nothing is refused', () => {
     expect(guardFleet([intentOf('')]).map((finding) => finding.guard)).toEqual(['POLICY_SELECTS_NOTHING'])
     expect(guardFleet([intentOf(''), intentOf('tcp 80 0.0.0.0/0')])).toEqual([])
+    expect(guardFleet([{ ...intentOf(''), mode: 'observe' }])).toEqual([])
+    expect(guardFleet([intentOf(''), { ...intentOf(''), mode: 'observe' }]).map((finding) => finding.guard)).toEqual(['POLICY_SELECTS_NOTHING'])
   })
 })
 
