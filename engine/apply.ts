@@ -1,4 +1,4 @@
-import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
+import { fail, succeed, type Result } from '@portcullis/core/fault/fault.ts'
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
 import { isSealed } from '@portcullis/core/plan/seal.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
@@ -6,6 +6,7 @@ import { confirmedApply, type HostOutcome } from './confirmedApply.ts'
 import { fanOut } from './fanOut.ts'
 import { openJournal } from './journal.ts'
 import type { FleetOptions } from './observe.ts'
+import { brokenSeal, hostUnknown } from './planFault.ts'
 import type { World } from './world.ts'
 
 export interface ApplyReport {
@@ -40,15 +41,3 @@ export async function apply(world: World, plan: ChangePlan, fleet: readonly Host
   await about.signal('end', { detail: { hosts: hosts.length, confirmed } }).catch(() => undefined)
   return succeed({ run: journal.run, plan: plan.id, hosts: outcomes })
 }
-
-const brokenSeal = (id: string): Fault => ({
-  code: 'PLAN_BROKEN_SEAL',
-  what: { en: `plan ${id.slice(0, 12)} is not what was sealed: it was edited or damaged`, zh: `计划 ${id.slice(0, 12)} 与封存时不一致：被修改或损坏` },
-  next: { en: 'run portcullis plan again', zh: '请重新运行 portcullis plan' },
-})
-
-const hostUnknown = (host: string): Fault => ({
-  code: 'PLAN_HOST_UNKNOWN',
-  what: { en: `the plan changes ${host}, which the policy does not name`, zh: `计划涉及 ${host}，而策略中没有该主机` },
-  next: { en: 'run portcullis plan with the same policy file', zh: '请用同一策略文件重新运行 portcullis plan' },
-})

@@ -10,6 +10,7 @@ import type { Gate } from '@portcullis/core/rollout/gate.ts'
 import { beginRollout } from '@portcullis/core/rollout/next.ts'
 import type { RolloutOptions } from '@portcullis/core/rollout/rollout.ts'
 import { planWaves, type WaveHost, type WaveOptions } from '@portcullis/core/rollout/waves.ts'
+import { brokenSeal, hostUnknown } from './planFault.ts'
 import type { NewRolloutRecord } from './rolloutStore.ts'
 import type { RolloutWorld } from './rolloutWorld.ts'
 
@@ -117,16 +118,4 @@ const noWayBack = (host: string, because: Fault['what']): Fault => ({
   code: 'ROLLOUT_NO_WAY_BACK',
   what: { en: `${host} could not be put back: ${because.en}`, zh: `${host} 将无法恢复：${because.zh}` },
   next: { en: 'nothing was begun; apply a plan to this host first', zh: '未开始任何操作；请先对该主机单独应用一个计划' },
-})
-
-const brokenSeal = (id: string): Fault => ({
-  code: 'PLAN_BROKEN_SEAL',
-  what: { en: `plan ${id.slice(0, 12)} is not what was sealed: it was edited or damaged`, zh: `计划 ${id.slice(0, 12)} 与封存时不一致：被修改或损坏` },
-  next: { en: 'run portcullis plan again', zh: '请重新运行 portcullis plan' },
-})
-
-const hostUnknown = (host: string): Fault => ({
-  code: 'PLAN_HOST_UNKNOWN',
-  what: { en: `the plan changes ${host}, which the policy does not name`, zh: `计划涉及 ${host}，而策略中没有该主机` },
-  next: { en: 'run portcullis plan with the same policy file', zh: '请用同一策略文件重新运行 portcullis plan' },
 })

@@ -1,4 +1,3 @@
-import type { Text } from '@portcullis/core/fault/fault.ts'
 import type { FlowObservation } from '@portcullis/core/inventory/observation.ts'
 import type { ImportClaims } from './importClaims.ts'
 
@@ -22,7 +21,6 @@ export interface ReaderSettings {
 /** One format that can be imported, one folder of `adapters/`. */
 export interface ImportFormat {
   readonly name: string
-  readonly title: Text
   /** Whether the first characters of a file are surely of this format. */
   readonly isHead: (head: string) => boolean
   readonly open: (settings: ReaderSettings) => ImportReader

@@ -8,7 +8,6 @@ import { readJsonItems } from '../import/jsonItems.ts'
 /** What `masscan -oJ` writes. */
 export const MASSCAN: ImportFormat = {
   name: 'masscan',
-  title: { en: 'masscan JSON (masscan -oJ)', zh: 'masscan JSON（masscan -oJ）' },
   isHead: (head) => /^\s*\[[\s,]*\{\s*"ip"\s*:/.test(head),
   open: (settings) => readJsonItems(settings.file, settings.claims, (fields, place) => readHost(settings, fields, place)),
 }

@@ -10,7 +10,6 @@ import type { Attributes } from '../import/xmlTokens.ts'
 /** The .nessus file, version 2 (NessusClientData_v2). */
 export const NESSUS: ImportFormat = {
   name: 'nessus',
-  title: { en: 'Nessus v2 (.nessus)', zh: 'Nessus v2（.nessus）' },
   isHead: (head) => /<NessusClientData_v2[\s>]/.test(head),
   open: (settings) => readXml(settings.file, settings.claims, 'NessusClientData_v2', TEXT, new NessusListener(settings)),
 }

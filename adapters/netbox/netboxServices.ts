@@ -10,7 +10,6 @@ import { readCsv } from './csvRecords.ts'
 /** Services as NetBox exports them (CSV of IPAM → Services) or answers them (`GET /api/ipam/services/`). */
 export const NETBOX: ImportFormat = {
   name: 'netbox',
-  title: { en: 'NetBox services (CSV, JSON)', zh: 'NetBox 服务（CSV、JSON）' },
   isHead: (head) => isCsvHead(head) || (/^\s*[[{]/.test(head) && head.includes('"ports"') && head.includes('"protocol"') && /"(?:ipaddresses|virtual_machine|parent)"/.test(head)),
   open: openServices,
 }

@@ -10,7 +10,6 @@ import type { Attributes } from '../import/xmlTokens.ts'
 /** The XML that `nmap -oX` writes: xmloutputversion 1.04 and 1.05. */
 export const NMAP: ImportFormat = {
   name: 'nmap',
-  title: { en: 'Nmap XML (nmap -oX)', zh: 'Nmap XML（nmap -oX）' },
   isHead: (head) => /<nmaprun[\s>]/.test(head),
   open: (settings) => readXml(settings.file, settings.claims, 'nmaprun', NO_TEXT, new NmapListener(settings)),
 }

@@ -7,7 +7,6 @@ import type { Attributes } from '../import/xmlTokens.ts'
 /** The XML report of OpenVAS and Greenbone (report format "XML"). */
 export const OPENVAS: ImportFormat = {
   name: 'openvas',
-  title: { en: 'OpenVAS / Greenbone XML report', zh: 'OpenVAS / Greenbone XML 报告' },
   isHead: (head) => /<report[\s>]/.test(head) && /(?:<report_format|<gmp>|<omp>|extension="xml"|content_type="text\/xml")/.test(head),
   open: (settings) => readXml(settings.file, settings.claims, 'report', TEXT, new OpenvasListener(settings)),
 }

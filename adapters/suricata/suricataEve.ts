@@ -6,7 +6,6 @@ import { readJsonLines } from '../import/jsonLines.ts'
 /** Suricata's eve.json: events of type `flow`, and alerts of an inline sensor that blocked. */
 export const SURICATA: ImportFormat = {
   name: 'suricata',
-  title: { en: 'Suricata eve.json', zh: 'Suricata eve.json' },
   isHead: (head) => /^\s*\{/.test(head) && /"event_type"\s*:/.test(head) && /"timestamp"\s*:/.test(head),
   open: (settings) => readJsonLines(settings.file, settings.claims, (fields, place) => readEvent(settings, fields, place)),
 }

@@ -9,7 +9,6 @@ import { readJsonLines } from '../import/jsonLines.ts'
 /** What ulogd2's JSON output writes: packets of NFLOG, and flows of connection tracking (NFCT). */
 export const ULOGD: ImportFormat = {
   name: 'ulogd',
-  title: { en: 'ulogd2 JSON: NFLOG packets, NFCT flows', zh: 'ulogd2 JSON：NFLOG 报文与 NFCT 流' },
   isHead: (head) => /^\s*\{/.test(head) && /"(?:oob\.prefix|oob\.in|orig\.ip\.protocol|ct\.event)"\s*:/.test(head),
   open: openUlogd,
 }

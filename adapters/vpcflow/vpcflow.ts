@@ -1,4 +1,4 @@
-import type { Place, Text } from '@portcullis/core/fault/fault.ts'
+import type { Place } from '@portcullis/core/fault/fault.ts'
 import { addressField, BadRecord, countField, instantField, portField, protocolField, type Fields } from '../import/fieldReader.ts'
 import type { ImportFormat, ImportReader, ReaderSettings } from '../import/format.ts'
 import { badField, malformed, shown } from '../import/importFault.ts'
@@ -6,9 +6,8 @@ import { takeJson, takeRecord } from '../import/jsonLines.ts'
 import { TextLines } from '../import/textLines.ts'
 
 /** Flow logs of virtual networks in clouds: lines with a header or in the provider's usual order, or JSON lines. */
-const cloud = (name: string, title: Text, columns: string, isHead: ImportFormat['isHead']): ImportFormat => ({
+const cloud = (name: string, columns: string, isHead: ImportFormat['isHead']): ImportFormat => ({
   name,
-  title,
   isHead,
   open: (settings) => openFlowLog(settings, columns.split(' ')),
 })
@@ -18,7 +17,6 @@ const hasAll = (head: string, ...words: readonly string[]): boolean => words.eve
 /** Version 2, which is the default; custom formats of versions 3 to 5 have a header line in S3, or come with `--columns`. */
 export const AWS_FLOW: ImportFormat = cloud(
   'vpcflow-aws',
-  { en: 'AWS VPC flow log, versions 2 to 5', zh: 'AWS VPC 流日志（版本 2–5）' },
   'version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status',
   (head) => {
     const [line = ''] = head.split('\n', 1)
@@ -28,14 +26,12 @@ export const AWS_FLOW: ImportFormat = cloud(
 
 export const ALIYUN_FLOW: ImportFormat = cloud(
   'vpcflow-aliyun',
-  { en: 'Alibaba Cloud VPC flow log', zh: '阿里云 VPC 流日志' },
   'version vswitch-id vm-id vpc-id account-id eni-id srcaddr srcport dstaddr dstport protocol direction packets bytes start end log-status action',
   (head) => hasAll(head, 'eni-id', 'srcaddr', 'vswitch-id') || /^1 vsw-\S+ \S+ vpc-\S+ /.test(head),
 )
 
 export const TENCENT_FLOW: ImportFormat = cloud(
   'vpcflow-tencent',
-  { en: 'Tencent Cloud VPC flow log', zh: '腾讯云 VPC 流日志' },
   'version region-id account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status',
   (head) => hasAll(head, 'region-id', 'srcaddr', 'interface-id') && !head.includes('vswitch-id'),
 )

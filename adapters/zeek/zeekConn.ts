@@ -8,7 +8,6 @@ import { TextLines } from '../import/textLines.ts'
 /** Zeek's conn.log, as tab-separated text with its header or as JSON lines. */
 export const ZEEK: ImportFormat = {
   name: 'zeek',
-  title: { en: 'Zeek conn.log (TSV, JSON)', zh: 'Zeek conn.log（TSV、JSON）' },
   isHead: (head) => (head.startsWith('#separator') && /^#path\s+conn$/m.test(head)) || (/^\s*\{/.test(head) && head.includes('"id.orig_h"') && head.includes('"conn_state"')),
   open: openConn,
 }

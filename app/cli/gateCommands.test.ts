@@ -1,17 +1,13 @@
 import { parseAddress } from '@portcullis/core/net/address.ts'
-import { succeed } from '@portcullis/core/fault/fault.ts'
 import { simPolicy } from '@portcullis/sim/world.ts'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { wiredDoors } from '../doors.ts'
-import type { Cli } from './cli.ts'
 import { EXIT } from './exitCode.ts'
-import { paintFor } from './paint.ts'
-import { runProgram } from './program.ts'
 import { expectSchema } from './testdata/schema.ts'
+import { policyDoor, runTrial, type Ran } from './testdata/trial.ts'
 
 // The first call of a command loads its modules, which a busy machine takes seconds for.
 vi.setConfig({ testTimeout: 30_000 })
@@ -54,25 +50,9 @@ test.each(cases)('%s', async (_, command, file, code, out) => {
   expect(people.out + people.err + program.out).not.toContain('ROBOTKEY')
 })
 
-async function run(...argv: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', '']
-  const write = (text: string): void => void (out += text)
-  const writeErr = (text: string): void => void (err += text)
+function run(...argv: readonly string[]): Promise<Ran> {
   const address = parseAddress('127.0.0.1')
   const sim = simPolicy(['web-1'])
   const policy = { ...sim, hosts: sim.hosts.map((host) => ({ ...host, addresses: address.ok ? [address.value] : [] })) }
-  const makeCli = (options: Readonly<Record<string, unknown>>): Cli => ({
-    language: 'en',
-    isJson: options.json === true,
-    out: write,
-    err: writeErr,
-    paint: paintFor(false),
-    errPaint: paintFor(false),
-    isTerminal: false,
-    columns: 120,
-    signal: new AbortController().signal,
-    now: Date.now,
-    doors: { ...wiredDoors(), readPolicy: async (file) => succeed({ policy, seen: { digest: 'd'.repeat(64), file, text: '', seenAt: 0 }, warnings: [] }) },
-  })
-  return { code: await runProgram(argv, { language: 'en', isColoured: false, out: write, err: writeErr, makeCli }), out, err }
+  return runTrial(argv, { now: Date.now, doors: policyDoor(policy) })
 }

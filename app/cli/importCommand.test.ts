@@ -1,13 +1,12 @@
-import { succeed } from '@portcullis/core/fault/fault.ts'
+import { IMPORT_FORMATS } from '@portcullis/adapters/import/formats.ts'
 import { simPolicy, simWorld, type SimWorld } from '@portcullis/sim/world.ts'
 import { formatAddress } from '@portcullis/core/net/address.ts'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
-import { wiredDoors } from '../doors.ts'
-import type { Cli } from './cli.ts'
+import { COMMANDS } from './catalogue.ts'
+import type { Doors } from './cli.ts'
 import { EXIT } from './exitCode.ts'
-import { paintFor } from './paint.ts'
-import { runProgram } from './program.ts'
 import { expectSchema } from './testdata/schema.ts'
+import { policyDoor, runTrial, worldDoor, type Ran } from './testdata/trial.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
 
@@ -21,37 +20,26 @@ beforeEach(() => {
   world = simWorld(['db-1', 'web-1'])
 })
 
-async function run(text: string, ...argv: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', '']
-  const language = argv.includes('zh') ? 'zh' : 'en'
-  const makeCli = (options: Readonly<Record<string, unknown>>): Cli => ({
-    language,
-    isJson: options.json === true,
-    out: (words) => void (out += words),
-    err: (words) => void (err += words),
-    paint: paintFor(false),
-    errPaint: paintFor(false),
-    isTerminal: false,
-    columns: 120,
-    signal: new AbortController().signal,
-    now: () => Date.UTC(2026, 0, 2),
-    doors: {
-      ...wiredDoors(),
-      openWorld: async ({ report }) => succeed({ world: { ...world, report }, close: async () => undefined }),
-      readPolicy: async (file) => succeed({ policy, seen: { digest: 'd'.repeat(64), file, text: '', seenAt: 0 }, warnings: [] }),
-      async *streamText() {
-        yield text
-        await Promise.resolve()
-      },
+function run(text: string, ...argv: readonly string[]): Promise<Ran> {
+  const doors: Partial<Doors> = {
+    ...worldDoor(world),
+    ...policyDoor(policy),
+    async *streamText() {
+      yield text
+      await Promise.resolve()
     },
-  })
-  const code = await runProgram(['import', ...argv], { language, isColoured: false, out: (words) => void (out += words), err: (words) => void (err += words), makeCli })
-  return { code, out, err }
+  }
+  return runTrial(['import', ...argv], { now: () => Date.UTC(2026, 0, 2), doors })
 }
 
 const stored = async (): Promise<number> => (await world.store.observations({})).length
 
 describe('import', () => {
+  test('each format is a command', () => {
+    const named = COMMANDS.flatMap(({ name }) => (name.startsWith('import ') ? [name.slice('import '.length)] : []))
+    expect(named).toEqual(expect.arrayContaining(IMPORT_FORMATS.map(({ name }) => name)))
+  })
+
   test.each<[what: string, text: string, argv: string, code: number, kept: number]>([
     ['a format that is named', EVE, 'suricata -', EXIT.ok, 1],
     ['a format that is recognised', EVE, '-', EXIT.ok, 1],

@@ -1,16 +1,12 @@
-import { succeed } from '@portcullis/core/fault/fault.ts'
 import type { Observation } from '@portcullis/core/inventory/observation.ts'
 import { address, simNeed, simPolicy, simWorld, type SimWorld } from '@portcullis/sim/world.ts'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
-import { wiredDoors } from '../doors.ts'
-import type { Cli } from './cli.ts'
 import { EXIT } from './exitCode.ts'
-import { paintFor } from './paint.ts'
-import { runProgram } from './program.ts'
 import { expectSchema } from './testdata/schema.ts'
+import { policyDoor, runTrial, worldDoor, type Ran } from './testdata/trial.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
 
@@ -33,29 +29,8 @@ beforeEach(async () => {
   ])
 })
 
-async function run(...argv: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', '']
-  const language = argv.includes('zh') ? 'zh' : 'en'
-  const makeCli = (options: Readonly<Record<string, unknown>>): Cli => ({
-    language,
-    isJson: options.json === true,
-    out: (words) => void (out += words),
-    err: (words) => void (err += words),
-    paint: paintFor(false),
-    errPaint: paintFor(false),
-    isTerminal: false,
-    columns: 120,
-    signal: stop.signal,
-    now: () => NOW,
-    doors: {
-      ...wiredDoors(),
-      openWorld: async ({ report }) => succeed({ world: { ...world, report }, close: async () => undefined }),
-      readPolicy: async (file) => succeed({ policy, seen: { digest: 'd'.repeat(64), file, text: '', seenAt: 0 }, warnings: [] }),
-    },
-  })
-  const code = await runProgram(['matrix', ...argv], { language, isColoured: false, out: (words) => void (out += words), err: (words) => void (err += words), makeCli })
-  return { code, out, err }
-}
+const run = (...argv: readonly string[]): Promise<Ran> =>
+  runTrial(['matrix', ...argv], { now: () => NOW, signal: stop.signal, doors: { ...worldDoor(world), ...policyDoor(policy) } })
 
 const endpointsOf = (json: string): string[] => [
   ...new Set((JSON.parse(json) as { rows: { host: string; port: number }[] }).rows.map(({ host, port }) => `${host}:${port}`)),

@@ -5,13 +5,11 @@ import type { ListenerObservation } from '@portcullis/core/inventory/observation
 import { address, simNeed, simPolicy, simWorld, type SimWorld } from '@portcullis/sim/world.ts'
 import { readFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
-import { wiredDoors } from '../doors.ts'
 import { COMMANDS } from './catalogue.ts'
-import type { Cli, Language } from './cli.ts'
+import type { Doors } from './cli.ts'
 import { EXIT } from './exitCode.ts'
-import { paintFor } from './paint.ts'
-import { runProgram } from './program.ts'
 import { expectSchema } from './testdata/schema.ts'
+import { policyDoor, runTrial, worldDoor, type Ran } from './testdata/trial.ts'
 
 // The first call of a command loads its modules, which a busy machine takes seconds for.
 vi.setConfig({ testTimeout: 30_000 })
@@ -246,39 +244,15 @@ describe('what a program reads', () => {
   })
 })
 
-interface Ran {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
 /** One command line on the simulated world, which lives on between the calls of a test. */
-async function run(...argv: readonly string[]): Promise<Ran> {
-  let [out, err] = ['', '']
-  const language: Language = argv.includes('zh') ? 'zh' : 'en'
-  const writeOut = (text: string): void => void (out += text)
-  const writeErr = (text: string): void => void (err += text)
-  const makeCli = (options: Readonly<Record<string, unknown>>): Cli => ({
-    language,
-    isJson: options.json === true,
-    out: writeOut,
-    err: writeErr,
-    paint: paintFor(false),
-    errPaint: paintFor(false),
-    isTerminal: false,
-    columns: 120,
-    signal: new AbortController().signal,
-    now: () => world.clock.now(),
-    doors: {
-      ...wiredDoors(),
-      openWorld: async ({ report }) => succeed({ world: { ...world, report }, close: async () => undefined }),
-      readPolicy: async (file) => succeed({ policy, seen: { digest: 'd'.repeat(64), file, text: '', seenAt: 0 }, warnings: [] }),
-      policySchema: async () => '{}\n',
-      importAnsible: async () => succeed('version: 1\n'),
-    },
-  })
-  const code = await runProgram(argv, { language, isColoured: false, out: writeOut, err: writeErr, makeCli })
-  return { code, out, err }
+function run(...argv: readonly string[]): Promise<Ran> {
+  const doors: Partial<Doors> = {
+    ...worldDoor(world),
+    ...policyDoor(policy),
+    policySchema: async () => '{}\n',
+    importAnsible: async () => succeed('version: 1\n'),
+  }
+  return runTrial(argv, { now: () => world.clock.now(), doors })
 }
 
 async function applied(): Promise<void> {

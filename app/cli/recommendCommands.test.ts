@@ -1,4 +1,3 @@
-import { succeed } from '@portcullis/core/fault/fault.ts'
 import { DAY_MS } from '@portcullis/core/inventory/businessCalendar.ts'
 import { atHour, observationsOf, type SimDays, type SimUse } from '@portcullis/sim/usageWorld.ts'
 import { simWorld } from '@portcullis/sim/world.ts'
@@ -7,11 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { wiredDoors } from '../doors.ts'
-import type { Cli } from './cli.ts'
 import { EXIT } from './exitCode.ts'
-import { paintFor } from './paint.ts'
-import { runProgram } from './program.ts'
 import { expectSchema } from './testdata/schema.ts'
+import { runTrial, worldDoor, type Ran } from './testdata/trial.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
 
@@ -147,24 +144,5 @@ test.each(['recommend', 'replay'])('%s --json keeps to its schema', async (name)
   expectSchema(name, JSON.parse((await run(name, '--json')).out))
 })
 
-async function run(...argv: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', '']
-  const language = argv.includes('zh') ? 'zh' : 'en'
-  const write = (text: string): void => void (out += text)
-  const writeErr = (text: string): void => void (err += text)
-  const makeCli = (options: Readonly<Record<string, unknown>>): Cli => ({
-    language,
-    isJson: options.json === true,
-    out: write,
-    err: writeErr,
-    paint: paintFor(false),
-    errPaint: paintFor(false),
-    isTerminal: false,
-    columns: 120,
-    signal: new AbortController().signal,
-    now: () => NOW,
-    doors: { ...wiredDoors(), openWorld: async ({ report }) => succeed({ world: { ...world, report }, close: async () => undefined }) },
-  })
-  const code = await runProgram([...argv.slice(0, 1), '--policy', FILE, ...argv.slice(1)], { language, isColoured: false, out: write, err: writeErr, makeCli })
-  return { code, out, err }
-}
+const run = (...argv: readonly string[]): Promise<Ran> =>
+  runTrial([...argv.slice(0, 1), '--policy', FILE, ...argv.slice(1)], { now: () => NOW, doors: worldDoor(world) })

@@ -5,11 +5,9 @@ import type { RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
 import { simRolloutStore } from '@portcullis/sim/rolloutStore.ts'
 import { simPolicy, simWorld, type SimWorld } from '@portcullis/sim/world.ts'
 import { beforeEach, expect, test, vi } from 'vitest'
-import { wiredDoors } from '../doors.ts'
-import type { Cli, OpenedRollouts } from './cli.ts'
+import type { Doors, OpenedRollouts } from './cli.ts'
 import { EXIT } from './exitCode.ts'
-import { paintFor } from './paint.ts'
-import { runProgram } from './program.ts'
+import { policyDoor, runTrial, type Ran } from './testdata/trial.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
 
@@ -66,20 +64,12 @@ test('four eyes: nothing begins before two people have approved', async () => {
   expect(world.digest((await run('plan', 'export', id)).out)).toBe(id)
 })
 
-async function run(...argv: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-  let [out, err] = ['', '']
-  const [writeOut, writeErr] = [(text: string): void => void (out += text), (text: string): void => void (err += text)]
-  const makeCli = (options: Readonly<Record<string, unknown>>): Cli => ({
-    language: 'en', isJson: options.json === true, out: writeOut, err: writeErr, paint: paintFor(false), errPaint: paintFor(false), isTerminal: false, columns: 120,
-    signal: new AbortController().signal, now: () => world.clock.now(),
-    doors: {
-      ...wiredDoors(),
-      openWorld: async ({ report }) => succeed({ world: { ...world, report }, openRollouts: async ({ report: told }) => succeed(opened(told)), close: async () => undefined }),
-      readPolicy: async (file) => succeed({ policy, seen: { digest: 'd'.repeat(64), file, text: '', seenAt: 0 }, warnings: [] }),
-    },
-  })
-  const code = await runProgram(argv, { language: 'en', isColoured: false, out: writeOut, err: writeErr, makeCli })
-  return { code, out, err }
+function run(...argv: readonly string[]): Promise<Ran> {
+  const doors: Partial<Doors> = {
+    ...policyDoor(policy),
+    openWorld: async ({ report }) => succeed({ world: { ...world, report }, openRollouts: async ({ report: told }) => succeed(opened(told)), close: async () => undefined }),
+  }
+  return runTrial(argv, { now: () => world.clock.now(), doors })
 }
 
 const opened = (reportRollout: (event: RolloutEvent) => void): OpenedRollouts => ({

@@ -7,12 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, describe, expect, test, vi } from 'vitest'
-import { wiredDoors } from '../doors.ts'
-import type { Cli } from './cli.ts'
 import { EXIT } from './exitCode.ts'
-import { paintFor } from './paint.ts'
-import { runProgram } from './program.ts'
 import { expectSchema } from './testdata/schema.ts'
+import { runTrial, type Ran } from './testdata/trial.ts'
 
 // The first call of a command loads its modules, which a busy machine takes seconds for.
 vi.setConfig({ testTimeout: 30_000 })
@@ -148,33 +145,10 @@ describe('docs/verify.md', () => {
   })
 })
 
-interface Ran {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
 async function run(line: string): Promise<Ran> {
-  let [out, err] = ['', '']
   const [words = '', packet] = line.split(' : ')
   const argv = [...words.split(' ').map((word) => (/\.[a-z]+$/.test(word) && !word.startsWith('/') ? join(TESTDATA, word) : word)), ...(packet === undefined ? [] : [packet])]
-  const language = argv.includes('zh') ? 'zh' : 'en'
-  const writeOut = (text: string): void => void (out += text)
-  const writeErr = (text: string): void => void (err += text)
-  const makeCli = (options: Readonly<Record<string, unknown>>): Cli => ({
-    language,
-    isJson: options.json === true,
-    out: writeOut,
-    err: writeErr,
-    paint: paintFor(false),
-    errPaint: paintFor(false),
-    isTerminal: false,
-    columns: 120,
-    signal: new AbortController().signal,
-    now: () => 0,
-    doors: wiredDoors(),
-  })
-  const code = await runProgram(argv, { language, isColoured: false, out: writeOut, err: writeErr, makeCli })
+  const { code, out, err } = await runTrial(argv, { now: () => 0 })
   return { code, out: out.replaceAll(`${TESTDATA}/`, ''), err: err.replaceAll(`${TESTDATA}/`, '') }
 }
 
