@@ -3,15 +3,21 @@ import { parseYamlInventory } from '@portcullis/adapters/ansible/yamlInventory.t
 import { readCounters } from '@portcullis/adapters/facts/counters.ts'
 import { readFacts } from '@portcullis/adapters/facts/reading.ts'
 import { readTopologyText } from '@portcullis/adapters/facts/topologyText.ts'
+import { parseGatesFile } from '@portcullis/adapters/gatesfile/parse.ts'
+import { indexFleet } from '@portcullis/adapters/import/fleetIndex.ts'
+import type { ImportFormat } from '@portcullis/adapters/import/format.ts'
+import { IMPORT_FORMATS } from '@portcullis/adapters/import/formats.ts'
+import { ImportStream } from '@portcullis/adapters/import/importStream.ts'
 import { parsePolicyFile } from '@portcullis/adapters/policyfile/parse.ts'
 import { newAnswer, readAnswer } from '@portcullis/adapters/prober/answer.ts'
 import { identityOf } from '@portcullis/adapters/prober/identify/handshake.ts'
 import { readPackets } from '@portcullis/adapters/prober/identify/sshHandshake.ts'
 import { streamVerdicts } from '@portcullis/app/cli/packetStream.ts'
-import type { Result } from '@portcullis/core/fault/fault.ts'
+import { FaultError, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
+import { parseAddress } from '@portcullis/core/net/address.ts'
 import { parseRuleset, type Dialect } from '@portcullis/core/ruleset/dialect.ts'
 import { parsePacketText } from '@portcullis/core/ruleset/packetText.ts'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** A parser of untrusted input, and real inputs to start from. */
@@ -27,9 +33,12 @@ const files = (...names: readonly string[]) => (): readonly Buffer[] => names.ma
 /** A refusal must say where. */
 const ofText = (parse: (text: string) => Result<unknown>) => (bytes: Buffer): void => {
   const parsed = parse(bytes.toString('utf8'))
-  if (parsed.ok) return
-  if (parsed.faults.length === 0) throw new Error('refused without a fault')
-  for (const { code, place } of parsed.faults) if (!place || !(place.line >= 1 && place.column >= 1)) throw new Error(`${code} without a place`)
+  if (!parsed.ok) checkPlaces(parsed.faults)
+}
+
+function checkPlaces(faults: readonly Fault[]): void {
+  if (faults.length === 0) throw new Error('refused without a fault')
+  for (const { code, place } of faults) if (!place || !(place.line >= 1 && place.column >= 1)) throw new Error(`${code} without a place`)
 }
 
 const ruleset = (dialect: Dialect): Parser['check'] => ofText((text) => parseRuleset({ file: 'fuzz', text, dialect }))
@@ -53,6 +62,30 @@ export const PARSERS: Readonly<Record<string, Parser>> = {
   packets: { check: checkStream, seeds: files('app/cli/testdata/packets.ndjson') },
   frame: { check: checkFrame, seeds: () => FRAMES },
   banner: { check: checkBanner, seeds: () => BANNERS },
+  gates: { check: ofText((text) => parseGatesFile(text, 'fuzz')), seeds: () => [Buffer.from(GATES)] },
+  ...Object.fromEntries(IMPORT_FORMATS.map((format) => [`import-${format.name}`, { check: checkImport(format), seeds: () => fixturesOf(format) }])),
+}
+
+/** Strict, it is read or refused with a place; lenient, it comes to its end. */
+function checkImport(format: ImportFormat): Parser['check'] {
+  return async (bytes) => {
+    const text = bytes.toString('utf8')
+    for (const isLenient of [false, true]) {
+      const stream = new ImportStream({ file: 'fuzz', format, fleet: FLEET, isLenient, now: 0 })
+      try {
+        for await (const batch of stream.observations(chunksOf(text))) for (const { kind } of batch) if (kind === 'listener') throw new Error('nobody from outside sees a listener')
+      } catch (error) {
+        if (isLenient || !(error instanceof FaultError)) throw error
+        checkPlaces([error.fault])
+      }
+    }
+  }
+}
+
+function fixturesOf(format: ImportFormat): Buffer[] {
+  const [folder = ''] = format.name.split('-')
+  const path = join(ROOT, 'adapters', folder, 'fixtures')
+  return readdirSync(path).map((name) => readFileSync(join(path, name))).filter((bytes) => format.isHead(bytes.toString('utf8', 0, 16 * 1024)))
 }
 
 /** Every line that is not blank is answered by one line of JSON, in order. */
@@ -91,6 +124,25 @@ function checkBanner(bytes: Buffer): void {
 const json = (objects: readonly unknown[]): Buffer => Buffer.from(JSON.stringify({ nftables: objects }))
 const inRule = (...expr: readonly unknown[]): unknown => ({ rule: { family: 'inet', table: 't', chain: 'in', handle: 3, expr } })
 const is = (left: unknown, right: unknown, op = '=='): unknown => ({ match: { op, left, right } })
+
+const FLEET = indexFleet([{ name: 'srv', addresses: ['10.77.0.2', '2001:db8:77::2'].map((text) => orThrow(parseAddress(text))) }])
+
+function orThrow<T>(read: Result<T>): T {
+  if (!read.ok) throw new Error(read.faults[0]?.code)
+  return read.value
+}
+
+const GATES = `# Month end.
+version: 1
+gates:
+  - {name: shop, probe: tls, critical: true, with: {port: 443, name: shop.example.org, staple: required}}
+  - name: month-end
+    probe: sftp
+    with: {user: batch, identityFile: /etc/portcullis/batch}
+  - {name: port, tcp: 5133, hosts: [feed-1]}
+  - {name: errors, probe: prometheus, with: {url: "http://prometheus:9090", query: "rate(http_errors_total[1m])"}}
+  - {name: own, probe: exec, with: {argv: '["/usr/bin/true", "{address}"]'}}
+`
 
 const NFT_JSON = [
   json([

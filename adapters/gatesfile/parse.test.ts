@@ -22,20 +22,29 @@ test('the example of docs/rollout.md', () => {
 })
 
 describe('refusals', () => {
-  test.each<[what: string, text: string, code: string]>([
-    ['no YAML', 'a: [', 'GATES_FILE'],
-    ['no version', 'gates: []', 'GATES_FILE'],
-    ['an unknown key', 'version: 1\ngate: []', 'GATES_FILE'],
-    ['neither tcp nor probe', 'version: 1\ngates: [{ name: a }]', 'GATES_FILE'],
-    ['both', 'version: 1\ngates: [{ name: a, tcp: 1, probe: http }]', 'GATES_FILE'],
-    ['a port that is none', 'version: 1\ngates: [{ name: a, tcp: 70000 }]', 'GATES_FILE'],
-    ['a probe that is none', 'version: 1\ngates: [{ name: a, probe: smoke }]', 'GATE_UNKNOWN'],
-    ['settings that are none of the probe', 'version: 1\ngates: [{ name: a, probe: tcp, with: { colour: red, port: 1 } }]', 'GATE_SETTINGS'],
-    ['two of one name', 'version: 1\ngates: [{ name: a, tcp: 1 }, { name: a, tcp: 2 }]', 'GATE_TWICE'],
-    ['a freeze that ends before it begins', 'version: 1\nfreezes: [{ from: 2027-01-02T00:00:00Z, until: 2027-01-01T00:00:00Z, because: x }]', 'GATES_FILE'],
-    ['a time without its zone', 'version: 1\nfreezes: [{ from: "2027-01-01T00:00:00", until: 2027-01-02T00:00:00Z, because: x }]', 'GATES_FILE'],
-  ])('%s', (_, text, code) => {
-    expect(codes(text)).toContain(code)
+  test.each<[what: string, text: string, fault: string]>([
+    ['no YAML', 'a: [', 'YAML_SYNTAX 1:5'],
+    ['no version', 'gates: []', 'GATES_FILE 1:1'],
+    ['an unknown key', 'version: 1\ngate: []', 'GATES_FILE 2:1'],
+    ['neither tcp nor probe', 'version: 1\ngates: [{ name: a }]', 'GATES_FILE 2:9'],
+    ['both', 'version: 1\ngates: [{ name: a, tcp: 1, probe: http }]', 'GATES_FILE 2:9'],
+    ['a port that is none', 'version: 1\ngates:\n  - name: a\n    tcp: 70000', 'GATES_FILE 4:10'],
+    ['a probe that is none', 'version: 1\ngates:\n  - name: a\n    probe: smoke', 'GATE_UNKNOWN 4:12'],
+    ['settings that are none of the probe', 'version: 1\ngates:\n  - { name: a, probe: tcp, with: { colour: red, port: 1 } }', 'GATE_SETTINGS 3:34'],
+    ['two of one name', 'version: 1\ngates: [{ name: a, tcp: 1 }, { name: a, tcp: 2 }]', 'GATE_TWICE 2:38'],
+    ['a freeze that ends before it begins', 'version: 1\nfreezes: [{ from: 2027-01-02T00:00:00Z, until: 2027-01-01T00:00:00Z, because: x }]', 'GATES_FILE 2:11'],
+    ['a time without its zone', 'version: 1\nfreezes: [{ from: "2027-01-01T00:00:00", until: 2027-01-02T00:00:00Z, because: x }]', 'GATES_FILE 2:19'],
+  ])('%s', (_, text, fault) => {
+    const parsed = read(text)
+    expect(parsed.ok ? [] : parsed.faults.map(({ code, place }) => `${code} ${place?.line}:${place?.column}`)).toContain(fault)
+  })
+
+  test('a breach is told in both languages', () => {
+    const parsed = read('version: 1\ngates: [{ name: a }, { name: b, tcp: 70000 }]')
+    expect(parsed.ok ? [] : parsed.faults.map(({ what }) => what)).toEqual([
+      { en: 'gates.0: a gate has either tcp or probe', zh: 'gates.0: 放行条件须写 tcp 或 probe 其中之一' },
+      { en: 'gates.1.tcp: Too big: expected number to be <=65535', zh: 'gates.1.tcp: 数值过大：期望 number <=65535' },
+    ])
   })
 
   test('more than 1 MiB', () => {
