@@ -8,19 +8,13 @@ import { knownFlowPacket, relatedPacket, seedFlows } from '../flow.ts'
 import { randomPacket, type TestPacket } from '../packet.ts'
 import { clearLegacy, readBack, trackConnections } from '../rulesets.ts'
 import { closeStage, openStage } from '../stage.ts'
-import { DOCKER } from './docker.ts'
-import { FAIL2BAN } from './fail2ban.ts'
-import { FERM } from './ferm.ts'
-import { FIREWALLD } from './firewalld.ts'
-import { SHOREWALL } from './shorewall.ts'
-import type { Backend, Tool } from './tool.ts'
-import { UFW } from './ufw.ts'
+import { TOOLS } from './catalogue.ts'
+import type { Backend } from './tool.ts'
 
 /**
  * Holds both evaluators against this kernel with the rules that a tool of Debian's has made. In network and mount namespaces of its own:
  * `unshare -nm node lab/kernel/tools/main.ts --tool ufw --backend iptables-nft [--packets 5000] [--seed 1]`. Exit code 1 on a mismatch.
  */
-const TOOLS: Readonly<Record<string, Tool>> = { ufw: UFW, ferm: FERM, shorewall: SHOREWALL, fail2ban: FAIL2BAN, firewalld: FIREWALLD, docker: DOCKER }
 const DIALECTS = { nft: 'nft-json', 'iptables-nft': 'iptables-nft', 'iptables-legacy': 'iptables-legacy' } as const
 
 const { values } = parseArgs({
