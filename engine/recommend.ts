@@ -77,4 +77,4 @@ function scannersOf(usages: readonly HostUsage[], reach: ReadonlyMap<string, Sou
   return [...found.values()].toSorted(compareAddresses).map(formatAddress)
 }
 
-const KINDS = ['listener', 'flow', 'published', 'scan', 'reading', 'evidence'] as const
+const KINDS = ['listener', 'flow', 'published', 'scan', 'reading', 'evidence', 'use'] as const

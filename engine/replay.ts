@@ -56,7 +56,7 @@ export async function replay(store: Pick<Store, 'observations'>, policy: Policy,
   const usages: HostUsage[] = []
   const reach = new Map<string, SourceReach>()
   for (const { name } of hosts) {
-    const usage = foldUsageDays(name, await store.observations({ host: name, since: options.since, kinds: ['listener', 'flow', 'published', 'reading', 'evidence'] }), options.calendar)
+    const usage = foldUsageDays(name, await store.observations({ host: name, since: options.since, kinds: ['listener', 'flow', 'published', 'reading', 'evidence', 'use'] }), options.calendar)
     noteReach(reach, usage)
     usages.push(usage)
   }

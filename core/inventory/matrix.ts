@@ -14,8 +14,10 @@ import type {
   Observation,
   PublishedObservation,
   ScanObservation,
+  UseObservation,
 } from './observation.ts'
 import { foldReach, type Reachable } from './reachable.ts'
+import { foldSourcelessUse, isExplained, type SourcelessUse } from './sourcelessUse.ts'
 import { foldSources, isUse, summariseSources, type SourceUsage, type Usage } from './usage.ts'
 import { watchOf, type Watch } from './watch.ts'
 import { coverZones, ITSELF, mapZones, zoneOf, type Coverage, type SourceZone, type ZoneMap } from './zone.ts'
@@ -31,6 +33,8 @@ export interface MatrixRow {
   readonly listening: Listening
   readonly reachable: Reachable
   readonly used: Used
+  /** The endpoint was used, nobody knows from which zone. */
+  readonly usedByUnknown?: SourcelessUse
   /** Connections that the gate denied, or in observe mode would have denied. */
   readonly denied?: Usage
   /** Needs that let this zone in, by id; absent where there is no policy yet. */
@@ -47,11 +51,11 @@ export interface MatrixRow {
 export const ADDRESS_CLASSES = ['ipv4', 'ipv6', 'loopback'] as const
 export type AddressClass = (typeof ADDRESS_CLASSES)[number]
 
-/** `unused` is said only of a time that was watched without a loss. */
+/** `unused` is said only of a time that was watched without a loss, and not while a metric tells of use that no known source explains. */
 export type Used =
   | ({ readonly kind: 'used' } & Usage)
   | { readonly kind: 'unused'; readonly since: Instant; readonly until: Instant }
-  | { readonly kind: 'unknown'; readonly because: 'not watched' | 'evidence lost' }
+  | { readonly kind: 'unknown'; readonly because: 'not watched' | 'evidence lost' | 'sources unknown' }
 
 export interface RowNeed {
   readonly id: string
@@ -120,6 +124,7 @@ interface EndpointClaims {
   readonly documented: DocumentedObservation[]
   readonly scans: ScanObservation[]
   readonly flows: FlowObservation[]
+  readonly uses: UseObservation[]
   readonly needs: NeedClaim[]
 }
 
@@ -127,12 +132,14 @@ function* foldHost(input: HostInput): Generator<MatrixRow, void, undefined> {
   const watch = watchOf(input.observations)
   const endpoints = new EndpointMap()
   for (const observation of input.observations) endpoints.add(observation)
+  endpoints.shareUses()
   for (const need of input.needs ?? []) endpoints.claim(need)
   for (const claims of endpoints.sorted()) yield* foldEndpoint(input, watch, claims)
 }
 
 class EndpointMap {
   readonly #byKey = new Map<number, EndpointClaims>()
+  readonly #uses: UseObservation[] = []
 
   add(observation: Observation): void {
     switch (observation.kind) {
@@ -146,8 +153,18 @@ class EndpointMap {
         return this.#publish(observation)
       case 'documented':
         return this.#document(observation)
+      case 'use':
+        return void this.#uses.push(observation)
       case 'reading':
       case 'evidence':
+    }
+  }
+
+  /** A metric knows a port and no address: its word stands on every class that something else shows, else on IPv4. */
+  shareUses(): void {
+    for (const use of this.#uses) {
+      const shown = ADDRESS_CLASSES.flatMap((addressClass) => this.#byKey.get(keyOf(use, addressClass)) ?? [])
+      for (const claims of shown.length > 0 ? shown : [this.#at(use, 'ipv4')]) claims.uses.push(use)
     }
   }
 
@@ -198,16 +215,19 @@ class EndpointMap {
   }
 
   #at({ protocol, port }: { protocol: TransportProtocol; port: number }, addressClass: AddressClass): EndpointClaims {
-    // Sorting the keys sorts by protocol, port, class.
-    const key = (TRANSPORT_PROTOCOLS.indexOf(protocol) * 65_536 + port) * 4 + ADDRESS_CLASSES.indexOf(addressClass)
+    const key = keyOf({ protocol, port }, addressClass)
     let claims = this.#byKey.get(key)
     if (!claims) {
-      claims = { protocol, port, addressClass, listeners: [], published: [], documented: [], scans: [], flows: [], needs: [] }
+      claims = { protocol, port, addressClass, listeners: [], published: [], documented: [], scans: [], flows: [], uses: [], needs: [] }
       this.#byKey.set(key, claims)
     }
     return claims
   }
 }
+
+/** Sorting the keys sorts by protocol, port, class. */
+const keyOf = ({ protocol, port }: { protocol: TransportProtocol; port: number }, addressClass: AddressClass): number =>
+  (TRANSPORT_PROTOCOLS.indexOf(protocol) * 65_536 + port) * 4 + ADDRESS_CLASSES.indexOf(addressClass)
 
 function* foldEndpoint(input: HostInput, watch: Watch, claims: EndpointClaims): Generator<MatrixRow, void, undefined> {
   const listening = foldListeners(claims.listeners, watch.listeners)
@@ -218,8 +238,10 @@ function* foldEndpoint(input: HostInput, watch: Watch, claims: EndpointClaims): 
   const isFoundOpen = claims.scans.some((scan) => scan.state === 'open' || scan.state === 'open|filtered')
   const flows = groupFlows(input.zones, claims)
   const needs = input.needs && foldNeeds(input.coverage, claims)
-  if (!isExposed && !isFoundOpen && flows.size === 0 && claims.needs.length === 0 && !isDocumented) return
-  const zones = isExposed || isFoundOpen || isDocumented ? everyZone(input.zones, claims) : triedZones(input.zones, claims, flows, needs)
+  const usedByUnknown = foldSourcelessUse(claims.uses)
+  const isUnexplained = usedByUnknown !== undefined && !isExplained(usedByUnknown, claims.flows)
+  if (!isExposed && !isFoundOpen && flows.size === 0 && claims.needs.length === 0 && !isDocumented && !usedByUnknown) return
+  const zones = isExposed || isFoundOpen || isDocumented || usedByUnknown ? everyZone(input.zones, claims) : triedZones(input.zones, claims, flows, needs)
   const fingerprint = newestService(claims.scans) ?? newestService(claims.flows)
   for (const zone of zones) {
     const { accepted, denied } = flows.get(zone) ?? NO_FLOWS
@@ -236,7 +258,8 @@ function* foldEndpoint(input: HostInput, watch: Watch, claims: EndpointClaims): 
       zone,
       listening,
       reachable: foldReach(scans, sources),
-      used: usedOf(summariseSources(sources), watch, claims),
+      used: usedOf(summariseSources(sources), watch, claims, isUnexplained),
+      ...(usedByUnknown ? { usedByUnknown } : {}),
       ...(deniedUsage ? { denied: deniedUsage } : {}),
       ...(rowNeeds ? { needs: rowNeeds } : {}),
       published,
@@ -315,8 +338,11 @@ function triedZones(
   return everyZone(zones, claims).filter((zone) => tried.has(zone))
 }
 
-function usedOf(usage: Usage | undefined, watch: Watch, { protocol, port }: EndpointClaims): Used {
+function usedOf(usage: Usage | undefined, watch: Watch, { protocol, port, addressClass }: EndpointClaims, isUnexplained: boolean): Used {
   if (usage) return { kind: 'used', ...usage }
+  if (isUnexplained) return { kind: 'unknown', because: 'sources unknown' }
+  // No sensor counts what a host says to itself.
+  if (addressClass === 'loopback') return { kind: 'unknown', because: 'not watched' }
   if (watch.isLossy || watch.lostAt.has(`${protocol} ${port}`)) return { kind: 'unknown', because: 'evidence lost' }
   if (watch.flows === undefined) return { kind: 'unknown', because: 'not watched' }
   return { kind: 'unused', since: watch.flows.since, until: watch.flows.until }

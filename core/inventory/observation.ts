@@ -23,6 +23,7 @@ export type Observation =
   | ScanObservation
   | PublishedObservation
   | DocumentedObservation
+  | UseObservation
   | ReadingObservation
   | EvidenceObservation
 
@@ -109,6 +110,20 @@ export interface ScanObservation extends Claim {
   /** Zone or vantage host that the probe came from. */
   readonly from: string
   readonly service?: string
+}
+
+/**
+ * That an endpoint was used, as a metric says of one stretch of time: nobody knows by whom, and where it says nothing, nothing is claimed.
+ * A reason to keep or to ask; never one to close, and never one to let a source in.
+ */
+export interface UseObservation extends Claim {
+  readonly kind: 'use'
+  readonly protocol: TransportProtocol
+  readonly port: number
+  /** The mapping that says so, by its name. */
+  readonly because: string
+  readonly firstSeen: Instant
+  readonly lastSeen: Instant
 }
 
 /** The sensor read all of one aspect of the host at that time: what it does not show was not there. Without one, absence is unknown. */

@@ -2,7 +2,7 @@ import type { Address } from '../net/address.ts'
 import { TRANSPORT_PROTOCOLS, type TransportProtocol } from '../net/protocol.ts'
 import { dayOf, DAY_MS, type BusinessCalendar, type Day } from './businessCalendar.ts'
 import { DaySet } from './daySet.ts'
-import type { EvidenceObservation, FlowObservation, Instant, ListenerObservation, Observation, PublishedObservation } from './observation.ts'
+import type { EvidenceObservation, FlowObservation, Instant, ListenerObservation, Observation, PublishedObservation, UseObservation } from './observation.ts'
 import { isUse } from './usage.ts'
 
 /** The days on which each endpoint of a host was used, by source, and the days of which anything is known. */
@@ -35,6 +35,8 @@ export interface EndpointDays {
   readonly moreSources: number
   /** Connections of unknown source. */
   readonly lost: number
+  /** Days on which a metric says that it was used, nobody knows by whom; and which mapping says so. Other days it says nothing of. */
+  readonly sourceless?: { readonly days: DaySet; readonly because: string }
   /** What a sensor recognised. */
   readonly fingerprint?: string
 }
@@ -105,6 +107,7 @@ interface EndpointFold {
   readonly sources: Map<bigint | number, SourceFold>
   moreSources: number
   lost: number
+  sourceless?: { readonly days: DaySet; readonly because: string }
   listener?: ListenerObservation
   listenerFirst?: Instant
   onLoopback?: Instant
@@ -145,6 +148,7 @@ class UsageFold {
     else if (observation.kind === 'listener') this.#listener(observation)
     else if (observation.kind === 'published') this.#at(observation.protocol, observation.ports.first).published = observation
     else if (observation.kind === 'evidence') this.#loss(observation)
+    else if (observation.kind === 'use') this.#use(observation)
     else if (observation.kind === 'scan' && observation.service !== undefined) this.#at(observation.protocol, observation.port).fingerprint = observation.service
   }
 
@@ -185,7 +189,7 @@ class UsageFold {
     })
   }
 
-  #endpoint({ protocol, port, sources, moreSources, lost, published, fingerprint, ...listening }: EndpointFold): EndpointDays {
+  #endpoint({ protocol, port, sources, moreSources, lost, sourceless, published, fingerprint, ...listening }: EndpointFold): EndpointDays {
     const kept = [...sources.values()].map(({ source, connections, days, isAnswered }): SourceDays => ({ source, connections, days, isAnswered }))
     return {
       protocol,
@@ -195,6 +199,7 @@ class UsageFold {
       sources: kept,
       moreSources,
       lost,
+      ...(sourceless ? { sourceless } : {}),
       ...(fingerprint === undefined ? {} : { fingerprint }),
     }
   }
@@ -286,6 +291,12 @@ class UsageFold {
     days.add(last)
     // A flow that is alive was so on every day between.
     if (tally === 'snapshot') for (let day = first; day < last; day += 1) days.add(day)
+  }
+
+  #use({ protocol, port, because, firstSeen, lastSeen }: UseObservation): void {
+    const { days } = (this.#at(protocol, port).sourceless ??= { days: new DaySet(this.#firstDay), because })
+    days.add(Math.max(this.#firstDay, this.#day(firstSeen)))
+    days.add(Math.max(this.#firstDay, this.#day(lastSeen)))
   }
 
   #loss({ lost, because, endpoint, sensor }: EvidenceObservation): void {

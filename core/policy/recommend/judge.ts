@@ -26,7 +26,7 @@ export function judgeHost(host: Pick<Host, 'name' | 'tier'>, usage: HostUsage, o
   return groupPorts(usage, options.isNoise).flatMap((group) => {
     const listening = listeningOf(group)
     const isExposed = listening.state === 'seen' || listening.state === 'gone' || published(group) !== undefined
-    if (!isExposed && group.sources.every(({ days }) => days.isEmpty)) return []
+    if (!isExposed && group.sources.every(({ days }) => days.isEmpty) && sourcelessOf(group) === undefined) return []
     return [judgeGroup(host, usage, group, options)]
   })
 }
@@ -50,7 +50,8 @@ interface Evidence {
 function judgeGroup(host: Evidence['host'], usage: HostUsage, group: PortGroup, options: JudgeOptions): Recommendation {
   const evidence = evidenceOf(host, usage, group, options)
   const { rhythm, listening, from } = evidence
-  const isStopped = rhythm.silentDaysMax !== undefined && rhythm.silentDays > rhythm.silentDaysMax
+  // The silence of a metric says nothing, so what only a metric saw cannot have stopped.
+  const isStopped = rhythm.silentDaysMax !== undefined && rhythm.silentDays > rhythm.silentDaysMax && !isOnlySourceless(group)
   const judged = rhythm.kind === 'never' ? neverUsed(evidence) : isStopped ? stopped(evidence) : inUse(evidence)
   const confidence = Math.max(0, Math.min(100, judged.reasons.reduce((sum, { points }) => sum + points, 0)))
   const verdict: Verdict = confidence >= (judged.verdict === 'keep' ? KEEP_POINTS_MIN : CLOSE_POINTS_MIN) ? judged.verdict : 'ask'
@@ -78,6 +79,7 @@ function evidenceOf(host: Evidence['host'], usage: HostUsage, group: PortGroup, 
   const { watched, firstDay, lastDay } = usage.watch
   const used = new DaySet(firstDay - 400)
   for (const { days } of group.sources) used.addAll(days)
+  for (const { sourceless } of group.endpoints) if (sourceless) used.addAll(sourceless.days)
   const watchedDays = countWatched(watched, firstDay, lastDay)
   const { sources, handover } = currentSources(group.sources, usage, options.calendar)
   const seen = sources.flatMap(({ source, days }) => {
@@ -139,6 +141,7 @@ function inUse(evidence: Evidence): Judged {
     reason('USED', 50, `used on ${rhythm.days} days, last on ${dayWords(rhythm.lastDay)}`, `${rhythm.days} 天有使用，最近一次为 ${dayWords(rhythm.lastDay)}`),
     rhythmReason(rhythm),
     standing(evidence),
+    sourcelessReason(evidence),
     rhythm.silentDays <= 7 ? reason('RECENT', 10, 'used within the last week', '最近一周内有使用') : undefined,
     from.seen >= 2 ? reason('SOURCES', 5, `${from.seen} sources use it`, `${from.seen} 个来源在使用`) : undefined,
     shortSpan(evidence),
@@ -169,6 +172,17 @@ export const RHYTHM_WORDS: Readonly<Record<Rhythm['kind'], Text>> = {
   once: { en: 'once', zh: '一次' },
   never: { en: 'never', zh: '从未' },
 }
+
+/** A need is written from sources; what only a metric saw has none, so it is asked for whatever else speaks for it. */
+function sourcelessReason({ group }: Evidence): Maybe {
+  const because = sourcelessOf(group)
+  if (because === undefined) return undefined
+  if (isOnlySourceless(group)) return reason('SOURCES_UNKNOWN', -100, `only a metric shows the use: ${because}; by whom is not known`, `仅有指标显示在使用：${because}；使用方未知`)
+  return reason('METRIC', 5, `a metric shows use as well: ${because}`, `指标也显示在使用：${because}`)
+}
+
+const sourcelessOf = ({ endpoints }: PortGroup): string | undefined => endpoints.find(({ sourceless }) => sourceless !== undefined)?.sourceless?.because
+const isOnlySourceless = (group: PortGroup): boolean => sourcelessOf(group) !== undefined && group.sources.every(({ days }) => days.isEmpty)
 
 /** Whether something stands there to be reached. */
 function standing({ listening, group, usage }: Evidence): Maybe {
@@ -284,6 +298,7 @@ function questionOf({ group, listening, rhythm, from, usage }: Evidence, isStopp
   if (group.kind === 'transient') return { en: `Which port range is configured? Ports ${group.ports.first} to ${group.ports.last} were opened for a while.`, zh: `配置的端口范围是多少？曾短暂开放 ${group.ports.first} 到 ${group.ports.last}。` }
   if (rhythm.kind === 'never' && usage.watch.watched.isEmpty) return { en: `Who uses ${who}? Nothing is known yet.`, zh: `谁在使用 ${who}？目前尚无依据。` }
   if (rhythm.kind === 'never') return { en: `Does anyone use ${who}? It was not used in the ${usage.watch.watched.days().length} days that were watched.`, zh: `是否有人使用 ${who}？已观测的 ${usage.watch.watched.days().length} 天内未使用。` }
+  if (isOnlySourceless(group)) return { en: `Who uses ${who}? The metric ${sourcelessOf(group) ?? ''} shows that somebody does, and no source was seen.`, zh: `谁在使用 ${who}？指标 ${sourcelessOf(group) ?? ''} 显示在使用，但未见来源。` }
   if (isStopped) return { en: `Was ${who} retired after ${dayWords(rhythm.lastDay)}?`, zh: `${who} 是否在 ${dayWords(rhythm.lastDay)} 之后停用？` }
   if (from.kind === 'prefixes' && from.foreseen !== undefined && from.foreseen < FORESEEN_SHARE_MIN) return { en: `Which network do the clients of ${who} get their addresses from? Name it as a zone.`, zh: `${who} 的客户端从哪个网段获取地址？请将其写为区域。` }
   return { en: `Is ${who} still needed, and when does it come again? It was used ${RHYTHM_WORDS[rhythm.kind].en}.`, zh: `${who} 是否仍需要、何时再次使用？已知使用情况：${RHYTHM_WORDS[rhythm.kind].zh}。` }
