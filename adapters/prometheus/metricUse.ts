@@ -1,7 +1,11 @@
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
-import type { Instant } from '@portcullis/core/inventory/observation.ts'
+import type { Instant, UseObservation } from '@portcullis/core/inventory/observation.ts'
 import type { TransportProtocol } from '@portcullis/core/net/protocol.ts'
+import { parseAddress } from '@portcullis/core/net/address.ts'
 import { z } from 'zod'
+import type { FleetIndex } from '../import/fleetIndex.ts'
+import { offsetOf, valueOf, type Path } from '../policyfile/located.ts'
+import { readYaml } from '../policyfile/yamlReader.ts'
 import { askRange, PROMETHEUS_ACCESS, type Series } from './promqlClient.ts'
 
 /**
@@ -40,34 +44,67 @@ export type UseMapping = z.infer<typeof mapping>
 const file = z.strictObject({ version: z.literal(1), ...PROMETHEUS_ACCESS, stepSeconds: z.int().min(1).max(86_400).default(300), metrics: z.array(mapping).min(1).max(200) })
 export type UseFile = z.infer<typeof file>
 
-/** What a YAML reader made of the file. Faults: METRICS_SHAPE. */
-export function readUseFile(value: unknown): Result<UseFile> {
-  const read = file.safeParse(value)
+const BYTES_MAX = 1024 * 1024
+const CHINESE = z.locales.zhCN().localeError
+
+/** Reads the file of mappings, YAML or JSON. Faults, each with its place: YAML_*, METRICS_SHAPE. */
+export function readUseFile(text: string, name: string): Result<UseFile> {
+  if (text.length > BYTES_MAX) return fail({ code: 'METRICS_SHAPE', what: { en: 'larger than 1 MiB', zh: '超过 1 MiB' }, place: { file: name, line: 1, column: 1 } })
+  const yaml = readYaml(text, name)
+  if (!yaml.ok) return yaml
+  const { root, placeAt } = yaml.value
+  const read = file.safeParse(valueOf(root))
   if (read.success) return succeed(read.data)
-  return fail(...read.error.issues.map((issue): Fault => ({ code: 'METRICS_SHAPE', what: { en: `${issue.path.join('.')}: ${issue.message}`, zh: `${issue.path.join('.')}：${issue.message}` } })))
+  return fail(
+    ...read.error.issues.map((issue): Fault => {
+      const path = issue.path.join('.')
+      const said = CHINESE(issue as Parameters<typeof CHINESE>[0])
+      const zh = (typeof said === 'string' ? said : said?.message) ?? issue.message
+      return { code: 'METRICS_SHAPE', what: { en: `${path}: ${issue.message}`, zh: `${path}：${zh}` }, place: placeAt(offsetOf(root, issue.path as Path)) }
+    }),
+  )
 }
 
-/** Asks every mapping over the window; a mapping that cannot be asked is told, the others are used. */
+/** Prometheus refuses more than 11,000 points of a series. */
+const STEPS_MAX = 10_000
+
+/** Asks every mapping over the window, each day of use by itself; a mapping that cannot be asked is told, the others are used. */
 export async function readMetricUse(given: UseFile, since: Instant, until: Instant, timeoutMs: number, signal?: AbortSignal): Promise<{ uses: MetricUse[]; faults: Fault[] }> {
   const [uses, faults]: [MetricUse[], Fault[]] = [[], []]
+  const stepMs = Math.max(given.stepSeconds * 1000, Math.ceil((until - since) / STEPS_MAX))
   for (const one of given.metrics) {
-    const answered = await askRange(given, { query: one.query, sinceMs: since, untilMs: until, stepMs: given.stepSeconds * 1000 }, timeoutMs, signal)
+    const answered = await askRange(given, { query: one.query, sinceMs: since, untilMs: until, stepMs }, timeoutMs, signal)
     if (answered.ok) uses.push(...answered.value.flatMap((series) => useOf(one, series)))
     else faults.push(...answered.faults.map((fault) => ({ ...fault, what: { en: `${one.name}: ${fault.what.en}`, zh: `${one.name}：${fault.what.zh}` } })))
   }
   return { uses: uses.toSorted((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : a.port - b.port)), faults }
 }
 
-/** Exported for its tests: what one series says, if anything. */
+/** A use by the name of the fleet's host, dated by the time that it speaks of; undefined where the metric's host is none of the fleet. */
+export function useObservation({ host, protocol, port, because, firstSeen, lastSeen }: MetricUse, fleet: FleetIndex): UseObservation | undefined {
+  const address = parseAddress(host)
+  const name = address.ok ? fleet.ofAddress(address.value) : fleet.ofName(host)
+  return name === undefined ? undefined : { kind: 'use', host: name, sensor: 'prometheus', at: lastSeen, protocol, port, because, firstSeen, lastSeen }
+}
+
+/** Exported for its tests: what one series says, of each day (UTC) on which it says anything. */
 export function useOf({ name: because, kind, hostLabel, protocol, port, portLabel }: UseMapping, { labels, points }: Series): MetricUse[] {
   const host = (labels[hostLabel] ?? '').replace(/^\[?([^\]]+?)\]?(?::\d+)?$/, '$1')
   const at = port ?? portOf(labels[portLabel ?? ''] ?? '')
   const used = kind === 'gauge' ? points.filter(([, value]) => value > 0) : grown(points)
-  const [first, last] = [used[0], used.at(-1)]
-  if (host === '' || at === undefined || !first || !last) return []
-  const amount = used.reduce((sum, [, value]) => (kind === 'gauge' ? Math.max(sum, value) : sum + value), 0)
-  return [{ host, protocol, port: at, because, amount, firstSeen: first[0], lastSeen: last[0] }]
+  if (host === '' || at === undefined) return []
+  return [...Map.groupBy(used, ([seenAt]) => Math.floor(seenAt / DAY_MS)).values()].map((day) => ({
+    host,
+    protocol,
+    port: at,
+    because,
+    amount: day.reduce((sum, [, value]) => (kind === 'gauge' ? Math.max(sum, value) : sum + value), 0),
+    firstSeen: day[0]?.[0] ?? 0,
+    lastSeen: day.at(-1)?.[0] ?? 0,
+  }))
 }
+
+const DAY_MS = 86_400_000
 
 /** A label with a port: `443`, `10.0.0.1:443`, `https://shop:8443/health`. */
 function portOf(text: string): number | undefined {

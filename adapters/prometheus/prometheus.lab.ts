@@ -101,7 +101,7 @@ describe('a gate', () => {
       { name: 'blackbox', query: 'probe_success', kind: 'gauge', portLabel: 'target' },
       { name: 'broken', query: 'rate(', kind: 'counter', port: 1 },
     ]
-    const file = readUseFile({ version: 1, url: url(), stepSeconds: 1, metrics })
+    const file = readUseFile(JSON.stringify({ version: 1, url: url(), stepSeconds: 1, metrics }), 'metrics.json')
     if (!file.ok) throw new Error(JSON.stringify(file.faults))
     const { uses, faults } = await readMetricUse(file.value, Date.now() - 30_000, Date.now(), 5000)
     expect(uses.map(({ host, port, because, amount }) => `${host} ${port} ${because} ${amount > 0}`).toSorted()).toEqual([`127.0.0.1 9100 node exporter true`, `127.0.0.1 ${ports.node} blackbox true`].toSorted())

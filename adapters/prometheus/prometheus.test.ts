@@ -7,7 +7,8 @@ import { parseAddress } from '@portcullis/core/net/address.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import { readSeries, readQuery } from './prometheusGates.ts'
 import { askInstant, readAnswer, type PrometheusAccess, type Series } from './promqlClient.ts'
-import { readUseFile, useOf, type UseMapping } from './metricUse.ts'
+import { indexFleet } from '../import/fleetIndex.ts'
+import { readUseFile, useObservation, useOf, type UseMapping } from './metricUse.ts'
 
 describe('answers', () => {
   const success = (result: unknown): string => JSON.stringify({ status: 'success', data: { resultType: 'matrix', result } })
@@ -153,6 +154,31 @@ describe('metrics as evidence of use', () => {
     [{ name: 'a', query: 'q', kind: 'counter', port: 443, portLabel: 'p' }, false],
     [{ name: 'a', query: 'q', kind: 'guess', port: 443 }, false],
   ])('a mapping %j', (metric, isRight) => {
-    expect(readUseFile({ version: 1, url: 'http://p:9090', metrics: [metric] }).ok).toBe(isRight)
+    expect(readUseFile(JSON.stringify({ version: 1, url: 'http://p:9090', metrics: [metric] }), 'm.yaml').ok).toBe(isRight)
+  })
+
+  test('a mistake has its place, in both languages', () => {
+    const read = readUseFile('version: 1\nurl: http://p:9090\nmetrics:\n  - {name: a, query: q, kind: guess, port: 443}\n', 'm.yaml')
+    expect(read.ok ? [] : read.faults).toEqual([
+      { code: 'METRICS_SHAPE', what: { en: expect.stringContaining('metrics.0.kind: '), zh: expect.stringMatching(/metrics\.0\.kind：.*\p{Script=Han}/u) }, place: { file: 'm.yaml', line: 4, column: 31 } },
+    ])
+  })
+
+  test('each day of use stands by itself', () => {
+    const DAY = 86_400_000
+    const points = [[0, 1], [DAY / 2, 2], [DAY, 2], [2 * DAY, 5], [2 * DAY + 1, 6]] as const
+    expect(useOf(map({}), { labels: { instance: 'web-1' }, points }).map(({ amount, firstSeen, lastSeen }) => [amount, firstSeen, lastSeen])).toEqual([[1, DAY / 2, DAY / 2], [4, 2 * DAY, 2 * DAY + 1]])
+  })
+
+  test.each([
+    ['web-1', 'web-1'],
+    ['WEB-1.example.org', 'web-1'],
+    ['10.0.0.1', 'web-1'],
+    ['10.0.0.2', undefined],
+    ['web-2', undefined],
+  ])('the host %s is %s of the fleet', (host, expected) => {
+    const address = parseAddress('10.0.0.1')
+    const fleet = indexFleet([{ name: 'web-1', addresses: address.ok ? [address.value] : [] }])
+    expect(useObservation({ host, protocol: 'tcp', port: 443, because: 'm', amount: 1, firstSeen: 1, lastSeen: 2 }, fleet)?.host).toBe(expected)
   })
 })

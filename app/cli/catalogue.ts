@@ -34,6 +34,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   ...importEntries(),
   {
+    name: 'import prometheus',
+    summary: { en: 'use that metrics of a Prometheus show, by sources unknown', zh: 'Prometheus 指标显示的使用情况（来源未知）' },
+    load: () => import('./commands/importPrometheus.ts'),
+  },
+  {
     name: 'policy check',
     summary: { en: 'check a policy file', zh: '检查策略文件' },
     load: () => import('./commands/policyCheck.ts'),
