@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { businessDaysToMonthEnd, formatDay, isBusinessDay, monthEndOf, PLAIN_CALENDAR, quarterEndOf, type BusinessCalendar, type Day } from './businessCalendar.ts'
 import { DaySet } from './daySet.ts'
-import { isQuarterCovered, monthEndsWatched, rhythmOf } from './rhythm.ts'
+import { isClosingDay, isQuarterCovered, monthEndsWatched, rhythmOf } from './rhythm.ts'
 
 const day = (text: string): Day => Date.parse(text) / 86_400_000
 const span = (first: string, last: string): Day[] => Array.from({ length: day(last) - day(first) + 1 }, (_, index) => day(first) + index)
@@ -27,6 +27,7 @@ describe('rhythms', () => {
     ['once', from('2026-07-15'), 'once 75'],
     ['three days of one week', from('2026-07-15', '2026-07-16', '2026-07-17'), 'once 73'],
     ['now and then', from('2026-07-02', '2026-07-19', '2026-07-25', '2026-09-01'), 'irregular 27'],
+    ['two weeks, a pause of ten days, three days: it was interrupted and has no cycle', [...span('2026-07-01', '2026-07-14'), ...span('2026-07-25', '2026-07-27')], 'irregular 63'],
     ['never', [], 'never 90'],
   ])('%s', (_, days, expected) => {
     const { kind, silentDays } = rhythmOf(days, setOf(ALL), day('2026-09-28'), PLAIN_CALENDAR)
@@ -54,6 +55,18 @@ describe('what a watch covers', () => {
     const watched = setOf(span(first, last))
     expect([monthEndsWatched(watched, day(first), day(last)), isQuarterCovered(watched, day(first), day(last))]).toEqual([monthEnds, isCovered])
   })
+})
+
+test.each<[string, boolean]>([
+  ['2026-06-22', false],
+  ['2026-06-23', true],
+  ['2026-06-30', true],
+  ['2026-07-16', true],
+  ['2026-07-17', false],
+  ['2026-12-31', true],
+  ['2027-01-01', true],
+])('%s belongs to the closing of a quarter: %s', (text, expected) => {
+  expect(isClosingDay(day(text))).toBe(expected)
 })
 
 describe('the calendar of a business', () => {

@@ -60,6 +60,7 @@ function kindOf(days: readonly Day[], bursts: readonly Day[], watched: DaySet, c
   const isMonthEnd = days.every((day) => businessDaysToMonthEnd(calendar, day) <= MONTH_END_BUSINESS_DAYS)
   const gaps = bursts.slice(1).map((day, index) => day - (bursts[index] ?? day))
   const within = (least: number, most: number): boolean => gaps.every((gap) => gap >= least && gap <= most)
+  if (!isBrief(days)) return 'irregular'
   if (within(80, 100)) return 'quarterly'
   if (isMonthEnd && within(20, 68)) return 'month-end'
   if (within(24, 38)) return 'monthly'
@@ -96,6 +97,18 @@ function burstsOf(days: readonly Day[]): Day[] {
   return days.filter((day, index) => index === 0 || day - (days[index - 1] ?? day) > 3)
 }
 
+/** Whether every burst is shorter than the pause after it: what goes on longer was interrupted, by holidays for instance, and has no cycle. */
+function isBrief(days: readonly Day[]): boolean {
+  let first = days[0] ?? 0
+  return days.every((day, index) => {
+    const next = days[index + 1]
+    if (next === undefined || next - day <= 3) return true
+    const [length, pause] = [day - first + 1, next - day - 1]
+    first = next
+    return length <= pause
+  })
+}
+
 const longestGap = (days: readonly Day[]): number => days.reduce((longest, day, index) => Math.max(longest, index === 0 ? 0 : day - (days[index - 1] ?? day)), 0)
 
 export function countWatched(watched: DaySet, from: Day, to: Day): number {
@@ -115,6 +128,9 @@ export function monthEndsWatched(watched: DaySet, from: Day, to: Day): number {
 
 /** Days around the end of a quarter on which closings, settlements and tax returns are made: a week before to the filing deadlines in the middle of the month after. */
 const CLOSING_DAYS = { before: 7, after: 16 } as const
+
+/** Whether the day is one of a quarter's closing. */
+export const isClosingDay = (day: Day): boolean => quarterEndOf(day) - day <= CLOSING_DAYS.before || quarterEndOf(day - CLOSING_DAYS.after) < day
 
 /** Whether every day of the closing of a quarter, counted from its end, was watched in one quarter or another. */
 export function isQuarterCovered(watched: DaySet, from: Day, to: Day): boolean {

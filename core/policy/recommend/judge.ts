@@ -1,9 +1,10 @@
 import type { Text } from '../../fault/fault.ts'
-import { formatDay, type BusinessCalendar } from '../../inventory/businessCalendar.ts'
+import { formatDay, type BusinessCalendar, type Day } from '../../inventory/businessCalendar.ts'
 import { DaySet } from '../../inventory/daySet.ts'
-import { countWatched, isQuarterCovered, monthEndsWatched, rhythmOf, SPAN_DAYS_NEEDED, type Rhythm } from '../../inventory/rhythm.ts'
+import { countWatched, isClosingDay, isQuarterCovered, monthEndsWatched, rhythmOf, SPAN_DAYS_NEEDED, type Rhythm } from '../../inventory/rhythm.ts'
 import type { HostUsage, ListeningDays, SourceDays } from '../../inventory/usageDays.ts'
 import { formatAddress } from '../../net/address.ts'
+import { formatPrefix } from '../../net/prefix.ts'
 import type { Host, Service, Zone } from '../policy.ts'
 import { groupPorts, type PortGroup } from './portGroup.ts'
 import { rareUseOf, type Profile } from './profile.ts'
@@ -38,6 +39,8 @@ interface Evidence {
   readonly group: PortGroup
   readonly listening: ListeningDays
   readonly rhythm: Rhythm
+  /** Days of use, ascending. */
+  readonly used: readonly Day[]
   readonly from: SourceSet
   /** Days of the span whose connections were counted, 0 to 1, and how many. */
   readonly watchedShare: number
@@ -80,6 +83,7 @@ function evidenceOf(host: Evidence['host'], usage: HostUsage, group: PortGroup, 
   const used = new DaySet(firstDay - 400)
   for (const { days } of group.sources) used.addAll(days)
   for (const { sourceless } of group.endpoints) if (sourceless) used.addAll(sourceless.days)
+  const usedDays = used.days()
   const watchedDays = countWatched(watched, firstDay, lastDay)
   const { sources, handover } = currentSources(group.sources, usage, options.calendar)
   const seen = sources.flatMap(({ source, days }) => {
@@ -91,7 +95,8 @@ function evidenceOf(host: Evidence['host'], usage: HostUsage, group: PortGroup, 
     usage,
     group,
     listening: listeningOf(group),
-    rhythm: rhythmOf(used.days(), watched, lastDay, options.calendar),
+    used: usedDays,
+    rhythm: rhythmOf(usedDays, watched, lastDay, options.calendar),
     from: sourceSetOf(seen, options.zones, options.unseenShare),
     watchedShare: watchedDays / (lastDay - firstDay + 1),
     watchedDays,
@@ -210,9 +215,10 @@ function gaps({ watchedShare, usage }: Evidence, points: number): Maybe {
 
 const WATCHED_SHARE_MIN = 0.9
 
-function sourceReasons({ kind, prefixes, foreseen, zone }: SourceSet): Maybe[] {
+function sourceReasons({ kind, prefixes, foreseen, zone, isPool }: SourceSet): Maybe[] {
   if (kind === 'zone') return [reason('ZONE', 0, `all sources are in zone ${zone ?? ''}`, `所有来源均属于区域 ${zone ?? ''}`)]
   if (kind === 'any') return [reason('PUBLIC', 0, 'sources come from all over the internet', '来源遍布互联网')]
+  if (isPool) return [reason('POOL', -15, `clients change addresses within ${prefixes.map(formatPrefix).join(', ')}: all newcomers came from there`, `客户端在 ${prefixes.map(formatPrefix).join('、')} 内更换地址：新来源均在其中`)]
   const isChanging = foreseen !== undefined && foreseen < FORESEEN_SHARE_MIN
   const share = Math.round((foreseen ?? 1) * 100)
   return [
@@ -232,23 +238,34 @@ function groupReason({ kind, endpoints, ports }: PortGroup): Maybe {
 function stopped(evidence: Evidence): Judged {
   const { rhythm, usage, listening } = evidence
   const { watched, lastDay } = usage.watch
-  const spanOfUse = (rhythm.lastDay ?? 0) - (rhythm.firstDay ?? 0) + 1
-  const isSteady = rhythm.kind !== 'irregular' && spanOfUse >= STEADY_DAYS_MIN
-  const isBusy = rhythm.kind === 'irregular' && rhythm.days >= 15 && spanOfUse >= STEADY_DAYS_MIN
   const monthEnds = monthEndsWatched(watched, (rhythm.lastDay ?? 0) + 1, lastDay)
   return judged('close', [
     reason('STOPPED', rhythm.silentDays >= 35 ? 65 : 40, `not used for ${rhythm.silentDays} watched days, last on ${dayWords(rhythm.lastDay)}`, `已观测的 ${rhythm.silentDays} 天内未使用，最近一次为 ${dayWords(rhythm.lastDay)}`),
-    isSteady || isBusy
-      ? reason('WAS_STEADY', 15, `until then it was used ${RHYTHM_WORDS[rhythm.kind].en}`, `此前的使用周期：${RHYTHM_WORDS[rhythm.kind].zh}`)
-      : reason('WAS_SHORT', -60, `used on only ${rhythm.days} days: it may come back, at the end of a quarter for instance`, `仅使用过 ${rhythm.days} 天：可能再次出现，例如季末`),
+    untilThen(evidence),
     monthEnds > 0 ? reason('MONTH_ENDS', 10, `${monthEnds} month ends went by without it`, `其间经过 ${monthEnds} 个月末仍未使用`) : undefined,
     ...absence(listening, evidence),
     ...caution(evidence),
   ])
 }
 
+/** Whether what stopped was steady enough not to be a job that comes back. */
+function untilThen({ rhythm, usage, listening, used }: Evidence): Reason {
+  const { watched, lastDay } = usage.watch
+  const spanOfUse = (rhythm.lastDay ?? 0) - (rhythm.firstDay ?? 0) + 1
+  const isSteady = rhythm.kind !== 'irregular' && spanOfUse >= STEADY_DAYS_MIN
+  const isBusy = rhythm.kind === 'irregular' && rhythm.days >= 15 && spanOfUse >= STEADY_DAYS_MIN
+  if (isSteady || isBusy) return reason('WAS_STEADY', 15, `until then it was used ${RHYTHM_WORDS[rhythm.kind].en}`, `此前的使用周期：${RHYTHM_WORDS[rhythm.kind].zh}`)
+  const isClosingMissed = !used.some(isClosingDay) && isQuarterCovered(watched, (rhythm.lastDay ?? 0) + 1, lastDay)
+  if (isClosingMissed && spanOfUse > CLOSING_JOB_DAYS_MAX) return reason('WAS_NO_CLOSING', 5, `used on ${rhythm.days} days that were no quarter’s closing, and a whole closing went by without it`, `使用过 ${rhythm.days} 天，均非季末结算日，且其后完整经过一次季末结算仍未使用`)
+  if (isClosingMissed && listening.state === 'gone' && lastDay - (listening.lastDay ?? lastDay) >= GONE_DAYS_MIN) return reason('WAS_SHORT', -20, `used on only ${rhythm.days} days, of no quarter’s closing, and what listened is gone`, `仅使用过 ${rhythm.days} 天，均非季末结算日，且监听进程已不存在`)
+  return reason('WAS_SHORT', -60, `used on only ${rhythm.days} days: it may come back, at the end of a quarter for instance`, `仅使用过 ${rhythm.days} 天：可能再次出现，例如季末`)
+}
+
 /** A quarter's closing, of a week or so, can look like a steady use that stopped. */
 const STEADY_DAYS_MIN = 14
+const CLOSING_JOB_DAYS_MAX = 7
+/** Longer than a service is away for its own maintenance. */
+const GONE_DAYS_MIN = 28
 
 function neverUsed(evidence: Evidence): Judged {
   const { usage, listening, watchedDays } = evidence
@@ -263,6 +280,7 @@ function neverUsed(evidence: Evidence): Judged {
       ? reason('QUARTER_END', 25, 'each day of a quarter’s closing was watched', '季末结算的每一天都已观测')
       : reason('NO_QUARTER_END', 0, 'not each day of a quarter’s closing was watched', '季末结算的日子未全部观测'),
     DESKTOP_DAEMONS.test(listening.process ?? '') ? reason('DESKTOP', 15, 'a desktop service that distributions install by default', '发行版默认安装的桌面服务') : undefined,
+    listening.process === 'rpcbind' && !hasRpcService(usage) ? reason('NO_RPC', 15, 'it only tells the ports of RPC services, and none listens on this host', '仅用于查询 RPC 服务端口，而本机没有 RPC 服务监听') : undefined,
     ...absence(listening, evidence),
     ...caution(evidence),
   ])
@@ -270,6 +288,11 @@ function neverUsed(evidence: Evidence): Judged {
 
 // CIS Debian Linux 12 Benchmark 1.1.0, section 2.1, asks for their removal from servers.
 const DESKTOP_DAEMONS = /^(?:avahi-daemon|cupsd|cups-browsed)$/
+
+// RFC 1833: the port mapper answers where a program of RPC is. Those of Debian's nfs-kernel-server, nfs-common, nis, quotarpc and rstatd.
+const RPC_SERVICES = /^(?:rpc\.|nfsd?$|lockd$|yp(?:serv|bind|passwdd|xfrd)$|glusterfs|ganesha)/
+
+const hasRpcService = ({ endpoints }: HostUsage): boolean => endpoints.some(({ listening }) => RPC_SERVICES.test(listening.process ?? '') || RPC_SERVICES.test(listening.unit ?? ''))
 
 function absence(listening: ListeningDays, { usage, group }: Evidence): Maybe[] {
   if (published(group) !== undefined) return [reason('PUBLISHED', 0, `it is handed on to ${published(group) ?? ''}`, `仍转发到 ${published(group) ?? ''}`)]

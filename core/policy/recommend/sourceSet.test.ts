@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { parseAddress, type Address } from '../../net/address.ts'
 import { bitsOf } from '../../net/address.ts'
 import { containsAddress, formatPrefix, parsePrefix, type Prefix } from '../../net/prefix.ts'
-import { aggregateSeen, sourceSetOf } from './sourceSet.ts'
+import { aggregateSeen, sourceSetOf, type SeenSource } from './sourceSet.ts'
 
 const address = (text: string): Address => {
   const parsed = parseAddress(text)
@@ -50,6 +50,23 @@ describe('who is let in', () => {
   const arriving = [3, 40, 77, 120, 180, 222].map((number, index) => ({ source: address(`10.0.0.${number}`), firstDay: index * 10 }))
   test('newcomers that the set would have refused: the smallest zone that holds all', () => {
     expect(sourceSetOf(arriving, [company, office], 0.5)).toMatchObject({ kind: 'zone', zone: 'office', foreseen: 0 })
+  })
+  /** Two clients that get another address of .20 to .219 every five days. */
+  const leased = (network: string, days: number) => Array.from({ length: days / 5 }, (_, lease) => [0, 1].map((client) => ({ source: address(`${network}.${20 + ((lease * 37 + client * 101) % 200)}`), firstDay: lease * 5 }))).flat()
+  test('clients that change addresses within one network: the network, where the earlier ones would have let in all later ones', () => {
+    const set = sourceSetOf(leased('10.30.7', 90), [], 0.5)
+    expect([set.prefixes.map(formatPrefix), set.isPool]).toEqual([['10.30.7.0/24'], true])
+  })
+  test.each<[string, SeenSource[], number]>([
+    ['a new network among the later ones', [...leased('10.30.7', 90), { source: address('10.31.0.9'), firstDay: 80 }], 0.5],
+    ['too few to know the network by', leased('10.30.7', 20), 0.5],
+    ['a user who allows no address that was not seen', leased('10.30.7', 90), 0],
+  ])('no network is taken for %s', (_, sources, share) => {
+    expect(sourceSetOf(sources, [], share).isPool).toBeUndefined()
+  })
+  test('temporary addresses of IPv6 within their /64', () => {
+    const daily = Array.from({ length: 60 }, (_, day) => ({ source: { family: 6 as const, value: (0x2001_0db8n << 96n) | (BigInt(day * 7919 + 1) << 40n) }, firstDay: day }))
+    expect(sourceSetOf(daily, [], 0.5).prefixes.map(formatPrefix)).toEqual(['2001:db8::/64'])
   })
   test('without a zone it is said', () => {
     expect(sourceSetOf(arriving, [], 0.5)).toMatchObject({ kind: 'prefixes', foreseen: 0 })

@@ -1,6 +1,6 @@
 import type { Day } from '../../inventory/businessCalendar.ts'
 import { bitsOf, type Address, type Family } from '../../net/address.ts'
-import { ANY_IPV4, ANY_IPV6, comparePrefixes, containsAddress, hostPrefix, lastOf, prefixOf, type Prefix } from '../../net/prefix.ts'
+import { ANY_IPV4, ANY_IPV6, comparePrefixes, containsAddress, formatPrefix, hostPrefix, lastOf, prefixOf, type Prefix } from '../../net/prefix.ts'
 import type { Zone } from '../policy.ts'
 
 /** A source by the first day on which it came. */
@@ -18,6 +18,8 @@ export interface SourceSet {
   readonly seen: number
   /** Of the sources that were new in the last third of the time, the share that the set made of those before would have let in; absent where none were. */
   readonly foreseen?: number
+  /** The prefixes are the networks in which clients change their addresses, not the addresses alone. */
+  readonly isPool?: true
 }
 
 /** Sources in this many different sixteenths of their address space are the public. */
@@ -35,6 +37,9 @@ export function sourceSetOf(sources: readonly SeenSource[], zones: readonly Zone
   const zone = smallestZone(sources, zones)
   const isZoneBetter = zone !== undefined && ((foreseen !== undefined && foreseen < FORESEEN_SHARE_MIN) || prefixes.length > PREFIXES_MAX || isSameSet(zone.prefixes, prefixes))
   if (isZoneBetter) return { kind: 'zone', zone: zone.name, prefixes: zone.prefixes, seen: sources.length, ...measured }
+  const isChanging = (foreseen !== undefined && foreseen < FORESEEN_SHARE_MIN) || prefixes.length > PREFIXES_MAX
+  const pools = isChanging && unseenShare > 0 ? poolsOf(sources) : undefined
+  if (pools) return { kind: 'prefixes', prefixes: pools, seen: sources.length, foreseen: 1, isPool: true }
   return { kind: 'prefixes', prefixes, seen: sources.length, ...measured }
 }
 
@@ -85,18 +90,55 @@ const JOIN_BITS = 8
 
 /** How the set of the first two thirds of the days would have done in the last third. */
 function foreseenShare(sources: readonly SeenSource[], unseenShare: number): number | undefined {
-  const days = sources.map(({ firstDay }) => firstDay)
-  const [first, last] = [days.reduce((a, b) => Math.min(a, b), Infinity), days.reduce((a, b) => Math.max(a, b), -Infinity)]
-  const cut = first + Math.ceil(((last - first) * 2) / 3)
-  const earlier = sources.filter(({ firstDay }) => firstDay <= cut)
-  const later = sources.filter(({ firstDay }) => firstDay > cut)
-  if (last - first < FORESEEN_DAYS_MIN || later.length < FORESEEN_SOURCES_MIN) return undefined
-  const opened = aggregateSeen(earlier.map(({ source }) => source), unseenShare)
-  return later.filter(({ source }) => opened.some((prefix) => containsAddress(prefix, source))).length / later.length
+  const { earlier, later, spanDays } = splitSeen(sources)
+  if (spanDays < FORESEEN_DAYS_MIN || later.length < FORESEEN_SOURCES_MIN) return undefined
+  return shareWithin(later, aggregateSeen(earlier.map(({ source }) => source), unseenShare))
 }
 
 const FORESEEN_DAYS_MIN = 9
 const FORESEEN_SOURCES_MIN = 2
+
+/** Sources by whether they came in the first two thirds of the days on which new ones came. */
+function splitSeen(sources: readonly SeenSource[]): { earlier: SeenSource[]; later: SeenSource[]; spanDays: number } {
+  const days = sources.map(({ firstDay }) => firstDay)
+  const [first, last] = [days.reduce((a, b) => Math.min(a, b), Infinity), days.reduce((a, b) => Math.max(a, b), -Infinity)]
+  const cut = first + Math.ceil(((last - first) * 2) / 3)
+  return { earlier: sources.filter(({ firstDay }) => firstDay <= cut), later: sources.filter(({ firstDay }) => firstDay > cut), spanDays: last - first }
+}
+
+const shareWithin = (sources: readonly SeenSource[], prefixes: readonly Prefix[]): number =>
+  sources.filter(({ source }) => prefixes.some((prefix) => containsAddress(prefix, source))).length / sources.length
+
+/**
+ * The networks in which clients change their addresses: in each, the narrowest prefix that holds all that came from it. Only where those
+ * that the earlier sources give would have let every later one in, and there were enough of both to say so.
+ */
+function poolsOf(sources: readonly SeenSource[]): Prefix[] | undefined {
+  const { earlier, later, spanDays } = splitSeen(sources)
+  if (spanDays < FORESEEN_DAYS_MIN || later.length < POOL_NEWCOMERS_MIN) return undefined
+  const before = networksOf(earlier)
+  const isForeseen = before.length <= POOLS_MAX && before.every(({ seen }) => seen >= POOL_SEEN_MIN) && shareWithin(later, before.map(({ prefix }) => prefix)) === 1
+  return isForeseen ? networksOf(sources).map(({ prefix }) => prefix) : undefined
+}
+
+const POOL_NEWCOMERS_MIN = 5
+const POOL_SEEN_MIN = 8
+const POOLS_MAX = 4
+
+/** A DHCP pool is seldom wider than a /24; temporary addresses of IPv6 (RFC 8981) move within their /64. */
+const NETWORK_BITS: Readonly<Record<Family, number>> = { 4: 24, 6: 64 }
+
+function networksOf(sources: readonly SeenSource[]): { prefix: Prefix; seen: number }[] {
+  const groups = Map.groupBy(sources, ({ source }) => formatPrefix(prefixOf(source, NETWORK_BITS[source.family])))
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group
+    if (!first) return []
+    const { family } = first.source
+    let length = family === 4 ? bitsOf(4) : NETWORK_BITS[6]
+    while (!group.every(({ source }) => containsAddress(prefixOf(first.source, length), source))) length -= 1
+    return [{ prefix: prefixOf(first.source, length), seen: group.length }]
+  })
+}
 
 function smallestZone(sources: readonly SeenSource[], zones: readonly Zone[]): Zone | undefined {
   const fitting = zones.filter((zone) => sources.every(({ source }) => zone.prefixes.some((prefix) => containsAddress(prefix, source))))
