@@ -2,7 +2,16 @@ import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, 
 
 export type FolderLock = { readonly kind: 'held'; release(): void } | { readonly kind: 'busy'; readonly pid?: number }
 
+/** A lock that several processes hold together. */
+export interface SharedLock {
+  /** Nobody else held it when it was taken. */
+  readonly wasFirst: boolean
+  /** Gives it back, and says whether nobody else holds it. */
+  release(): { readonly isLast: boolean }
+}
+
 /** linux/fcntl.h */
+const LOCK_SH = 1
 const LOCK_EX = 2
 const LOCK_NB = 4
 
@@ -26,6 +35,25 @@ export async function lockFile(path: string): Promise<FolderLock> {
   ftruncateSync(fd, 0)
   writeSync(fd, `${process.pid}\n`)
   return { kind: 'held', release: () => closeSync(fd) }
+}
+
+/** Undefined while somebody holds it for himself alone. */
+export async function shareFile(path: string): Promise<SharedLock | undefined> {
+  const flock = await loadFlock()
+  const fd = openSync(path, 'a+', 0o600)
+  const wasFirst = flock(fd, LOCK_EX | LOCK_NB) === 0
+  if (flock(fd, LOCK_SH | LOCK_NB) !== 0) {
+    closeSync(fd)
+    return undefined
+  }
+  return {
+    wasFirst,
+    release() {
+      const isLast = flock(fd, LOCK_EX | LOCK_NB) === 0
+      closeSync(fd)
+      return { isLast }
+    },
+  }
 }
 
 function isSameFile(fd: number, path: string): boolean {

@@ -3,20 +3,21 @@ import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { migrate } from './migration.ts'
 import { PostgresStore } from './postgresStore.ts'
-import { startServer } from './server.ts'
+import { joinServer, type EmbeddedServer } from './server.ts'
+import { PORT } from './postmaster.ts'
 import { asStoreFault, storeOldServer } from './storeFault.ts'
 import { SCHEMA, type Tables } from './tables.ts'
 
 /**
- * `folder`: a PostgreSQL of our own that lives there while the store is open. `server`: one that runs already, by its
- * connection string, which several controllers may share.
+ * `folder`: a PostgreSQL of our own that lives there while a process of ours has the store open. `server`: one that runs
+ * already, by its connection string, which several controllers may share.
  */
 export type StorePlace =
   | { readonly kind: 'folder'; readonly folder: string; readonly waitMs?: number }
   | { readonly kind: 'server'; readonly url: string }
 
-/** Long enough for a command that is just ending. */
-const WAIT_MS = 3_000
+/** Long enough for one that is just making a new store, or recovers one, on a slow machine. */
+const WAIT_MS = 60_000
 const CONNECT_MS_MAX = 10_000
 
 /**
@@ -25,14 +26,13 @@ const CONNECT_MS_MAX = 10_000
  */
 export async function openStore(place: StorePlace): Promise<Result<PostgresStore>> {
   if (place.kind === 'server') return connect({ connectionString: place.url }, describeUrl(place.url))
-  const server = await startServer({ folder: place.folder, waitMs: place.waitMs ?? WAIT_MS })
+  const server = await joinServer({ folder: place.folder, waitMs: place.waitMs ?? WAIT_MS })
   if (!server.ok) return server
-  const options = { host: server.value.socketFolder, port: 5432, user: 'portcullis', database: 'postgres' }
-  return connect(options, place.folder, () => server.value.stop())
+  const options = { host: server.value.socketFolder, port: PORT, user: 'portcullis', database: 'postgres' }
+  return connect(options, place.folder, server.value)
 }
 
-/** `stop` ends a server that is ours alone. */
-async function connect(options: pg.PoolConfig, name: string, stop?: () => Promise<void>): Promise<Result<PostgresStore>> {
+async function connect(options: pg.PoolConfig, name: string, embedded?: EmbeddedServer): Promise<Result<PostgresStore>> {
   const pool = new pg.Pool({ ...options, max: 4, connectionTimeoutMillis: CONNECT_MS_MAX, application_name: 'portcullis', types: TYPES })
   // A connection that breaks while nobody uses it: the next question finds out.
   pool.on('error', () => undefined)
@@ -41,21 +41,25 @@ async function connect(options: pg.PoolConfig, name: string, stop?: () => Promis
   const database = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   const close = async (): Promise<void> => {
     await database.destroy()
-    await stop?.()
+    await embedded?.leave()
   }
-  const opened = await prepare(database, name)
+  const opened = await prepare(database, name, embedded?.isFirst === true)
   if (!opened.ok) {
     await close()
     return opened
   }
-  return succeed(new PostgresStore(database.withSchema(SCHEMA), { server: name, isSole: stop !== undefined }, close))
+  embedded?.opened()
+  return succeed(new PostgresStore(database.withSchema(SCHEMA), name, close))
 }
 
-async function prepare(database: Kysely<Tables>, server: string): Promise<Result<void>> {
+async function prepare(database: Kysely<Tables>, server: string, isAlone: boolean): Promise<Result<void>> {
   try {
     const { rows } = await sql<{ number: string; version: string }>`select current_setting('server_version_num') as number, current_setting('server_version') as version`.execute(database)
     if (Number(rows[0]?.number) < OLDEST_SERVER) return fail(storeOldServer(rows[0]?.version ?? '?'))
-    return await migrate(database)
+    const migrated = await migrate(database)
+    // Whoever held a rollout is dead: nobody has to wait for its lease to run out.
+    if (migrated.ok && isAlone) await database.withSchema(SCHEMA).updateTable('rollout').set({ held_until: null }).where('held_until', 'is not', null).execute()
+    return migrated
   } catch (error) {
     return fail((error instanceof FaultError ? error : asStoreFault(server, error)).fault)
   }

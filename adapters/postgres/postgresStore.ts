@@ -8,7 +8,7 @@ import type { ConfirmedGeneration, FactsSnapshot, JournalEntry, JournalFilter, N
 import { sql, type Kysely, type Selectable } from 'kysely'
 import type { AlertOutbox } from '../alert/outbox.ts'
 import { PostgresAlertOutbox } from './alertOutbox.ts'
-import { PostgresRolloutStore, type RolloutStoreOptions } from './rolloutStore.ts'
+import { PostgresRolloutStore } from './rolloutStore.ts'
 import type { RolloutStore } from '@portcullis/engine/rolloutStore.ts'
 import { readObservation, writeObservation } from './observationRow.ts'
 import { asStoreFault } from './storeFault.ts'
@@ -22,10 +22,10 @@ export class PostgresStore implements Store {
   readonly #server: string
   readonly #close: () => Promise<void>
 
-  constructor(database: Kysely<Tables>, { server, isSole }: RolloutStoreOptions, close: () => Promise<void>) {
+  constructor(database: Kysely<Tables>, server: string, close: () => Promise<void>) {
     this.#database = database
     this.outbox = new PostgresAlertOutbox(database, server)
-    this.rollouts = new PostgresRolloutStore(database, { server, isSole })
+    this.rollouts = new PostgresRolloutStore(database, server)
     this.#server = server
     this.#close = close
   }

@@ -7,20 +7,15 @@ import { sql, type Kysely, type RawBuilder, type Selectable, type Transaction } 
 import { asStoreFault } from './storeFault.ts'
 import type { Tables } from './tables.ts'
 
-/** `isSole`: nobody else can have this store open, so that whoever held a lease before is dead. */
-export interface RolloutStoreOptions {
-  readonly server: string
-  readonly isSole: boolean
-}
-
 /** The RolloutStore port on the database of the store. Leases run on the database's clock, which every controller shares. */
 export class PostgresRolloutStore implements RolloutStore {
   readonly #database: Kysely<Tables>
-  readonly #options: RolloutStoreOptions
+  readonly #server: string
 
-  constructor(database: Kysely<Tables>, options: RolloutStoreOptions) {
+  /** `server`: where the database is, for faults. */
+  constructor(database: Kysely<Tables>, server: string) {
     this.#database = database
-    this.#options = options
+    this.#server = server
   }
 
   /** The index `rollout_active` lets one be going on. */
@@ -64,12 +59,11 @@ export class PostgresRolloutStore implements RolloutStore {
 
   claim(id: string, holder: string, durationMs: number): Promise<Lease | undefined> {
     return this.#ask(async (database) => {
-      const free = this.#options.isSole ? sql<boolean>`true` : sql<boolean>`not ${IS_HELD}`
       const claimed = await database
         .updateTable('rollout')
         .set({ holder, epoch: sql<number>`epoch + 1`, held_until: until(durationMs) })
         .where('id', '=', id)
-        .where(free)
+        .where(sql<boolean>`not ${IS_HELD}`)
         .returning('epoch')
         .executeTakeFirst()
       return claimed && { rollout: id, holder, epoch: claimed.epoch }
@@ -145,7 +139,7 @@ export class PostgresRolloutStore implements RolloutStore {
     try {
       return await query(this.#database)
     } catch (error) {
-      throw asStoreFault(this.#options.server, error)
+      throw asStoreFault(this.#server, error)
     }
   }
 }

@@ -6,9 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Store } from '@portcullis/engine/store.ts'
 import pg from 'pg'
 import { afterAll, describe, expect, test } from 'vitest'
+import { lockFile } from './folderLock.ts'
 import { openStore } from './openStore.ts'
 import type { PostgresStore } from './postgresStore.ts'
-import { describeRolloutStore } from './rolloutStore.test.ts'
+import { describeRolloutStore, recordOf } from './rolloutStore.test.ts'
 import { describeStore } from './store.test.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'fm-store-'))
@@ -44,7 +45,7 @@ const names = async (store: Store): Promise<string[]> => (await store.journal({ 
 describeStore('on a folder', () => open('suite'))
 describeRolloutStore('on a folder', async () => {
   const store = await open('rollouts')
-  return { rollouts: store.rollouts, isSole: true, close: () => store.close() }
+  return { rollouts: store.rollouts, close: () => store.close() }
 })
 
 describe('a folder', () => {
@@ -58,19 +59,12 @@ describe('a folder', () => {
     await second.close()
   })
 
-  test('is for one at a time, and the second is told who has it', async () => {
-    const store = await open('busy')
-    expect(await faultOf({ kind: 'folder', folder: folderOf('busy'), waitMs: 0 })).toBe(`STORE_IN_USE: the store in ${folderOf('busy')} is in use by process ${process.pid}`)
-    await store.close()
-    expect(await faultOf({ kind: 'folder', folder: folderOf('busy'), waitMs: 0 })).toBe('opened')
-  })
-
-  test('the second may wait for the first to leave', async () => {
-    const store = await open('waits')
-    const second = faultOf({ kind: 'folder', folder: folderOf('waits'), waitMs: 20_000 })
-    await sleep(50)
-    await store.close()
-    expect(await second).toBe('opened')
+  test('is told of when it is just being opened or closed by somebody who does not come to an end', async () => {
+    prepare('door')
+    const door = await lockFile(join(folderOf('door'), 'lock'))
+    expect(await faultOf({ kind: 'folder', folder: folderOf('door'), waitMs: 0 })).toBe(`STORE_IN_USE: the store in ${folderOf('door')} is being opened or closed by process ${process.pid}`)
+    if (door.kind === 'held') door.release()
+    expect(await faultOf({ kind: 'folder', folder: folderOf('door'), waitMs: 0 })).toBe('opened')
   })
 
   test('listens on nothing but its own socket, as nobody but its owner, and says who may connect', async () => {
@@ -116,7 +110,7 @@ describe('a folder', () => {
   test('whose making was interrupted is made anew', async () => {
     mkdirSync(join(folderOf('interrupted'), 'data.new/base'), { recursive: true })
     await (await open('interrupted')).close()
-    expect(readdirSync(folderOf('interrupted')).toSorted()).toEqual(['data', 'lock', 'server.log'])
+    expect(readdirSync(folderOf('interrupted')).toSorted()).toEqual(['alive', 'data', 'lock', 'server.log', 'users'])
   })
 
   test('that a newer version wrote is refused and left as it is', async () => {
@@ -150,30 +144,13 @@ describe('after a crash', () => {
     await again.close()
   })
 
-  /** A process that opens the store, writes one entry, says so and goes on writing until it is killed. */
-  const writer = (name: string) =>
-    spawn(process.execPath, ['--input-type=module', '-e', WRITER, join(import.meta.dirname, 'openStore.ts'), folderOf(name)], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const WRITER = `
-    const { openStore } = await import(process.argv[1])
-    const store = await openStore({ kind: 'folder', folder: process.argv[2] })
-    if (!store.ok) throw new Error(JSON.stringify(store.faults))
-    for (let n = 0; ; n += 1) {
-      await store.value.appendJournal({ run: 'r', at: 1, kind: 'action', name: String(n) })
-      process.stdout.write(n + '\\n')
-    }`
-
-  test('of ourselves, the next one finds the folder free and every entry that was returned', { repeats: 1 }, async () => {
-    const child = writer('we-killed')
-    let written = ''
-    child.stdout.on('data', (data: Buffer) => (written += data.toString()))
-    for (let waitedMs = 0; written.split('\n').length < 20 && waitedMs < 60_000; waitedMs += 20) await sleep(20)
-    const server = serverPid('we-killed')
-    child.kill('SIGKILL')
-    await new Promise((resolve) => child.once('exit', resolve))
-    const store = await open('we-killed', 0)
-    expect(isAlive(server)).toBe(false)
-    const last = written.trim().split('\n').at(-1) ?? 'none'
-    expect(await names(store)).toContain(last)
+  test('of ourselves, the next one gets in at once and finds every entry that was returned', { repeats: 2 }, async () => {
+    const writer = startWriter('we-killed', 'w')
+    await writer.hasWritten(20)
+    await writer.kill()
+    // The server is about to end, or is joined before that: either serves.
+    const store = await open('we-killed', 20_000)
+    expect(await names(store)).toContain(writer.last())
     await store.close()
   })
 
@@ -185,6 +162,124 @@ describe('after a crash', () => {
     expect(await faultOf({ kind: 'folder', folder: folderOf('reused') })).toBe('opened')
   })
 })
+
+describe('several processes', () => {
+  test('share one server, and the last of them ends it', async () => {
+    const store = await open('joined')
+    const [server, writer] = [serverPid('joined'), startWriter('joined', 'w')]
+    await writer.hasWritten(5)
+    expect(serverPid('joined')).toBe(server)
+    expect(await names(store)).toContain('w4')
+    await store.close()
+    await writer.hasWritten(10)
+    expect(isAlive(server)).toBe(true)
+    expect(await writer.end()).toBe(0)
+    expect(isAlive(server)).toBe(false)
+  })
+
+  test('of which the first is killed: the others do not notice, and the last still ends the server', async () => {
+    const first = startWriter('first-killed', 'a')
+    await first.hasWritten(1)
+    const [server, second] = [serverPid('first-killed'), startWriter('first-killed', 'b')]
+    await second.hasWritten(3)
+    await first.kill()
+    await second.hasWritten(50)
+    expect(await second.end()).toBe(0)
+    expect(isAlive(server)).toBe(false)
+    const store = await open('first-killed')
+    expect(await names(store)).toEqual(expect.arrayContaining([first.last(), second.last()]))
+    await store.close()
+  })
+
+  test('of which all are killed: the server ends though nobody comes', async () => {
+    const both = [startWriter('all-killed', 'a'), startWriter('all-killed', 'b')]
+    await Promise.all(both.map((writer) => writer.hasWritten(3)))
+    const server = serverPid('all-killed')
+    await Promise.all(both.map((writer) => writer.kill()))
+    for (let waitedMs = 0; isAlive(server) && waitedMs < 20_000; waitedMs += 20) await sleep(20)
+    expect(isAlive(server)).toBe(false)
+  })
+
+  test('that come, leave and are killed as it happens: nobody is turned away, and nothing that was returned is lost', async () => {
+    const written: string[] = []
+    const come = async (name: string, index: number): Promise<void> => {
+      for (let turn = 0; turn < 4; turn += 1) {
+        const writer = startWriter('coming', `${name}${turn}-`)
+        await writer.hasWritten(1 + ((index * 7 + turn * 3) % 11))
+        if ((index + turn) % 2 === 0) await writer.kill()
+        else expect(await writer.end()).toBe(0)
+        written.push(writer.last())
+      }
+    }
+    await (await open('coming')).close()
+    await Promise.all(['a', 'b', 'c', 'd'].map(come))
+    const store = await open('coming')
+    expect(await names(store)).toEqual(expect.arrayContaining(written))
+    await store.close()
+    expect(readdirSync(join(folderOf('coming'), 'data'))).not.toContain('postmaster.pid')
+  })
+
+  test('of which one has a rollout: the others do not get it, and whoever comes when all are dead need not wait for its lease', async () => {
+    const holder = startWriter('leased', 'w', `await store.value.rollouts.create(${JSON.stringify(recordOf('leased-one'))}); await store.value.rollouts.claim('leased-one', 'them', 600_000)`)
+    await holder.hasWritten(1)
+    const beside = await open('leased')
+    expect(await beside.rollouts.claim('leased-one', 'us', 1000)).toBeUndefined()
+    await beside.close()
+    await holder.kill()
+    const after = await open('leased', 20_000)
+    expect(await after.rollouts.claim('leased-one', 'us', 1000)).toMatchObject({ holder: 'us' })
+    await after.close()
+  })
+})
+
+interface Writer {
+  hasWritten(count: number): Promise<void>
+  last(): string
+  kill(): Promise<void>
+  /** Asks it to close the store, and gives its exit code. */
+  end(): Promise<number | null>
+}
+
+/** A process that opens the store and writes entries, `NAME0` and so on, until it is asked to end or is killed; `first` runs before. */
+function startWriter(folder: string, name: string, first = ''): Writer {
+  prepare(folder)
+  const child = spawn(process.execPath, ['--input-type=module', '-e', WRITER.replace('FIRST', first), join(import.meta.dirname, 'openStore.ts'), folderOf(folder), name], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  let written: string[] = []
+  child.stdout.on('data', (data: Buffer) => (written = [...written, ...data.toString().trim().split('\n')]))
+  return {
+    async hasWritten(count) {
+      const aim = written.length + count
+      for (let waitedMs = 0; written.length < aim; waitedMs += 20) {
+        if (child.exitCode !== null || waitedMs > 60_000) throw new Error(`the writer ${name} has stopped writing: ${child.exitCode}`)
+        await sleep(20)
+      }
+    },
+    last: () => written.at(-1) ?? 'none',
+    async kill() {
+      child.kill('SIGKILL')
+      await ended
+    },
+    async end() {
+      child.stdin.end('end\n')
+      return ended
+    },
+  }
+}
+
+const WRITER = `
+  const { openStore } = await import(process.argv[1])
+  const store = await openStore({ kind: 'folder', folder: process.argv[2] })
+  if (!store.ok) throw new Error(JSON.stringify(store.faults))
+  FIRST
+  let isAsked = false
+  process.stdin.on('data', () => (isAsked = true))
+  for (let n = 0; !isAsked; n += 1) {
+    await store.value.appendJournal({ run: 'r', at: 1, kind: 'action', name: process.argv[3] + n })
+    process.stdout.write(process.argv[3] + n + '\\n')
+  }
+  await store.value.close()
+  process.exit(0)`
 
 describe('a server by its connection string', () => {
   test('serves two controllers at once', async () => {

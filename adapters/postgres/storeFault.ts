@@ -3,10 +3,10 @@ import { FaultError, type Fault } from '@portcullis/core/fault/fault.ts'
 export const storeInUse = (folder: string, pid: number | undefined): Fault => ({
   code: 'STORE_IN_USE',
   what: {
-    en: `the store in ${folder} is in use by ${pid === undefined ? 'another process' : `process ${pid}`}`,
-    zh: `${folder} 中的存储正被${pid === undefined ? '另一进程' : `进程 ${pid}`}使用`,
+    en: `the store in ${folder} is being opened or closed by ${pid === undefined ? 'another process' : `process ${pid}`}`,
+    zh: `${folder} 中的存储正被${pid === undefined ? '另一进程' : `进程 ${pid}`}打开或关闭`,
   },
-  next: { en: 'wait until it is done, or share one PostgreSQL with --database', zh: '请等待其结束，或用 --database 共用一个 PostgreSQL' },
+  next: { en: 'try again when it is done', zh: '请待其完成后重试' },
 })
 
 export const storeFolder = (folder: string, en: string, zh: string): Fault => ({
