@@ -81,7 +81,7 @@ export const stopped = (host: string, step: ApplyStep): Fault => ({
 })
 
 /** Something threw that is to return faults: a store that is gone, most often. */
-export const writtenFault = (host: string, step: ApplyStep, error: unknown): Fault => {
+export const writtenFault = (host: string, step: ApplyStep | 'cut', error: unknown): Fault => {
   if (error instanceof FaultError) return error.fault
   const because = error instanceof Error ? error.message : String(error)
   return { code: 'APPLY_FAILED', what: { en: `${host}: ${step} failed: ${because}`, zh: `${host}：${step} 失败：${because}` } }

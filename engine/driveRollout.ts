@@ -4,6 +4,7 @@ import type { Host } from '@portcullis/core/policy/policy.ts'
 import { next, ROLLOUT_RULES } from '@portcullis/core/rollout/next.ts'
 import { isOver, nextDue } from '@portcullis/core/rollout/progress.ts'
 import type { Action, RolloutState, Signal } from '@portcullis/core/rollout/rollout.ts'
+import { endFlows } from './endFlows.ts'
 import { fencedStore, LostLease } from './fencedStore.ts'
 import { applyHost, putBackHost, settleHost, type HostCase } from './hostSettlement.ts'
 import { openJournal, type Journal } from './journal.ts'
@@ -242,6 +243,13 @@ async function act(drive: Drive, action: Exclude<Action, { kind: 'cancel' }>): P
   if (action.kind === 'putBack') {
     const answer = await putBackHost(world, journal, one, action.isContested)
     return hear(drive, { kind: 'putBack', ...about(), ...answer })
+  }
+  if (action.kind === 'cut') {
+    const plan = one.plan.hosts.find((candidate) => candidate.host === host)
+    if (!plan) throw new RangeError(`plan ${one.plan.id} does not change ${host}`)
+    const ended = await endFlows(world, journal, one.host, plan, action.step)
+    const fault = ended.ok ? undefined : ended.faults[0]
+    return hear(drive, { kind: 'cut', ...about(), ...(ended.ok ? { ended: ended.value } : {}), ...(fault ? { fault } : {}) })
   }
   const cancel = world.canceller()
   drive.cancels.set(host, cancel)

@@ -1,4 +1,6 @@
 import { fail, succeed, type Result } from '@portcullis/core/fault/fault.ts'
+import { formatAddress } from '@portcullis/core/net/address.ts'
+import type { LiveFlow } from '@portcullis/core/plan/flowEnds.ts'
 import { hostFault, unreadableReply } from './hostFault.ts'
 import type { Cancellation, HostCall, HostLink, HostVerb } from './ports.ts'
 
@@ -34,6 +36,18 @@ export interface HostSession {
   swap(staged: HeldGeneration): Promise<Result<Swapped>>
   confirm(generation: number): Promise<Result<HeldGeneration>>
   revert(): Promise<Result<HeldGeneration | undefined>>
+  /** Ends the connections of these clients to these ports, both directions; waits until none of them is left, or for 5 s. */
+  cut(flows: readonly Pick<LiveFlow, 'protocol' | 'port' | 'source'>[]): Promise<Result<CutCount>>
+}
+
+/** In connections, by the host's connection tracking. */
+export interface CutCount {
+  readonly before: number
+  readonly left: number
+  /** Forwarded ones that said nothing meanwhile: forgotten, but their ends were not told. */
+  readonly silent: number
+  /** Not touched: a lease lets them in. */
+  readonly leased: number
 }
 
 /** Twice the 10 s that a call may wait for the host's lock, and the time of a 16 MiB ruleset for the large ones. */
@@ -60,6 +74,7 @@ export function hostSession(link: HostLink): HostSession {
     swap: (held) => ask(plain('swap', [String(held.generation), held.digest]), LARGE_CALL_MS_MAX, readSwapped),
     confirm: (generation) => ask(plain('confirm', [String(generation)]), CALL_MS_MAX, (text) => readHeld('confirmed', text)),
     revert: () => ask(plain('revert'), LARGE_CALL_MS_MAX, readReverted),
+    cut: (flows) => ask({ ...plain('cut'), input: flows.map(({ protocol, port, source }) => `${protocol} ${port} ${formatAddress(source)}\n`).join('') }, LARGE_CALL_MS_MAX, readCut),
   }
 }
 
@@ -76,6 +91,13 @@ function readHeld(word: string, stdout: string): { readonly read: HeldGeneration
 const readSwapped: Reader<Swapped> = (stdout) => {
   const match = /^swapped ([0-9]{1,15}) ([0-9a-f]{64}) ([0-9]+)\n?$/.exec(stdout)
   return match ? { read: { generation: Number(match[1]), digest: match[2] ?? '', durationUs: Number(match[3]) } } : undefined
+}
+
+const readCut: Reader<CutCount> = (stdout) => {
+  const match = /^cut ([0-9]{1,9}) ([0-9]{1,9}) ([0-9]{1,9}) ([0-9]{1,9})\n?$/.exec(stdout)
+  if (!match) return undefined
+  const [before = 0, left = 0, silent = 0, leased = 0] = match.slice(1).map(Number)
+  return { read: { before, left, silent, leased } }
 }
 
 const readReverted: Reader<HeldGeneration | undefined> = (stdout) => {

@@ -38,7 +38,7 @@ export async function startRollout(world: RolloutWorld, plan: ChangePlan, fleet:
   const hosts = plan.hosts.map(({ host }) => waveHost(known.get(host) as Host))
   const at = world.clock.now()
   const id = world.random.uuid()
-  const state = beginRollout({ id, plan: plan.id, options: start.options, gates: start.gates, waves: planWaves(hosts, start.waves), hosts }, at)
+  const state = beginRollout({ id, plan: plan.id, options: start.options, gates: start.gates, waves: planWaves(hosts, start.waves), hosts, changes: plan.hosts }, at)
   const record = { id, created: at, by: start.by, plan: plan.id, wayBack: wayBack.value, state }
   return (await world.rollouts.create(record)) ? succeed(record) : fail(await running(world))
 }
@@ -71,8 +71,10 @@ async function backOf(world: RolloutWorld, forward: HostPlan): Promise<Result<Ho
   const text = world.rules.render(intent)
   const comparison = world.rules.compare(intent, text)
   if (comparison.kind !== 'equal') return fail(noWayBack(forward.host, { en: 'its earlier rules cannot be rendered any more', zh: '无法再生成其先前的规则' }))
+  // What goes back lets its flows in again: none is cut on the way.
+  const { endings: _, ...change } = forward
   return succeed({
-    ...forward,
+    ...change,
     baseGeneration: forward.generation,
     generation: forward.generation + 1,
     rulesetDigest: world.digest(text),

@@ -1,4 +1,5 @@
 import type { Observation } from '@portcullis/core/inventory/observation.ts'
+import { formatAddress } from '@portcullis/core/net/address.ts'
 import type { Clock, HostCall, HostReply, HostVerb } from '@portcullis/engine/ports.ts'
 import { createHash } from 'node:crypto'
 
@@ -109,7 +110,13 @@ const VERBS: Readonly<Record<HostVerb, Verb>> = {
   },
   lease: () => 2,
   block: () => 2,
-  cut: () => 'cut 0\n',
+  cut: (host, { input = '' }) => {
+    const wanted = new Set(input.split('\n'))
+    const isCut = (seen: Observation): boolean => seen.kind === 'flow' && wanted.has(`${seen.protocol} ${seen.port} ${formatAddress(seen.source)}`)
+    const count = host.observations.filter(isCut).length
+    host.observations = host.observations.filter((seen) => !isCut(seen))
+    return `cut ${count} 0 0 0\n`
+  },
   boot: (host) => {
     revert(host)
     return `booted ${held(host.confirmed)}\n`

@@ -43,6 +43,7 @@ export function needEntry(need: Need, fleetSize: number): NeedEntry {
     review: need.review,
     ...(need.schedule !== undefined && { schedule: need.schedule }),
     ...(need.critical && { critical: true }),
+    ...(need.flows !== undefined && { flows: need.flows }),
   }
 }
 
@@ -60,6 +61,8 @@ function defaultsEntry(defaults: Defaults): DefaultsEntry {
     mode: defaults.mode,
     refusal: defaults.refusal,
     ping: defaults.ping,
+    ...(defaults.flows === undefined ? {} : { flows: defaults.flows }),
+    ...(defaults.warnSeconds === undefined ? {} : { warnSeconds: defaults.warnSeconds }),
     management: { from: one(defaults.managementFrom.map(formatPrefix)), ports: defaults.managementPorts.map((range) => (range.first === range.last ? range.first : formatPortRange(range))) },
   }
 }

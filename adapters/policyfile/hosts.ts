@@ -41,12 +41,13 @@ function readAddress(written: string, path: Path, reading: Reading): Address[] {
   return []
 }
 
-function readTransport(name: string, entry: HostEntry, fleet: FleetEntry): Transport {
+/** `ssh`: what stands for every host of the file. */
+export function readTransport(name: string, entry: Pick<HostEntry, 'transport'>, { ssh }: Pick<FleetEntry, 'ssh'>): Transport {
   const written = entry.transport ?? 'ssh'
   if (written === 'local') return { kind: 'local' }
   if (typeof written === 'object' && written.netns !== undefined) return { kind: 'netns', namespace: written.netns }
   const own = typeof written === 'object' ? (written.ssh ?? {}) : {}
-  const { destination = name, port = 22, sudo, ...rest } = { ...fleet.ssh, ...own }
+  const { destination = name, port = 22, sudo, ...rest } = { ...ssh, ...own }
   return { kind: 'ssh', destination, port, ...defined(rest), sudo: sudo ?? (rest.user !== undefined && rest.user !== 'root') }
 }
 

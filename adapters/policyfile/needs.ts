@@ -35,9 +35,9 @@ export class NeedReader {
     if (entry.schedule !== undefined) this.#checkSchedule(entry.schedule, [...path, 'schedule'])
     if (!service || !from || this.#reading.faults.length > before) return undefined
     const fromText = typeof entry.from === 'string' ? [entry.from] : entry.from
-    const { id = deriveNeedId(entry.service, selector, fromText), owner, because, review, schedule, critical = false } = entry
+    const { id = deriveNeedId(entry.service, selector, fromText), owner, because, review, schedule, critical = false, flows } = entry
     const need = { id, selector, hosts: this.#select(selector), service, from, fromText, owner, because, review, critical }
-    return schedule === undefined ? need : { ...need, schedule }
+    return { ...need, ...(schedule === undefined ? {} : { schedule }), ...(flows === undefined ? {} : { flows }) }
   }
 
   #readSelector(to: NeedEntry['to'], path: Path): Selector {

@@ -80,7 +80,8 @@ function readManagement(entry: DefaultsEntry['management'], zones: ZoneReader, r
 }
 
 function readDefaults(entry: DefaultsEntry | undefined, management: Management): Defaults {
-  return { mode: entry?.mode ?? 'observe', refusal: entry?.refusal ?? 'drop', ping: entry?.ping ?? true, ...management }
+  const { mode = 'observe', refusal = 'drop', ping = true, flows, warnSeconds } = entry ?? {}
+  return { mode, refusal, ping, ...management, ...(flows === undefined ? {} : { flows }), ...(warnSeconds === undefined ? {} : { warnSeconds }) }
 }
 
 type PortsEntry = NonNullable<NonNullable<DefaultsEntry['management']>['ports']>

@@ -81,7 +81,7 @@ const SSH = z.strictObject({
   sudo: flag('Whether `portcullis-host` runs through sudo. Default: true where another user than root is written.').optional(),
 })
 
-const TRANSPORT = hinted(
+export const TRANSPORT = hinted(
   z.union([
     z.enum(['local', 'ssh']),
     z
@@ -182,6 +182,9 @@ const SELECTOR = hinted(
   '应写成 all、db-1、[db-1, db-2] 或标签 {role: db, site: [east, west]}',
 )
 
+const FLOW_END = (description: string) =>
+  hinted(z.enum(['drain', 'warn-then-cut', 'cut-now']), description, 'write drain, warn-then-cut or cut-now', '应写成 drain、warn-then-cut 或 cut-now')
+
 const NEED = z.strictObject({
   id: hinted(
     z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/@,=+-]{0,199}$/),
@@ -207,6 +210,7 @@ const NEED = z.strictObject({
     '应写成“日期 HH:MM-HH:MM 时区”：mon-fri 08:00-18:00 Asia/Shanghai',
   ).optional(),
   critical: flag('Its interruption puts a rollout back. Default: false.').optional(),
+  flows: FLOW_END('What becomes of its flows when the need is taken away or narrowed. Default: what defaults say.').optional(),
 })
 
 const MANAGEMENT = z.strictObject({
@@ -238,6 +242,13 @@ const DEFAULTS = z.strictObject({
     '应写成 drop 或 reject',
   ).optional(),
   ping: flag('Whether ICMP and ICMPv6 echo requests are answered. Default: true.').optional(),
+  flows: FLOW_END('What becomes of flows that are no longer let in, where their need does not say. Default: drain.').optional(),
+  warnSeconds: hinted(
+    z.int().min(1).max(86_400),
+    'Between the warning and the cut of warn-then-cut. Default: 300.',
+    'write a number of seconds from 1 to 86400',
+    '应写成 1 到 86400 的秒数',
+  ).optional(),
   management: hinted(
     MANAGEMENT,
     'The way back in. It cannot be closed by any need.',

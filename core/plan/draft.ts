@@ -6,6 +6,7 @@ import { formatPortRange, singlePort, type PortRange } from '../net/port.ts'
 import { formatPrefix } from '../net/prefix.ts'
 import type { TransportProtocol } from '../net/protocol.ts'
 import type { Intent } from '../policy/intent.ts'
+import { endingsBetween, endsUnder, type EndOf } from './flowEnds.ts'
 import { writeIntent } from './intentText.ts'
 import type { AffectedFlow, EndpointChange, Evidence, HostPlan, NeedReport } from './plan.ts'
 import { compareSources, grantedTo, grantsOn, hasSource, reachOf, type Sources } from './sources.ts'
@@ -18,6 +19,8 @@ export interface LiveHost {
   /** The intent of that generation; absent where there is none, or where another controller's is live. */
   readonly intent?: Intent
   readonly factsAt: Instant
+  /** The first time that flows to it were read, or a sensor saw one; absent where that is these facts. */
+  readonly watchedSince?: Instant
   /** Host's clock minus the controller's. */
   readonly clockSkewMs?: number
   /** Listeners, published ports, flows and lost evidence: those of the facts, and flows that the store remembers. */
@@ -44,6 +47,7 @@ export type HostDraft = Omit<HostPlan, 'rulesetDigest' | 'verification' | 'findi
 
 /** Intent minus live, for one host: what it does to each endpoint, each need and each client. */
 export function draftHost(intent: Intent, live: LiveHost): HostDraft {
+  const endings = endingsBetween(live.intent, intent)
   return {
     host: intent.host,
     baseGeneration: live.confirmedGeneration,
@@ -51,7 +55,8 @@ export function draftHost(intent: Intent, live: LiveHost): HostDraft {
     intent: writeIntent(intent),
     changes: changesOf(intent, live),
     needs: needReports(intent, live),
-    flows: affectedFlows(intent, live),
+    flows: affectedFlows(intent, live, endsUnder(intent, endings)),
+    ...(endings ? { endings } : {}),
     evidence: evidenceOf(live),
   }
 }
@@ -186,10 +191,10 @@ function needReport(need: string, ports: ReadonlyMap<string, boolean>): NeedRepo
   return { need, state, silentPorts }
 }
 
-function affectedFlows(intent: Intent, live: LiveHost): AffectedFlow[] {
-  const lost = live.observations.filter((seen): seen is FlowObservation => seen.kind === 'flow' && loses(seen, intent, live))
+function affectedFlows(intent: Intent, live: LiveHost, endOf: EndOf): AffectedFlow[] {
+  const lost = live.observations.filter((seen): seen is FlowObservation => seen.kind === 'flow' && (loses(seen, intent, live) || isLeftover(seen, live, endOf)))
   return [...Map.groupBy(lost, (flow) => `${flow.protocol}/${flow.port}`).values()]
-    .flatMap((flows) => clientsOf(flows, live.factsAt))
+    .flatMap((flows) => clientsOf(flows, live.factsAt, endOf))
     .toSorted(
       (a, b) => Number(b.isLive) - Number(a.isLive) || b.lastSeen - a.lastSeen || a.port - b.port || compareText(a.source, b.source),
     )
@@ -202,19 +207,33 @@ const loses = (flow: FlowObservation, intent: Intent, live: LiveHost): boolean =
   hasSource(reachOf(live.intent, flow.protocol, flow.port), flow.source) &&
   !hasSource(grantedTo(intent, flow.protocol, flow.port), flow.source)
 
+/** Alive though the rules before did not let it in either, and now to be cut. */
+function isLeftover(flow: FlowObservation, live: LiveHost, endOf: EndOf): boolean {
+  return isUse(flow) && isAliveAt(flow, live.factsAt) && !isLoopback(flow.source) && (endOf(flow) ?? 'drain') !== 'drain'
+}
+
+const isAliveAt = (flow: FlowObservation, factsAt: Instant): boolean => flow.tally === 'snapshot' && flow.at >= factsAt
+
 /** One line a client; `flows` are all of one protocol and port. */
-function clientsOf(flows: readonly FlowObservation[], factsAt: Instant): AffectedFlow[] {
+function clientsOf(flows: readonly FlowObservation[], factsAt: Instant, endOf: EndOf): AffectedFlow[] {
   const [{ protocol, port } = { protocol: 'tcp' as const, port: 0 }] = flows
-  const live = flows.filter((flow) => flow.tally === 'snapshot' && flow.at >= factsAt)
-  return foldSources(flows).map(({ source, connections, firstSeen, lastSeen }) => ({
-    isLive: live.some((flow) => sameAddress(flow.source, source)),
-    source: formatAddress(source),
-    protocol,
-    port,
-    connections,
-    since: firstSeen,
-    lastSeen,
-  }))
+  const alive = flows.filter((flow) => isAliveAt(flow, factsAt))
+  return foldSources(flows).map(({ source, connections, firstSeen, lastSeen }) => {
+    const own = alive.filter((flow) => sameAddress(flow.source, source))
+    const counted = own.flatMap(({ bytes }) => bytes ?? [])
+    const end = endOf({ protocol, port, source })
+    return {
+      isLive: own.length > 0,
+      source: formatAddress(source),
+      protocol,
+      port,
+      connections,
+      since: firstSeen,
+      lastSeen,
+      ...(counted.length === 0 ? {} : { bytes: counted.reduce((sum, bytes) => sum + bytes, 0) }),
+      ...(end === undefined ? {} : { end }),
+    }
+  })
 }
 
 function evidenceOf(live: LiveHost): Evidence {
@@ -223,6 +242,7 @@ function evidenceOf(live: LiveHost): Evidence {
     factsAt: live.factsAt,
     lost: lost.reduce((sum, seen) => sum + seen.lost, 0),
     because: [...new Set(lost.map((seen) => `${seen.sensor}: ${seen.because}`))].toSorted(),
+    ...(live.watchedSince === undefined ? {} : { since: live.watchedSince }),
   }
 }
 

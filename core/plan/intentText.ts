@@ -2,7 +2,7 @@ import { fail, succeed, type Result } from '../fault/fault.ts'
 import { formatPortRange, parsePortRange } from '../net/port.ts'
 import { formatPrefix, parsePrefix } from '../net/prefix.ts'
 import type { TransportProtocol } from '../net/protocol.ts'
-import type { Grant, Intent } from '../policy/intent.ts'
+import type { Endings, Grant, Intent } from '../policy/intent.ts'
 import type { Mode, Refusal } from '../policy/policy.ts'
 
 /** An intent in the words that people write, free of big numbers: what a plan seals, a store keeps and `--json` prints. */
@@ -14,6 +14,7 @@ export interface IntentText {
   readonly ping: boolean
   readonly management: readonly GrantText[]
   readonly grants: readonly GrantText[]
+  readonly endings?: Endings
 }
 
 export interface GrantText {
@@ -33,6 +34,7 @@ export const writeIntent = (intent: Intent): IntentText => ({
   ping: intent.ping,
   management: intent.management.map(writeGrant),
   grants: intent.grants.map(writeGrant),
+  ...(intent.endings ? { endings: intent.endings } : {}),
 })
 
 /** `readIntent(writeIntent(x))` is x. Faults: NET_PORT, NET_ADDRESS, NET_PREFIX_*. */

@@ -1,6 +1,7 @@
 import type { Text } from '../fault/fault.ts'
 import type { Instant } from '../inventory/observation.ts'
 import type { TransportProtocol } from '../net/protocol.ts'
+import type { FlowEnd } from '../policy/policy.ts'
 import type { IntentText } from './intentText.ts'
 
 /**
@@ -44,8 +45,26 @@ export interface HostPlan {
   readonly changes: readonly EndpointChange[]
   readonly needs: readonly NeedReport[]
   readonly flows: readonly AffectedFlow[]
+  /** Which flows are cut once the host has confirmed; absent where all that are no longer let in drain. */
+  readonly endings?: HostEndings
   readonly evidence: Evidence
   readonly findings: readonly Finding[]
+}
+
+/** What becomes of flows that the intent does not let in. A flow that several entries are about gets the gentlest. */
+export interface HostEndings {
+  /** Of flows that no entry is about. */
+  readonly otherwise: FlowEnd
+  readonly warnSeconds: number
+  /** What the host let in before for needs, and does no longer. */
+  readonly granted: readonly EndedGrant[]
+}
+
+export interface EndedGrant {
+  readonly protocol: TransportProtocol
+  readonly ports: string
+  readonly from: string
+  readonly end: FlowEnd
 }
 
 export interface Verification {
@@ -89,6 +108,10 @@ export interface AffectedFlow {
   readonly connections: number
   readonly since: Instant
   readonly lastSeen: Instant
+  /** Of both directions, of the connections that are up; absent where the host does not count them (net.netfilter.nf_conntrack_acct). */
+  readonly bytes?: number
+  /** What becomes of it; absent where the intent only observes. */
+  readonly end?: FlowEnd
 }
 
 export interface Evidence {
@@ -97,6 +120,8 @@ export interface Evidence {
   /** Observations that sensors say they lost. */
   readonly lost: number
   readonly because: readonly string[]
+  /** Since when flows to this host were watched; absent where they never were before these facts. */
+  readonly since?: Instant
 }
 
 /** What a guard found. `veto` forbids the change, `warn` asks for a look. */

@@ -1,7 +1,7 @@
 import type { PortRange } from '../net/port.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { TransportProtocol } from '../net/protocol.ts'
-import type { Mode, Refusal } from './policy.ts'
+import type { FlowEnd, Mode, Refusal } from './policy.ts'
 
 /**
  * A policy resolved for one host: all the new connections that may reach it. Everything not granted is denied.
@@ -18,6 +18,16 @@ export interface Intent {
   readonly management: readonly Grant[]
   /** Sorted by protocol, port, source; no two with the same protocol, ports and source. */
   readonly grants: readonly Grant[]
+  /** What becomes of flows that are no longer let in; all of them drain where it is absent. It changes no rule. */
+  readonly endings?: Endings
+}
+
+/** By need, for the intent after this one: it may no longer know the need. */
+export interface Endings {
+  /** Of flows of no need, and of needs that are not named here. */
+  readonly otherwise: FlowEnd
+  readonly needs: Readonly<Record<string, FlowEnd>>
+  readonly warnSeconds: number
 }
 
 export interface Grant {

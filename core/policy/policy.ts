@@ -95,7 +95,15 @@ export interface Need {
   readonly schedule?: string
   /** Its interruption for longer than the outage limit puts a rollout back. */
   readonly critical: boolean
+  /** What becomes of its flows when it is taken away or narrowed; the default's word where it is absent. */
+  readonly flows?: FlowEnd
 }
+
+/**
+ * What becomes of a flow that is no longer let in, as the policy file writes it. `drain`: it lives until its own end;
+ * `warn-then-cut`: people are told of it, and it is cut a while later; `cut-now`: it is cut as soon as the new rules are confirmed.
+ */
+export type FlowEnd = 'drain' | 'warn-then-cut' | 'cut-now'
 
 export interface Defaults {
   readonly mode: Mode
@@ -105,7 +113,14 @@ export interface Defaults {
   /** Sources from which the controller manages hosts; they reach `managementPorts` on every host whatever else a policy says. */
   readonly managementFrom: readonly Prefix[]
   readonly managementPorts: readonly PortRange[]
+  /** Of flows of needs that do not say otherwise, and of flows of no need; `drain` where it is absent. */
+  readonly flows?: FlowEnd
+  /** Between the warning and the cut; WARN_SECONDS where it is absent. */
+  readonly warnSeconds?: number
 }
+
+/** A person who is told has time to call somebody back. */
+export const WARN_SECONDS = 300
 
 /** `observe` counts what `enforce` would deny, and lets it pass. */
 export type Mode = 'observe' | 'enforce'

@@ -2,16 +2,16 @@ import { fail, succeed, type Fault, type Result } from '../fault/fault.ts'
 import { comparePrefixes, formatPrefix, type Prefix } from '../net/prefix.ts'
 import type { PortRange } from '../net/port.ts'
 import { TRANSPORT_PROTOCOLS, type TransportProtocol } from '../net/protocol.ts'
-import type { Grant, Intent } from './intent.ts'
+import type { Endings, Grant, Intent } from './intent.ts'
 import { nearest } from './nearest.ts'
-import type { Defaults, Need, Policy } from './policy.ts'
+import { WARN_SECONDS, type Defaults, type Need, type Policy } from './policy.ts'
 
 /** What the policy means for one host; for many, `resolveAll`. The order of needs and zones in the policy makes no difference. O(selected hosts + grants log grants). */
 export function resolve(policy: Policy, host: string, generation: number): Result<Intent> {
   const faults = [...unknownHost(policy, host), ...noWayBack(policy.defaults)]
   if (faults.length > 0) return fail(...faults)
   const needs = policy.needs.filter((need) => need.hosts.includes(host))
-  return succeed(intentOf(policy.defaults, host, generation, grantsOf(needs)))
+  return succeed(intentOf(policy.defaults, host, generation, grantsOf(needs), endingsOf(policy.defaults, needs)))
 }
 
 /**
@@ -24,7 +24,8 @@ export function resolveAll(policy: Policy, generationOf: (host: string) => numbe
   const intents = new Map<string, Intent>()
   for (const group of groupHosts(policy)) {
     const grants = grantsOf(group.needs)
-    for (const host of group.hosts) intents.set(host, intentOf(policy.defaults, host, generationOf(host), grants))
+    const endings = endingsOf(policy.defaults, group.needs)
+    for (const host of group.hosts) intents.set(host, intentOf(policy.defaults, host, generationOf(host), grants, endings))
   }
   return succeed(intents)
 }
@@ -96,9 +97,16 @@ export const formatGrant = (grant: Grant): string => {
   return `${grant.protocol} ${first === last ? first : `${first}-${last}`} from ${formatPrefix(grant.from)}`
 }
 
-function intentOf(defaults: Defaults, host: string, generation: number, grants: readonly Grant[]): Intent {
+function intentOf(defaults: Defaults, host: string, generation: number, grants: readonly Grant[], endings: Endings | undefined): Intent {
   const { mode, refusal, ping } = defaults
-  return { host, generation, mode, refusal, ping, management: managementGrants(defaults), grants }
+  return { host, generation, mode, refusal, ping, management: managementGrants(defaults), grants, ...(endings ? { endings } : {}) }
+}
+
+/** Undefined where every flow drains. */
+function endingsOf({ flows = 'drain', warnSeconds = WARN_SECONDS }: Defaults, needs: readonly Need[]): Endings | undefined {
+  const own = needs.flatMap((need) => (need.flows === undefined || need.flows === flows ? [] : [[need.id, need.flows] as const]))
+  if (flows === 'drain' && own.length === 0) return undefined
+  return { otherwise: flows, needs: Object.fromEntries(own.toSorted(([a], [b]) => (a < b ? -1 : 1))), warnSeconds }
 }
 
 function managementGrants(defaults: Defaults): Grant[] {

@@ -34,6 +34,32 @@ const awaitsApproval: Event = (before, after, at) => {
   return [{ id: `${after.id}/approval`, at, severity: 'info', title: { en: 'Core hosts wait for approval', zh: '核心主机等待批准' }, lines: [{ en: 'portcullis rollout promote --core', zh: 'portcullis rollout promote --core' }], hosts }]
 }
 
+/** Before the first flow is cut, and as soon as the first host of a wave lets its clients in no more. */
+const warned: Event = (before, after, at) =>
+  after.waves.flatMap((wave, index): RolloutAlert[] => {
+    const hosts = wave.hosts.filter((name) => after.hosts[name]?.cut?.steps.includes('warned'))
+    const isBegun = (state: RolloutState): boolean => hosts.some((name) => state.hosts[name]?.phase === 'changed')
+    if (!isBegun(after) || isBegun(before)) return []
+    const lines = hosts.map((name): Text => {
+      const { warnSeconds = 0, clients = [] } = after.hosts[name]?.cut ?? {}
+      const [en, zh] = clients.length === 0 ? ['nobody when the plan was made', '制定计划时无人在用'] : [clients.join(', '), clients.join('、')]
+      return { en: `${name}: cut ${warnSeconds} s after its new rules: ${en}`, zh: `${name}：新规则生效 ${warnSeconds} 秒后切断：${zh}` }
+    })
+    return [{ id: `${after.id}/warned/${index}`, at, severity: 'warning', title: { en: `Wave ${wave.name}: flows that are no longer let in are going to be cut`, zh: `批次 ${wave.name}：不再放行的流即将被切断` }, lines, hosts }]
+  })
+
+/** Told of each host by itself: somebody has to look whether what is closed is still in use. */
+const uncut: Event = (before, after, at) =>
+  Object.keys(after.hosts).flatMap((name): RolloutAlert[] => {
+    const { cut } = after.hosts[name] ?? {}
+    if (!cut || cut.steps.length > 0 || before.hosts[name]?.cut?.steps.length === 0 || cut.ended.left === 0) return []
+    const title: Text =
+      cut.ended.left === undefined
+        ? { en: `${name}: whether flows that are no longer let in go on is not known`, zh: `${name}：不再放行的流是否仍在继续，结果未知` }
+        : { en: `${name}: ${cut.ended.left} flows that are no longer let in go on`, zh: `${name}：仍有 ${cut.ended.left} 条不再放行的流` }
+    return [{ id: `${after.id}/uncut/${name}`, at, severity: 'warning', title, lines: cut.fault ? [cut.fault.what] : [], hosts: [name] }]
+  })
+
 const hostLeft: Event = (before, after, at) =>
   Object.keys(after.hosts).flatMap((name): RolloutAlert[] => {
     const host = after.hosts[name]
@@ -65,4 +91,4 @@ const over: Event = (before, after, at) => {
   return [{ id: `${after.id}/ended`, at, severity, title, lines: after.trip?.because ?? [], hosts: left }]
 }
 
-const EVENTS: readonly Event[] = [tripped, held, awaitsApproval, hostLate, hostLeft, over]
+const EVENTS: readonly Event[] = [tripped, held, awaitsApproval, warned, uncut, hostLate, hostLeft, over]

@@ -1,5 +1,6 @@
 import type { Fault } from '../fault/fault.ts'
 import type { Instant } from '../inventory/observation.ts'
+import { cutsAgain, heardCut } from './cutting.ts'
 import { isWatching, update } from './progress.ts'
 import type { Command, GateMeasured, GateProgress, HostPhase, HostProgress, RolloutState, Signal } from './rollout.ts'
 
@@ -16,6 +17,8 @@ export function hear(state: RolloutState, signal: Signal): RolloutState {
       return hearHost(state, signal, 'settling', (host) => settled(state, host, signal))
     case 'putBack':
       return hearHost(state, signal, 'reverting', (host) => returned(state, host, signal))
+    case 'cut':
+      return heardCut(state, signal)
     case 'measured':
       return measured(state, signal.gates, signal.at)
     case 'told':
@@ -25,7 +28,7 @@ export function hear(state: RolloutState, signal: Signal): RolloutState {
   }
 }
 
-type HostSignal = Extract<Signal, { attempt: number; host: string }>
+type HostSignal = Extract<Signal, { kind: 'applied' | 'settled' | 'putBack' }>
 
 function hearHost(state: RolloutState, signal: HostSignal, phase: HostPhase, change: (host: HostProgress) => HostProgress): RolloutState {
   const host = state.hosts[signal.host]
@@ -79,7 +82,7 @@ function takenOver(state: RolloutState, at: Instant): RolloutState {
     attempt: host.attempt + 1,
     isContested: true,
   }))
-  return withAlerts(hosts, () => true)
+  return withAlerts(cutsAgain(hosts), () => true)
 }
 
 const dueAlerts = (state: RolloutState, at: Instant): RolloutState => withAlerts(state, (notBefore) => notBefore !== undefined && notBefore <= at)

@@ -1,6 +1,8 @@
 import type { Instant } from '../inventory/observation.ts'
+import type { HostPlan } from '../plan/plan.ts'
 import { alertsOf } from './alerts.ts'
 import type { Gate } from './gate.ts'
+import { beginCuts, cutOf, dueCuts, uncutHosts, withoutSteps } from './cutting.ts'
 import { hear } from './hear.ts'
 import { mayPromote } from './promotion.ts'
 import { contestedHosts, ended, enter, hostsOf, inFlight, isSettled, update } from './progress.ts'
@@ -15,10 +17,11 @@ export interface RolloutRules {
   readonly tripOf: typeof tripOf
   readonly mayPromote: typeof mayPromote
   readonly startable: typeof startable
+  readonly dueCuts: typeof dueCuts
   readonly alertsOf: typeof alertsOf
 }
 
-export const ROLLOUT_RULES: RolloutRules = { hear, tripOf, mayPromote, startable, alertsOf }
+export const ROLLOUT_RULES: RolloutRules = { hear, tripOf, mayPromote, startable, dueCuts, alertsOf }
 
 export interface NewRollout {
   readonly id: string
@@ -27,15 +30,21 @@ export interface NewRollout {
   readonly gates: readonly Gate[]
   readonly waves: readonly Wave[]
   readonly hosts: readonly WaveHost[]
+  /** What is to be done on each host. */
+  readonly changes?: readonly HostPlan[]
 }
 
 /** A rollout that has done nothing yet. */
-export function beginRollout({ id, plan, options, gates, waves, hosts }: NewRollout, at: Instant): RolloutState {
+export function beginRollout({ id, plan, options, gates, waves, hosts, changes = [] }: NewRollout, at: Instant): RolloutState {
   const apps = new Map(hosts.map((host) => [host.name, host.app]))
+  const cuts = new Map(changes.flatMap((change) => {
+    const cut = cutOf(change)
+    return cut ? [[change.host, { cut }] as const] : []
+  }))
   const progress = waves.flatMap((wave, index) =>
     wave.hosts.map((host): [string, HostProgress] => [
       host,
-      { phase: 'waiting', wave: index, app: apps.get(host) ?? host, attempt: 0, since: at, failures: 0, isContested: false },
+      { phase: 'waiting', wave: index, app: apps.get(host) ?? host, attempt: 0, since: at, failures: 0, isContested: false, ...cuts.get(host) },
     ]),
   )
   return {
@@ -72,6 +81,8 @@ function decideOnce(state: RolloutState, at: Instant, rules: RolloutRules): Roll
   if (trip) return putBack({ ...state, trip }, trip, at)
   const unsettled = dueAgain(state, 'settling', at)
   if (unsettled.length > 0) return update(state, unsettled, (host) => beginning(host, 'settling', at))
+  const uncut = rules.dueCuts(state, at)
+  if (uncut.length > 0) return beginCuts(state, uncut)
   if (state.isAborting && state.phase !== 'reverting') return finishWhenStill(state, at)
   return PHASES[state.phase](state, at, rules)
 }
@@ -123,13 +134,13 @@ function putBack(state: RolloutState, trip: Trip, at: Instant): RolloutState {
     const host = state.hosts[name]
     return host !== undefined && inScope(host) && (['changed', 'settling'].includes(host.phase) || (host.isContested && host.phase !== 'left' && host.phase !== 'applying'))
   })
-  return enter(update(state, names, (host) => ({ ...beginning(host, 'reverting', at), failures: 0 })), 'reverting', at)
+  return enter(update(state, names, (host) => ({ ...beginning(withoutSteps(host), 'reverting', at), failures: 0 })), 'reverting', at)
 }
 
 /** Hosts that were still being applied are broken off by the actions; their answers bring them here. */
 function reverting(state: RolloutState, at: Instant): RolloutState {
   const late = state.trip ? lateChanges(state, state.trip) : []
-  if (late.length > 0) return update(state, late, (host) => ({ ...beginning(host, 'reverting', at), failures: 0 }))
+  if (late.length > 0) return update(state, late, (host) => ({ ...beginning(withoutSteps(host), 'reverting', at), failures: 0 }))
   const again = dueAgain(state, 'reverting', at)
   if (again.length > 0) return update(state, again, (host) => beginning(host, 'reverting', at))
   if (inFlight(state).length > 0) return state
@@ -162,16 +173,20 @@ function widened(state: RolloutState, at: Instant): RolloutState | undefined {
 
 /** A rollout ends when nothing is in flight any more, and nobody else can be changing one of its hosts. */
 function finishWhenStill(state: RolloutState, at: Instant): RolloutState {
-  if (inFlight(state).length > 0) return state
+  if (inFlight(state).length > 0 || isCutting(state)) return state
   const contested = contestedHosts(state)
   if (contested.length > 0) return enter(update(state, contested, (host) => ({ ...beginning(host, 'reverting', at), failures: 0 })), 'reverting', at)
   return ended(state, at)
 }
 
+/** What goes on is awaited; what has not begun only where the rollout neither stops nor has gone back. */
+const isCutting = (state: RolloutState): boolean =>
+  uncutHosts(state).some((name) => state.hosts[name]?.cut?.isAtWork === true || !(state.isAborting || state.trip))
+
 /** What changed between two states and is a doing. */
 function actionsBetween(before: RolloutState, after: RolloutState): Action[] {
   const names = Object.keys(after.hosts).filter((name) => before.hosts[name] !== after.hosts[name])
-  return [...names.flatMap((name) => hostActions(name, before.hosts[name], after.hosts[name])), ...cancels(before, after), ...tells(before, after)]
+  return [...names.flatMap((name) => [...hostActions(name, before.hosts[name], after.hosts[name]), ...cutActions(name, before.hosts[name], after.hosts[name])]), ...cancels(before, after), ...tells(before, after)]
 }
 
 function hostActions(host: string, before: HostProgress | undefined, after: HostProgress | undefined): Action[] {
@@ -180,6 +195,12 @@ function hostActions(host: string, before: HostProgress | undefined, after: Host
   if (after.phase === 'applying') return [{ kind: 'apply', host, attempt }]
   if (after.phase === 'settling') return [{ kind: 'settle', host, attempt }]
   return after.phase === 'reverting' ? [{ kind: 'putBack', host, attempt, isContested }] : []
+}
+
+function cutActions(host: string, before: HostProgress | undefined, after: HostProgress | undefined): Action[] {
+  const step = after?.cut?.steps[0]
+  if (!after?.cut?.isAtWork || step === undefined || before?.cut?.attempt === after.cut.attempt) return []
+  return [{ kind: 'cut', host, attempt: after.cut.attempt, step }]
 }
 
 const isBreakingOff = (state: RolloutState): boolean => state.trip !== undefined || state.isAborting

@@ -55,9 +55,18 @@ function outcomeOf(state: RolloutState): RolloutOutcome {
 /** When something is to be tried again, or be looked at though nothing happens. */
 export function nextDue(state: RolloutState): Instant | undefined {
   const hosts = Object.values(state.hosts).flatMap((host) => (host.notBefore === undefined ? [] : [host.notBefore]))
+  const cuts = state.isPaused || state.isAborting || state.trip ? [] : Object.values(state.hosts).flatMap((host) => cutDue(host) ?? [])
   const alerts = Object.values(state.alerts).flatMap((alert) => (alert.isTold || alert.notBefore === undefined ? [] : [alert.notBefore]))
-  const due = [...hosts, ...alerts]
+  const due = [...hosts, ...cuts, ...alerts]
   return due.length === 0 ? undefined : Math.min(...due)
+}
+
+/** When the next flows of a host are to be cut; undefined where there are none, or it is being done. */
+export function cutDue({ phase, since, cut }: HostProgress): Instant | undefined {
+  if (phase !== 'changed' || !cut || cut.isAtWork) return undefined
+  const [step] = cut.steps
+  if (step === undefined) return undefined
+  return Math.max(since + (step === 'warned' ? cut.warnSeconds * 1000 : 0), cut.notBefore ?? 0)
 }
 
 /** Everything was done and told. */

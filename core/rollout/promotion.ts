@@ -1,5 +1,6 @@
 import type { Text } from '../fault/fault.ts'
 import type { Instant } from '../inventory/observation.ts'
+import { heldByCuts } from './cutting.ts'
 import { hostsOf } from './progress.ts'
 import type { RolloutState } from './rollout.ts'
 
@@ -12,7 +13,7 @@ export function heldBy(state: RolloutState, at: Instant): Text[] {
   const bake = leftMs > 0 ? [{ en: `bakes ${Math.ceil(leftMs / 1000)} s more`, zh: `观察期还剩 ${Math.ceil(leftMs / 1000)} 秒` }] : []
   const ungated = state.gates.length === 0 ? [{ en: 'no gate watches this rollout', zh: '没有放行条件在观察此次发布' }] : []
   const unchanged = hostsOf(state, state.wave).some((name) => state.hosts[name]?.phase === 'changed') ? [] : [{ en: 'no host of this wave has the new rules', zh: '本批次没有主机启用新规则' }]
-  return [...bake, ...ungated, ...unchanged, ...state.gates.flatMap((gate) => heldByGate(state, gate.name, at))]
+  return [...bake, ...ungated, ...unchanged, ...heldByCuts(state), ...state.gates.flatMap((gate) => heldByGate(state, gate.name, at))]
 }
 
 /** Measurings that may be missed before a gate's verdict is too old to go by. */

@@ -1,4 +1,5 @@
 import type { Fault, Text } from '../fault/fault.ts'
+import type { CutStep, FlowsEnded } from '../plan/flowEnds.ts'
 import type { Instant } from '../inventory/observation.ts'
 import type { Gate, GateVerdict } from './gate.ts'
 import type { Wave } from './waves.ts'
@@ -61,6 +62,27 @@ export interface HostProgress {
   readonly failures: number
   /** A controller that lost the rollout may still be at work on it: it is put back by a generation that outbids the other's. */
   readonly isContested: boolean
+  readonly fault?: Fault
+  /** Flows that are no longer let in; absent where all of them drain. */
+  readonly cut?: CutProgress
+}
+
+/** The cutting of one host's flows. It begins when the host has the new rules, and is over before its wave is left. */
+export interface CutProgress {
+  /** Still to be done, in this order. */
+  readonly steps: readonly CutStep[]
+  readonly warnSeconds: number
+  /** Who is warned, as the plan knew them: `10.0.0.7 → tcp/5432`; the first of many. */
+  readonly clients: readonly string[]
+  /** Counts what was begun; each action has a number of its own. */
+  readonly attempt: number
+  readonly failures: number
+  readonly isAtWork: boolean
+  /** Not tried again before. */
+  readonly notBefore?: Instant
+  /** Of all steps that are done. */
+  readonly ended: FlowsEnded
+  /** Why it is not known whether flows are left. */
   readonly fault?: Fault
 }
 
@@ -155,6 +177,7 @@ export type Signal =
   | { readonly kind: 'applied'; readonly at: Instant; readonly host: string; readonly attempt: number; readonly result: ApplyResult; readonly fault?: Fault }
   | { readonly kind: 'settled'; readonly at: Instant; readonly host: string; readonly attempt: number; readonly result: SettleResult; readonly fault?: Fault }
   | { readonly kind: 'putBack'; readonly at: Instant; readonly host: string; readonly attempt: number; readonly result: RevertResult; readonly fault?: Fault }
+  | { readonly kind: 'cut'; readonly at: Instant; readonly host: string; readonly attempt: number; readonly ended?: FlowsEnded; readonly fault?: Fault }
   | { readonly kind: 'measured'; readonly at: Instant; readonly gates: readonly GateMeasured[] }
   | { readonly kind: 'told'; readonly at: Instant; readonly alert: string; readonly attempt: number; readonly isTold: boolean }
   | { readonly kind: 'asked'; readonly at: Instant; readonly by: string; readonly command: Command }
@@ -179,6 +202,8 @@ export type Action =
   | { readonly kind: 'putBack'; readonly host: string; readonly attempt: number; readonly isContested: boolean }
   /** Break off what is being applied; the host puts itself back. */
   | { readonly kind: 'cancel'; readonly host: string; readonly attempt: number }
+  /** End flows of a changed host that are no longer let in. */
+  | { readonly kind: 'cut'; readonly host: string; readonly attempt: number; readonly step: CutStep }
   | { readonly kind: 'tell'; readonly alert: RolloutAlert; readonly attempt: number }
 
 export interface Step {
