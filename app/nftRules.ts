@@ -11,6 +11,7 @@ import type { Ruleset } from '@portcullis/core/ruleset/ruleset.ts'
 import type { Difference } from '@portcullis/core/verify/compare.ts'
 import { writeDifference } from '@portcullis/core/verify/differenceText.ts'
 import { compareWithIntent } from '@portcullis/core/verify/intentDiagram.ts'
+import { SpaceMemory } from '@portcullis/core/verify/spaceMemory.ts'
 import type { Rules } from '@portcullis/engine/world.ts'
 
 /** nftables, compared by the packet-space engine: for every packet, not for samples. */
@@ -27,11 +28,14 @@ export const NFT_RULES: Rules = {
 
 const ENGINE = 'packet space'
 
+/** A host is verified again and again while its process lives, and hosts of one role are alike. */
+const MEMORY = new SpaceMemory()
+
 function compareRead(intent: Intent, read: Result<Ruleset>): Comparison {
   if (!read.ok) return undecided(read.faults[0]?.what.en ?? 'the ruleset cannot be read')
   const ours = withoutLeases(ownTables(read.value))
   if (ours.tables.length === 0) return { kind: 'counterexample', packet: 'any', because: 'the table inet portcullis is not there' }
-  const compared = compareWithIntent(intent, ours)
+  const compared = compareWithIntent(intent, ours, { memory: MEMORY })
   if (compared.kind === 'equal') return { kind: 'equal', by: ENGINE }
   return compared.kind === 'different' ? counterexample(compared.differences, compared.more) : undecided('the comparison is larger than its budget')
 }

@@ -20,7 +20,7 @@ export interface Refusals {
 export function refusals(world: World, host: Host, intent: Intent, snapshot: FactsSnapshot): Result<Refusals> {
   const live = world.facts.readRuleset(snapshot)
   if (!live.ok) return live
-  const compared = compareGrants(intent, live.value.ruleset, live.value.topology, servedAddresses(host, live.value))
+  const compared = compareGrants(intent, live.value.ruleset, live.value.topology, servedAddresses(host, live.value), { memory: world.memory })
   if (compared.kind === 'undecided') return fail(pastBudget(host.name))
   if (compared.kind === 'equal') return succeed({ differences: [], more: 0, needs: [] })
   return succeed({ differences: compared.differences.map(writeDifference), more: compared.more, needs: refusedNeeds(intent, compared.differences) })

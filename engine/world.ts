@@ -5,6 +5,7 @@ import type { Comparison, Digest } from '@portcullis/core/plan/seal.ts'
 import type { Intent } from '@portcullis/core/policy/intent.ts'
 import type { HostFacts as Topology } from '@portcullis/core/ruleset/hostfacts.ts'
 import type { Ruleset } from '@portcullis/core/ruleset/ruleset.ts'
+import type { SpaceMemory } from '@portcullis/core/verify/spaceMemory.ts'
 import type { Clock, Hosts, Probe, Random } from './ports.ts'
 import type { FactsSnapshot, JournalEntry, Store } from './store.ts'
 
@@ -18,6 +19,8 @@ export interface World {
   readonly rules: Rules
   readonly facts: FactsReader
   readonly digest: Digest
+  /** What comparisons leave to one another; without it each starts anew. */
+  readonly memory?: SpaceMemory
   /** Called with each journal entry once it is durable and before the action it announces is done. */
   readonly report: (entry: JournalEntry) => void
 }
@@ -33,8 +36,8 @@ export interface Rules {
 }
 
 export interface FactsReader {
-  /** Reads the output of the verb `facts`. Faults: FACTS_*. */
-  readFacts(snapshot: FactsSnapshot): Result<HostFacts>
+  /** Reads the output of the verb `facts`, and of `holders` where the host was asked for them. Faults: FACTS_*. */
+  readFacts(snapshot: FactsSnapshot, holders?: string): Result<HostFacts>
   /** Reads the output of the verb `counters`. */
   readCounters(host: string, at: Instant, text: string): Result<readonly Observation[]>
   /** All that the host enforces, of every table and backend, and where it stands. Faults: FACTS_*, RULESET_*, IPTABLES_*: never an empty ruleset. */

@@ -40,7 +40,8 @@ const NO_NODE = 0
 export class Arena {
   /** Values of each level: 0 to size − 1; at most 65,536. */
   readonly levelSizes: readonly number[]
-  readonly #edgesMax: number
+  #edgesMax: number
+  #madeBefore = 0
   #nodes = 0
   #made = 0
   /**
@@ -70,14 +71,14 @@ export class Arena {
     return this.#top - 1 - this.#nodes
   }
 
-  /** Those that were let go included. */
-  get edgesMade(): number {
-    return this.#made
-  }
-
-  /** Where the next node will stand: nodes from here on are newer than now. */
+  /** Where the next node will stand: nodes from here on are newer than now. Each takes one, and one for each of its edges, of 8 bytes. */
   get top(): number {
     return this.#top
+  }
+
+  /** How many nodes and edges there is room for. */
+  get room(): number {
+    return this.#pairs.length / 2
   }
 
   levelOf(diagram: Diagram): number {
@@ -151,9 +152,18 @@ export class Arena {
     }
   }
 
-  /** Forgets edges under construction after a {@link BudgetError}. */
-  reset(): void {
+  /** Another analysis begins on the same nodes: its budget counts from here. Edges that a {@link BudgetError} left under construction go. */
+  begin(budget: Budget = DEFAULT_BUDGET): void {
     this.#pendingTop = 0
+    this.#edgesMax = budget.edgesMax
+    this.#madeBefore = this.#made
+  }
+
+  /** Lets go of every node; what has grown stays as large as it is, so that nothing has to grow again. */
+  clear(): void {
+    this.#top = 1
+    this.#nodes = 0
+    this.#table.fill(NO_NODE)
   }
 
   /**
@@ -181,7 +191,7 @@ export class Arena {
   #store(mark: number, end: number, head: number, hash: number, slot: number): Diagram {
     const node = this.#top
     const count = (end - mark) >> 1
-    if (this.#made + count > this.#edgesMax) throw new BudgetError(this.#edgesMax)
+    if (this.#made - this.#madeBefore + count > this.#edgesMax) throw new BudgetError(this.#edgesMax)
     const top = node + 1 + count
     if (top * 2 > this.#pairs.length) this.#pairs = grown(this.#pairs, Math.max(top * 2, this.#pairs.length * 2))
     const pairs = this.#pairs

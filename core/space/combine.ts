@@ -1,4 +1,5 @@
 import { TERMINALS, type Arena, type Diagram } from './arena.ts'
+import { PairMemory } from './pairMemory.ts'
 
 /** A binary operation on terminals, lifted to diagrams point by point. */
 export interface Operation {
@@ -21,7 +22,8 @@ export class Combiner {
   /** Four numbers a slot: operation, a, b, result. */
   #cache = new Int32Array(CACHE_SLOTS_MIN * 4)
   #slotMask = CACHE_SLOTS_MIN - 1
-
+  /** Of lists, where nothing is lost. */
+  readonly #pairs = new PairMemory()
   readonly #leftoversMax: number
 
   /** `leftoversMax`: nodes and edges that a long list may leave behind before they are let go. */
@@ -37,42 +39,77 @@ export class Combiner {
   }
 
   /**
-   * Combines a list in a balanced tree, which for an associative operation gives what left to right would
-   * at 4 to 25 times less cost: small diagrams meet small ones. What is made on the way and needed no more is let go from time to time.
+   * Combines a list in a tree, which for an associative operation gives what left to right would at 4 to 25 times less cost: small diagrams
+   * meet small ones. The tree's shape follows from the diagrams themselves, and what was made of two of them is remembered: a list that differs
+   * in one place from an earlier one costs O(log n) merges. What is made on the way and needed no more is let go from time to time.
    */
   combineAll(operation: Operation, diagrams: readonly Diagram[], ifEmpty: Diagram): Diagram {
-    const since = this.arena.top
+    if (diagrams.length <= 2) return this.#group(operation, diagrams, 0, diagrams.length, ifEmpty)
+    const { arena } = this
+    const since = arena.top
     let limit = since + this.#leftoversMax
-    // One for each bit of `taken`, of as many diagrams as that bit says.
-    const results: Diagram[] = []
-    let taken = 0
+    const ranks: Diagram[][] = [[]]
     for (const diagram of diagrams) {
-      results.push(diagram)
-      taken += 1
-      for (let size = taken; (size & 1) === 0; size >>= 1) this.#combineLast(operation, results)
-      if (this.arena.top > limit) limit = this.#letGo(since, results)
+      ranks[0]?.push(diagram)
+      const rank = rankOf(diagram)
+      for (let below = 0; below < rank; below += 1) this.#raise(operation, ranks, below)
+      if (arena.top > limit) limit = this.#letGo(since, ranks)
     }
-    while (results.length > 1) this.#combineLast(operation, results)
-    return results[0] ?? ifEmpty
+    for (let below = 0; below < ranks.length - 1; below += 1) this.#raise(operation, ranks, below)
+    const rest = ranks.at(-1) ?? []
+    return this.#group(operation, rest, 0, rest.length, ifEmpty)
   }
 
-  #combineLast(operation: Operation, results: Diagram[]): void {
-    const right = results.pop() ?? 0
-    const left = results.pop() ?? 0
-    results.push(this.combine(operation, left, right))
+  /** What has gathered at a rank becomes one diagram of the next. */
+  #raise(operation: Operation, ranks: Diagram[][], below: number): void {
+    const group = ranks[below] ?? []
+    if (group.length === 0) return
+    const above = (ranks[below + 1] ??= [])
+    above.push(this.#group(operation, group, 0, group.length, 0))
+    group.length = 0
+  }
+
+  #group(operation: Operation, diagrams: readonly Diagram[], from: number, to: number, ifEmpty: Diagram): Diagram {
+    if (to - from <= 1) return diagrams[from] ?? ifEmpty
+    const middle = (from + to) >> 1
+    return this.#pair(operation, this.#group(operation, diagrams, from, middle, 0), this.#group(operation, diagrams, middle, to, 0))
+  }
+
+  #pair(operation: Operation, a: Diagram, b: Diagram): Diagram {
+    const plain = operation.shortcut(a, b)
+    if (plain >= 0) return plain
+    const known = this.#pairs.get(operation.code, a, b)
+    if (known !== undefined) return known
+    const result = this.combine(operation, a, b)
+    this.#pairs.set(operation.code, a, b, result)
+    return result
+  }
+
+  /** Lets go of all diagrams. */
+  clear(): void {
+    this.arena.clear()
+    this.#forget()
+  }
+
+  #forget(): void {
+    this.#cache.fill(0)
+    this.#pairs.clear()
   }
 
   /** Gives the top at which it is due again: when as much has been made as was kept, and not too soon. */
-  #letGo(since: number, kept: Diagram[]): number {
+  #letGo(since: number, ranks: readonly Diagram[][]): number {
+    const kept = ranks.flat()
     this.arena.keepOnly(since, kept)
-    this.#cache.fill(0)
+    let at = 0
+    for (const rank of ranks) for (let index = 0; index < rank.length; index += 1) rank[index] = kept[at++] ?? 0
+    this.#forget()
     const { top } = this.arena
     return top + Math.max(top - since, this.#leftoversMax)
   }
 
   #cached(operation: Operation, a: Diagram, b: Diagram): Diagram {
     const key = Math.imul(a, 0x9e37_79b1) ^ Math.imul(b, 0x85eb_ca6b) ^ Math.imul(operation.code, 0xc2b2_ae35)
-    const hash = (key ^ (key >>> 15)) >>> 0
+    const hash = (key ^ (key >>> 15)) >>> 1
     const cache = this.#cache
     const slot = (hash & this.#slotMask) * 4
     if (cache[slot + 1] === a && cache[slot + 2] === b && cache[slot] === operation.code) return cache[slot + 3] ?? 0
@@ -152,3 +189,11 @@ export const operation = (
   shortcut: (a, b) => (a < TERMINALS && b < TERMINALS ? decide(a, b) : early(a, b)),
 })
 
+
+/** Of 64 diagrams one is of a higher rank, of 64 of those again. The same diagram always has the same. With fewer the groups of the upper ranks are more uneven, which costs edges. */
+function rankOf(diagram: Diagram): number {
+  const mixed = Math.imul(diagram ^ (diagram >>> 15), 0x9e37_79b1)
+  const bits = mixed ^ (mixed >>> 16)
+  return bits === 0 ? 0 : Math.floor((31 - Math.clz32(bits & -bits)) / RANK_BITS)
+}
+const RANK_BITS = 6

@@ -11,6 +11,7 @@ import { outcomesAt, pointOf } from './packetPoint.ts'
 import { branchesAt, project } from './project.ts'
 import { replayed } from './replay.ts'
 import { sourcesOf, type Sources } from './sources.ts'
+import type { SpaceMemory } from './spaceMemory.ts'
 import { witnessOf } from './witness.ts'
 
 /** Never the bare word "proof": what was compared is equal for every packet of the model, or it is not and here are packets, or it could not be decided. */
@@ -48,16 +49,22 @@ export interface Difference {
 
 export type OutcomeName = 'accept' | 'drop' | 'reject'
 
-export interface CompareOptions {
+export interface CompareOptions extends Means {
   readonly way: Way
   readonly facts?: HostFacts
-  readonly budget?: Budget
+}
+
+/** What a comparison may take. */
+export interface Means {
+  readonly budget?: Budget | undefined
+  /** Makes the next comparisons in it quicker. */
+  readonly memory?: SpaceMemory | undefined
 }
 
 /** Compares all that two rulesets do to every packet of a way. Differences are at most 200, the rest is counted. */
-export function compareRulesets(a: Ruleset, b: Ruleset, { way, facts, budget }: CompareOptions): Comparison {
+export function compareRulesets(a: Ruleset, b: Ruleset, { way, facts, budget, memory }: CompareOptions): Comparison {
   return withinBudget(() => {
-    const space = new PacketSpace([a, b], facts, budget)
+    const space = new PacketSpace([a, b], facts, budget, memory)
     const comparison = compareDiagrams(space, composeWay(space, a, way), composeWay(space, b, way))
     return replayed(comparison, [{ side: 'before', ruleset: a }, { side: 'after', ruleset: b }], way, facts)
   })

@@ -5,12 +5,12 @@ import type { Grant, Intent } from '../policy/intent.ts'
 import { FIXED_ALLOWANCES, PING_ALLOWANCES, type FixedAllowance } from '../ruleset/nft/fixed.ts'
 import type { InterfaceName, Ruleset } from '../ruleset/ruleset.ts'
 import { TCP_FLAGS } from '../ruleset/ruleset.ts'
-import type { Budget, Diagram } from '../space/arena.ts'
+import type { Diagram } from '../space/arena.ts'
 import { boxesDiagram, type Box, type Constraint } from '../space/box.ts'
 import { ACCEPT, DROP, EITHER, MASK, NO, REJECT, YES } from '../space/outcome.ts'
 import type { Range } from '../space/ranges.ts'
 import { mapTerminals } from '../space/transform.ts'
-import { compareDiagrams, withinBudget, type Comparison } from './compare.ts'
+import { compareDiagrams, withinBudget, type Comparison, type Means } from './compare.ts'
 import { CT_NEW, one } from './fieldValues.ts'
 import { composeWay } from './compose.ts'
 import type { LevelField } from './levels.ts'
@@ -23,9 +23,9 @@ import { replayed } from './replay.ts'
  * Drop and reject count as the same refusal. `ruleset`: the parsed text, or the kernel's read-back, of our table alone for "is it what we meant",
  * of all tables for "is it what happens". Its facts are those of any host: every unicast destination is its own.
  */
-export function compareWithIntent(intent: Intent, ruleset: Ruleset, budget?: Budget): Comparison {
+export function compareWithIntent(intent: Intent, ruleset: Ruleset, { budget, memory }: Means = {}): Comparison {
   return withinBudget(() => {
-    const space = new PacketSpace([ruleset, LOOPBACK], undefined, budget)
+    const space = new PacketSpace([ruleset, LOOPBACK], undefined, budget, memory)
     const meant = intentDiagram(space, intent)
     const done = mapTerminals(space.arena, composeWay(space, ruleset, 'input'), (outcomes) =>
       outcomes & REJECT ? (outcomes & ~REJECT) | DROP : outcomes,

@@ -1,15 +1,16 @@
 import type { HostFacts } from '../ruleset/hostfacts.ts'
 import type { Ruleset } from '../ruleset/ruleset.ts'
 import { Arena, type Budget, type Diagram } from '../space/arena.ts'
-import { Combiner } from '../space/combine.ts'
+import type { Combiner } from '../space/combine.ts'
 import { forgetLevels } from '../space/forget.ts'
 import { BOTH, EITHER, MASK, NO, PLAIN_OUTCOMES, UNKNOWN, YES } from '../space/outcome.ts'
 import { mergeRanges, rangesDiagram, type Chunks, type Range } from '../space/ranges.ts'
 import { mapTerminals } from '../space/transform.ts'
 import { BOOLEANS_MAX, layLevels, type LevelField, type Levels } from './levels.ts'
-import { NatEffects } from './natEffects.ts'
+import type { NatEffects } from './natEffects.ts'
 import { exampleOf, nameClasses, type NameClass } from './names.ts'
 import { Routing } from './routing.ts'
+import { freshGround, type SpaceMemory } from './spaceMemory.ts'
 
 /** What one analysis shares: one arena, the classes of interface names of all its rulesets, the named unknowns. */
 export class PacketSpace {
@@ -19,15 +20,18 @@ export class PacketSpace {
   readonly names: readonly NameClass[]
   /** Absent without facts. */
   readonly routing: Routing | undefined
-  readonly natEffects = new NatEffects()
+  readonly natEffects: NatEffects
   /** What is asked by each boolean level, by index. */
   readonly booleans: string[] = []
 
-  constructor(rulesets: readonly Ruleset[], facts?: HostFacts, budget?: Budget) {
+  /** `memory`: what earlier analyses have left, which this one builds upon; it must be done before the next one begins. */
+  constructor(rulesets: readonly Ruleset[], facts?: HostFacts, budget?: Budget, memory?: SpaceMemory) {
     this.names = nameClasses(rulesets, facts)
     this.levels = layLevels(this.names.length)
-    this.arena = new Arena(this.levels.sizes, budget, edgesExpected(rulesets))
-    this.combiner = new Combiner(this.arena)
+    const { combiner, natEffects } = memory?.begin(this.levels, budget) ?? freshGround(new Arena(this.levels.sizes, budget, edgesExpected(rulesets)))
+    this.combiner = combiner
+    this.arena = combiner.arena
+    this.natEffects = natEffects
     this.routing = facts && new Routing(facts)
   }
 

@@ -4,13 +4,13 @@ import { PROTOCOL_NUMBERS } from '../net/protocol.ts'
 import type { Grant, Intent } from '../policy/intent.ts'
 import type { HostFacts } from '../ruleset/hostfacts.ts'
 import { CT_STATES, TCP_FLAGS, type Ruleset } from '../ruleset/ruleset.ts'
-import type { Budget, Diagram } from '../space/arena.ts'
+import type { Diagram } from '../space/arena.ts'
 import { boxesDiagram, type Box, type Constraint } from '../space/box.ts'
 import { ACCEPT, DROP, EITHER, MASK, NO, NOWHERE, REJECT, YES } from '../space/outcome.ts'
 import { mergeRanges, type Range } from '../space/ranges.ts'
 import { mapTerminals } from '../space/transform.ts'
 import { arrivingFromOthers } from './arrivals.ts'
-import { compareDiagrams, withinBudget, type Comparison, type Difference } from './compare.ts'
+import { compareDiagrams, withinBudget, type Comparison, type Difference, type Means } from './compare.ts'
 import { CT_CLASSES } from './fieldValues.ts'
 import { composeWay } from './compose.ts'
 import type { LevelField } from './levels.ts'
@@ -22,9 +22,9 @@ import type { Sources } from './sources.ts'
  * Compares what an intent grants with what becomes of it on its whole way through a host: every table, destination NAT and the routes included.
  * Only what is surely refused differs (`closes`); what an unknown match may refuse does not. `addresses`: those of the host that clients use.
  */
-export function compareGrants(intent: Intent, ruleset: Ruleset, facts: HostFacts, addresses: readonly Address[], budget?: Budget): Comparison {
+export function compareGrants(intent: Intent, ruleset: Ruleset, facts: HostFacts, addresses: readonly Address[], { budget, memory }: Means = {}): Comparison {
   return withinBudget(() => {
-    const space = new PacketSpace([ruleset], facts, budget)
+    const space = new PacketSpace([ruleset], facts, budget, memory)
     const { combiner, arena } = space
     const boxes = [...intent.management, ...intent.grants].flatMap((grant) => grantBoxes(space, grant, addresses))
     const granted = combiner.combine(MASK, bits(space, arrivingFromOthers(space, facts)), bits(space, boxesDiagram(combiner, boxes, YES, NO, EITHER)))
