@@ -4,8 +4,10 @@ import { parseGatesFile, type RolloutFile } from '@portcullis/adapters/gatesfile
 import type { PostgresStore } from '@portcullis/adapters/postgres/postgresStore.ts'
 import { probeGates } from '@portcullis/adapters/probe/probeGates.ts'
 import { prometheusGates } from '@portcullis/adapters/prometheus/prometheusGates.ts'
+import { Vantages } from '@portcullis/adapters/vantage/vantages.ts'
 import { fail, succeed, type Result } from '@portcullis/core/fault/fault.ts'
 import { START_RULES } from '@portcullis/core/plan/approval.ts'
+import type { Host } from '@portcullis/core/policy/policy.ts'
 import { judgeGate } from '@portcullis/core/rollout/judgement/judgeGate.ts'
 import type { Gates } from '@portcullis/engine/gates.ts'
 import { hostGates } from '@portcullis/engine/hostGates.ts'
@@ -16,7 +18,7 @@ import { readTextFile } from './textFile.ts'
 
 /** Joins what only rollouts need to the world: the kept rollouts, the gates, the outbox of alerts. */
 export async function openRollouts(world: World, store: PostgresStore, settings: RolloutSettings): Promise<Result<OpenedRollouts>> {
-  const file = settings.gatesFile === undefined ? succeed<RolloutFile>({ gates: [], rules: START_RULES }) : await fileOf(settings.gatesFile)
+  const file = settings.gatesFile === undefined ? succeed<RolloutFile>({ gates: [], rules: START_RULES, vantages: new Map() }) : await fileOf(settings.gatesFile, settings.hosts)
   const receivers = settings.alertsFile === undefined ? succeed<readonly Receiver[]>([]) : await receiversOf(settings.alertsFile)
   if (!file.ok) return file
   if (!receivers.ok) return receivers
@@ -24,7 +26,7 @@ export async function openRollouts(world: World, store: PostgresStore, settings:
     world: {
       ...world,
       rollouts: store.rollouts,
-      gates: hostGates(world, OTHER_GATES),
+      gates: hostGates(world, otherGates(new Vantages(file.value.vantages))),
       judge: judgeGate,
       alerts: outboxAlerts(store.outbox, receivers.value),
       canceller: () => new AbortController(),
@@ -36,13 +38,15 @@ export async function openRollouts(world: World, store: PostgresStore, settings:
   })
 }
 
-const OTHER_GATES: Gates = {
-  sample: (gate, window, signal) => (gate.measure.kind === 'other' && gate.measure.name === 'prometheus' ? prometheusGates : probeGates).sample(gate, window, signal),
+/** Gates that ask neither the hosts nor the controller's own counters. */
+export function otherGates(vantages: Vantages): Gates {
+  const probes = probeGates(vantages)
+  return { sample: (gate, window, signal) => (gate.measure.kind === 'other' && gate.measure.name === 'prometheus' ? prometheusGates : probes).sample(gate, window, signal) }
 }
 
-async function fileOf(file: string): Promise<Result<RolloutFile>> {
+async function fileOf(file: string, hosts: readonly Host[]): Promise<Result<RolloutFile>> {
   const text = await readTextFile(file)
-  return text.ok ? parseGatesFile(text.value, file) : text
+  return text.ok ? parseGatesFile(text.value, file, hosts) : text
 }
 
 async function receiversOf(file: string): Promise<Result<readonly Receiver[]>> {

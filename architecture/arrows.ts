@@ -81,6 +81,7 @@ export const ARROWS: readonly Arrow[] = [
   { from: 'bench', to: 'lab', why: 'worlds are measured and measured in' },
   { from: 'fuzz', to: 'core/fault', why: 'a refusal must have a place' },
   { from: 'fuzz', to: 'core/ruleset', why: 'parsers of rulesets and packets are fuzzed' },
+  { from: 'fuzz', to: 'core/net', why: 'importers ask whose an address is' },
   { from: 'fuzz', to: 'adapters', why: 'parsers of untrusted input are fuzzed' },
   { from: 'fuzz', to: 'app', why: 'the stream of packets is fuzzed' },
   { from: 'core/plan', to: 'core/verify', why: 'a plan is sealed only when the rules equal the intent' },

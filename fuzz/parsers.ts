@@ -62,7 +62,7 @@ export const PARSERS: Readonly<Record<string, Parser>> = {
   packets: { check: checkStream, seeds: files('app/cli/testdata/packets.ndjson') },
   frame: { check: checkFrame, seeds: () => FRAMES },
   banner: { check: checkBanner, seeds: () => BANNERS },
-  gates: { check: ofText((text) => parseGatesFile(text, 'fuzz')), seeds: () => [Buffer.from(GATES)] },
+  gates: { check: ofText((text) => parseGatesFile(text, 'fuzz', [])), seeds: () => [Buffer.from(GATES)] },
   ...Object.fromEntries(IMPORT_FORMATS.map((format) => [`import-${format.name}`, { check: checkImport(format), seeds: () => fixturesOf(format) }])),
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parseGatesFile } from './parse.ts'
 
-const read = (text: string) => parseGatesFile(text, 'gates.yaml')
+const read = (text: string) => parseGatesFile(text, 'gates.yaml', [{ name: 'web-1', transport: { kind: 'local' } }])
 const codes = (text: string): string[] => {
   const parsed = read(text)
   return parsed.ok ? [] : parsed.faults.map(({ code }) => code)
@@ -21,6 +21,19 @@ test('the example of docs/rollout.md', () => {
   expect(parsed.value.rules).toEqual({ approvalsMin: 2, approvalHoursMax: 24, factsMinutesMax: 120, freezes: [{ from: Date.UTC(2027, 11, 20), until: Date.UTC(2028, 0, 3), because: 'year end' }] })
 })
 
+test('a gate that is asked from several places is one gate each', () => {
+  const parsed = read('version: 1\nvantages:\n  branch: { ssh: { destination: 192.0.2.9, user: probe } }\ngates:\n  - { name: shop, probe: tls, critical: true, from: [controller, branch, web-1] }\n  - { name: port, tcp: 80, from: branch }')
+  expect(parsed.ok ? [] : parsed.faults).toEqual([])
+  if (!parsed.ok) return
+  expect(parsed.value.gates.map(({ name, service, isCritical, measure }) => [name, service, isCritical, 'from' in measure ? measure.from : undefined])).toEqual([
+    ['shop@controller', 'shop', true, undefined],
+    ['shop@branch', 'shop', true, 'branch'],
+    ['shop@web-1', 'shop', true, 'web-1'],
+    ['port@branch', 'port', false, 'branch'],
+  ])
+  expect(parsed.value.vantages.get('branch')).toEqual({ kind: 'ssh', destination: '192.0.2.9', port: 22, user: 'probe', sudo: true })
+})
+
 describe('refusals', () => {
   test.each<[what: string, text: string, fault: string]>([
     ['no YAML', 'a: [', 'YAML_SYNTAX 1:5'],
@@ -31,6 +44,10 @@ describe('refusals', () => {
     ['a port that is none', 'version: 1\ngates:\n  - name: a\n    tcp: 70000', 'GATES_FILE 4:10'],
     ['a probe that is none', 'version: 1\ngates:\n  - name: a\n    probe: smoke', 'GATE_UNKNOWN 4:12'],
     ['settings that are none of the probe', 'version: 1\ngates:\n  - { name: a, probe: tcp, with: { colour: red, port: 1 } }', 'GATE_SETTINGS 3:34'],
+    ['a place that nobody knows', 'version: 1\ngates:\n  - { name: a, tcp: 1, from: web-2 }', 'GATE_VANTAGE 3:30'],
+    ['a probe that cannot be asked from elsewhere', 'version: 1\ngates:\n  - { name: a, probe: udp, with: { port: 1, text: x }, from: web-1 }', 'GATE_VANTAGE 3:62'],
+    ['a query from elsewhere', 'version: 1\ngates:\n  - { name: a, probe: prometheus, with: { url: "http://p", query: up }, from: web-1 }', 'GATE_VANTAGE 3:79'],
+    ['the same place twice', 'version: 1\ngates:\n  - { name: a, tcp: 1, from: [web-1, web-1] }', 'GATE_TWICE 3:13'],
     ['two of one name', 'version: 1\ngates: [{ name: a, tcp: 1 }, { name: a, tcp: 2 }]', 'GATE_TWICE 2:38'],
     ['a freeze that ends before it begins', 'version: 1\nfreezes: [{ from: 2027-01-02T00:00:00Z, until: 2027-01-01T00:00:00Z, because: x }]', 'GATES_FILE 2:11'],
     ['a time without its zone', 'version: 1\nfreezes: [{ from: "2027-01-01T00:00:00", until: 2027-01-02T00:00:00Z, because: x }]', 'GATES_FILE 2:19'],

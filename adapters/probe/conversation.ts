@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { answerOfError, noAnswer, unasked, type ProbeAnswer, type ProbedTarget } from './probe.ts'
 
 /** No server of those that are asked says more than this before it is judged. */
@@ -6,14 +7,16 @@ const BYTES_MAX = 64 * 1024
 
 /** One TCP connection, with one deadline for everything said on it. */
 export class Conversation {
-  readonly startedMs = performance.now()
-  readonly #socket: Socket
+  readonly startedMs: number
+  readonly #socket: Duplex
   #heard: Buffer = Buffer.alloc(0)
   #wake: () => void = () => undefined
   #ended: unknown
 
-  constructor(socket: Socket) {
+  /** `startedMs`: when the connection was begun, by the monotonic clock. */
+  constructor(socket: Duplex, startedMs: number) {
     this.#socket = socket
+    this.startedMs = startedMs
     socket.on('data', (bytes) => {
       this.#heard = Buffer.concat([this.#heard, bytes])
       if (this.#heard.length > BYTES_MAX) socket.destroy(new Error(`more than ${BYTES_MAX} bytes`))
@@ -56,18 +59,26 @@ export class Conversation {
 /** Connects and talks; whatever happens, the socket is gone afterwards and there is an answer by the deadline. */
 export async function converse(port: number, target: ProbedTarget, talk: (conversation: Conversation) => Promise<ProbeAnswer>): Promise<ProbeAnswer> {
   if (target.signal.aborted) return unasked('stopped', '已停止')
-  const socket = connect({ host: target.address, port })
-  const conversation = new Conversation(socket)
-  const connected = new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve)
-    socket.once('error', reject)
-  })
-  const spoken = connected.then(() => talk(conversation)).catch(answerOfError)
+  const startedMs = performance.now()
+  const over = new AbortController()
+  const connected = dial(port, { ...target, signal: AbortSignal.any([target.signal, over.signal]) })
+  const spoken = connected.then((stream) => talk(new Conversation(stream, startedMs))).catch(answerOfError)
   try {
     return await byDeadline(spoken, target)
   } finally {
-    socket.destroy()
+    over.abort()
+    connected.then((stream) => stream.destroy(), () => undefined)
   }
+}
+
+/** One TCP connection to the target, from its vantage; given out when it is open. */
+export function dial(port: number, target: ProbedTarget): Promise<Duplex> {
+  if (target.vantage) return target.vantage.connect(target.address, port, target)
+  const socket: Socket = connect({ host: target.address, port, signal: target.signal })
+  return new Promise((resolve, reject) => {
+    socket.once('connect', () => resolve(socket))
+    socket.once('error', reject)
+  })
 }
 
 /** The answer, or that there was none in time. */

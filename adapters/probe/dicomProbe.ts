@@ -12,6 +12,7 @@ type Settings = z.infer<typeof settings>
 /** C-ECHO: an association for the verification service, one echo, its status, and the release (DICOM PS3.7, 9.1.5; PS3.8, 9.3). */
 export const dicomProbe: GateProbe<Settings> = {
   settings,
+  canAskFromElsewhere: true,
   ask: (asked, target) => converse(asked.port, target, (conversation) => echo(asked, conversation)),
 }
 

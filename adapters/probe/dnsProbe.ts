@@ -20,6 +20,7 @@ type Settings = z.infer<typeof settings>
 /** One question, asked once: a resolver that is silent now and then is what this is to find. */
 export const dnsProbe: GateProbe<Settings> = {
   settings,
+  canAskFromElsewhere: false,
   ask: async (asked, target) => {
     if (target.signal.aborted) return unasked('stopped', '已停止')
     const resolver = new Resolver({ timeout: target.timeoutMs, tries: 1 })

@@ -27,6 +27,7 @@ const UNKNOWN = 3
 
 export const execProbe: GateProbe<z.infer<typeof settings>> = {
   settings,
+  canAskFromElsewhere: false,
   ask: (asked, target) => {
     const filled = asked.argv.map((word) => word.replaceAll('{address}', target.address).replaceAll('{host}', target.host))
     return runChild(filled, target, {}, ({ exitCode, stdout, durationMs }) => {

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
-import { request as plainRequest, type IncomingMessage, type RequestOptions } from 'node:http'
-import { request as tlsRequest } from 'node:https'
+import { request as plainRequest, type IncomingMessage } from 'node:http'
+import { connect as secure } from 'node:tls'
 import { z } from 'zod'
-import { byDeadline } from './conversation.ts'
-import { answerOfError, bad, good, unasked, type GateProbe, type ProbeAnswer } from './probe.ts'
+import { byDeadline, dial } from './conversation.ts'
+import { answerOfError, bad, good, unasked, type GateProbe, type ProbeAnswer, type ProbedTarget } from './probe.ts'
 import { address, file, name, port } from './settings.ts'
 
 const BODY_BYTES_MAX = 1024 * 1024
@@ -28,9 +28,10 @@ type Settings = z.infer<typeof settings>
 /** One request on a connection of its own; redirects are not followed. The value is the time to the end of the answer. */
 export const httpProbe: GateProbe<Settings> = {
   settings,
+  canAskFromElsewhere: true,
   ask: async (asked, target) => {
     if (target.signal.aborted) return unasked('stopped', '已停止')
-    let authorities: RequestOptions & { ca?: string } = {}
+    let authorities: { ca?: string } = {}
     try {
       if (asked.ca !== undefined) authorities = { ca: await readFile(asked.ca, 'utf8') }
     } catch (error) {
@@ -38,20 +39,24 @@ export const httpProbe: GateProbe<Settings> = {
     }
     const over = new AbortController()
     try {
-      return await byDeadline(fetchOnce(asked, { host: target.address, signal: over.signal, ...authorities }), target)
+      return await byDeadline(fetchOnce(asked, { ...target, signal: AbortSignal.any([target.signal, over.signal]) }, authorities).catch(answerOfError), target)
     } finally {
       over.abort()
     }
   },
 }
 
-function fetchOnce(asked: Settings, options: RequestOptions): Promise<ProbeAnswer> {
+async function fetchOnce(asked: Settings, target: ProbedTarget, authorities: { ca?: string }): Promise<ProbeAnswer> {
   const startedMs = performance.now()
   const isTls = asked.scheme === 'https'
-  const named = asked.name === undefined ? {} : { headers: { host: asked.name }, servername: asked.name }
-  const full = { ...options, ...named, port: asked.port ?? (isTls ? 443 : 80), path: asked.path, method: asked.method, agent: false, rejectUnauthorized: asked.verify }
+  const port = asked.port ?? (isTls ? 443 : 80)
+  const stream = await dial(port, target)
+  const named = asked.name === undefined ? {} : { servername: asked.name }
+  const connection = isTls ? secure({ socket: stream, host: target.address, rejectUnauthorized: asked.verify, ...named, ...authorities }) : stream
+  const headers = asked.name === undefined ? {} : { headers: { host: asked.name } }
   return new Promise((resolve) => {
-    const request = (isTls ? tlsRequest : plainRequest)(full, (response) => {
+    connection.once('error', (error) => resolve(answerOfError(error)))
+    const request = plainRequest({ host: target.address, port, path: asked.path, method: asked.method, signal: target.signal, createConnection: () => connection, ...headers }, (response) => {
       judge(asked, response, startedMs).then(resolve, (error: unknown) => resolve(answerOfError(error)))
     })
     request.once('error', (error) => resolve(answerOfError(error)))

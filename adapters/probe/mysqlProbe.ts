@@ -11,6 +11,7 @@ const settings = z.strictObject({ port: port.default(3306), address })
  */
 export const mysqlProbe: GateProbe<z.infer<typeof settings>> = {
   settings,
+  canAskFromElsewhere: true,
   ask: (asked, target) =>
     converse(asked.port, target, async (conversation) => {
       const packet = await conversation.hear((heard) => (heard.length < 4 ? undefined : 4 + heard.readUIntLE(0, 3)))

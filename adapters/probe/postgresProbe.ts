@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
+import type { Duplex } from 'node:stream'
 import pg from 'pg'
 import { z } from 'zod'
-import { byDeadline, converse, type Conversation } from './conversation.ts'
+import { byDeadline, converse, dial, type Conversation } from './conversation.ts'
 import { answerOfError, bad, good, printableLine, unasked, type GateProbe, type ProbeAnswer, type ProbedTarget } from './probe.ts'
 import { address, file, name, port } from './settings.ts'
 
@@ -18,6 +19,7 @@ type Settings = z.infer<typeof settings>
 
 export const postgresProbe: GateProbe<Settings> = {
   settings,
+  canAskFromElsewhere: true,
   ask: (asked, target) => (asked.user === undefined ? converse(asked.port, target, (conversation) => ping(asked, conversation)) : login(asked, target)),
 }
 
@@ -41,14 +43,17 @@ async function ping({ database }: Settings, conversation: Conversation): Promise
 async function login(asked: Settings, target: ProbedTarget): Promise<ProbeAnswer> {
   if (target.signal.aborted) return unasked('stopped', '已停止')
   let password: string | undefined
+  const startedMs = performance.now()
+  let stream: Duplex | undefined
   try {
+    if (target.vantage) stream = await dial(asked.port, target)
     if (asked.passwordFile !== undefined) password = (await readFile(asked.passwordFile, 'utf8')).trimEnd()
   } catch (error) {
     return answerOfError(error)
   }
-  const startedMs = performance.now()
+  const elsewhere = stream === undefined ? {} : { stream: () => asConnecting(stream) }
   const tls = asked.tls ? { ssl: { rejectUnauthorized: false } } : {}
-  const client = new pg.Client({ host: target.address, port: asked.port, user: asked.user, database: asked.database, password, ...tls, connectionTimeoutMillis: target.timeoutMs })
+  const client = new pg.Client({ host: target.address, port: asked.port, user: asked.user, database: asked.database, password, ...tls, ...elsewhere, connectionTimeoutMillis: target.timeoutMs })
   client.on('error', () => undefined)
   const asking = async (): Promise<ProbeAnswer> => {
     await client.connect()
@@ -59,8 +64,18 @@ async function login(asked: Settings, target: ProbedTarget): Promise<ProbeAnswer
     return await byDeadline(asking().catch(answerOfSql), target)
   } finally {
     client.end().catch(() => undefined)
+    stream?.destroy()
   }
 }
+
+/** The client wants to connect a stream itself; this one is connected. */
+const asConnecting = (stream: Duplex): Duplex =>
+  Object.assign(stream, {
+    connect: () => {
+      queueMicrotask(() => stream.emit('connect'))
+      return stream
+    },
+  })
 
 function answerOfSql(error: unknown): ProbeAnswer {
   const { code = '', message = '' } = error as { code?: string; message?: string }

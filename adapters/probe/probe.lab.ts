@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { NetnsVantage } from '../netns/netnsVantage.ts'
+import { SshVantage } from '../ssh/sshVantage.ts'
+import type { Vantage } from '../vantage/vantage.ts'
 import { freePort, LoopbackDaemons } from './loopbackDaemons.ts'
 import type { ProbeAnswer } from './probe.ts'
 import { PROBES } from './probeGates.ts'
@@ -9,13 +12,13 @@ import { PROBES } from './probeGates.ts'
 /** Each probe against the program that it is meant for. */
 const daemons = new LoopbackDaemons()
 const at = (name: string): string => join(daemons.folder, name)
-const ports = { web: 0, plain: 0, sql: 0, dns: 0, ssh: 0, dicom: 0, echo: 0, closed: 0 }
+const ports = { web: 0, plain: 0, sql: 0, dns: 0, ssh: 0, mute: 0, dicom: 0, echo: 0, closed: 0 }
 
-async function ask(name: string, given: Record<string, unknown>, timeoutMs = 5000): Promise<ProbeAnswer> {
+async function ask(name: string, given: Record<string, unknown>, vantage?: Vantage, timeoutMs = 5000): Promise<ProbeAnswer> {
   const probe = PROBES[name]
   const settings = probe?.settings.safeParse(given)
   if (!probe || !settings?.success) throw new Error(`${name}: ${settings?.error?.message}`)
-  return probe.ask(settings.data, { host: 'lab', address: '127.0.0.1', timeoutMs, signal: new AbortController().signal })
+  return probe.ask(settings.data, { host: 'lab', address: '127.0.0.1', timeoutMs, signal: new AbortController().signal, ...(vantage ? { vantage } : {}) })
 }
 const isGood = (name: string, given: Record<string, unknown>) => async (): Promise<boolean> => (await ask(name, given)).kind === 'good'
 const openssl = (...args: string[]): void => void execFileSync('openssl', args, { cwd: daemons.folder, stdio: 'pipe' })
@@ -66,8 +69,13 @@ async function startSshd(): Promise<void> {
   const known = execFileSync('cut', ['-d ', '-f1,2', at('host.pub')], { encoding: 'utf8' })
   writeFileSync(at('known'), `[127.0.0.1]:${ports.ssh} ${known}`)
   writeFileSync(at('strangers'), '')
-  const options = ['StrictModes=no', `AuthorizedKeysFile=${at('authorized')}`, 'UsePAM=no', 'PasswordAuthentication=no', 'PermitRootLogin=yes', `PidFile=${at('sshd.pid')}`, 'ListenAddress=127.0.0.1', 'Subsystem=sftp internal-sftp']
-  await daemons.start(['/usr/sbin/sshd', '-D', '-e', '-f', '/dev/null', '-p', String(ports.ssh), '-h', at('host'), ...options.flatMap((option) => ['-o', option])], isGood('tcp', { port: ports.ssh }))
+  writeFileSync(at('mute-known'), `[127.0.0.1]:${ports.mute} ${known}`)
+  const start = (port: number, ...more: string[]): Promise<unknown> => {
+    const words = ['/usr/sbin/sshd', '-D', '-e', '-f', '/dev/null', '-p', String(port), '-h', at('host')]
+    return daemons.start([...words, ...[...options, ...more].flatMap((option) => ['-o', option])], isGood('tcp', { port }))
+  }
+  const options = ['StrictModes=no', `AuthorizedKeysFile=${at('authorized')}`, 'UsePAM=no', 'PasswordAuthentication=no', 'PermitRootLogin=yes', 'PidFile=none', 'ListenAddress=127.0.0.1', 'Subsystem=sftp internal-sftp']
+  await Promise.all([start(ports.ssh), start(ports.mute, 'AllowTcpForwarding=no')])
 }
 
 async function startOthers(): Promise<void> {
@@ -112,8 +120,64 @@ const cases: readonly [what: string, probe: string, settings: () => Record<strin
   ['udp', 'udp', () => ({ port: ports.echo, text: 'tag', answerHex: '746167' }), /^good/],
   ['udp, nobody there', 'udp', () => ({ port: ports.closed, text: 'tag' }), /^bad ECONNREFUSED/],
 ]
+const words = (answer: ProbeAnswer): string => (answer.kind === 'good' ? `good ${answer.detail ?? ''}` : `${answer.kind} ${answer.because.en}`)
+
 test.each(cases)('%s', async (_, probe, settings, expected) => {
   const answer = await ask(probe, settings())
-  expect(answer.kind === 'good' ? `good ${answer.detail ?? ''}` : `${answer.kind} ${answer.because.en}`).toMatch(expected)
+  expect(words(answer)).toMatch(expected)
   if (answer.kind === 'good') expect(answer.value).toBeGreaterThan(0)
+})
+
+describe('from a vantage over ssh', () => {
+  const vantageOf = (port: number, known: string): SshVantage =>
+    new SshVantage({ kind: 'ssh', destination: '127.0.0.1', port, user: 'root', identityFile: at('user'), knownHostsFile: at(known), sudo: false })
+  let vantage: SshVantage
+  beforeAll(() => {
+    vantage = vantageOf(ports.ssh, 'known')
+  })
+  afterAll(() => vantage.close())
+
+  test.each(cases.filter(([, probe]) => PROBES[probe]?.canAskFromElsewhere))('%s', async (_, probe, settings, expected) => {
+    const answer = await ask(probe, settings(), vantage)
+    expect(words(answer)).toMatch(expected)
+    if (answer.kind === 'good') expect(answer.value).toBeGreaterThan(0)
+  })
+
+  test('100 at a time', async () => {
+    const answers = await Promise.all(Array.from({ length: 100 }, (_, index) => ask('tcp', { port: index % 2 === 0 ? ports.web : ports.closed }, vantage, 30_000)))
+    expect(answers.map(({ kind }) => kind)).toEqual(answers.map((_, index) => (index % 2 === 0 ? 'good' : 'bad')))
+  })
+
+  test.each<[what: string, port: () => number, known: string, answer: RegExp]>([
+    ['an sshd that forwards nothing knows nothing of the service', () => ports.mute, 'mute-known', /^no-data could not ask: sshd forwards nothing: administratively prohibited/],
+    ['nor does one that is not there', () => ports.closed, 'known', /^no-data could not ask: .*Connection refused/],
+    ['nor one whose key is not known', () => ports.ssh, 'strangers', /^no-data could not ask: .*Host key verification failed/],
+  ])('%s', async (_, port, known, expected) => {
+    const other = vantageOf(port(), known)
+    expect(words(await ask('tcp', { port: ports.web }, other))).toMatch(expected)
+    expect(words(await ask('sftp', login(), other))).toMatch(/^no-data/)
+    await other.close()
+  })
+
+  test('one whose connection is lost connects again', async () => {
+    const other = vantageOf(ports.ssh, 'known')
+    expect((await ask('tcp', { port: ports.web }, other)).kind).toBe('good')
+    await other.close()
+    expect((await ask('tcp', { port: ports.web }, other)).kind).toBe('good')
+    await other.close()
+  })
+})
+
+test('from a network namespace', async () => {
+  const name = `probe-${process.pid}`
+  execFileSync('ip', ['netns', 'add', name])
+  try {
+    execFileSync('ip', ['-n', name, 'link', 'set', 'lo', 'up'])
+    const inside = new NetnsVantage(name)
+    await daemons.start(['ip', 'netns', 'exec', name, 'socat', `TCP4-LISTEN:${ports.web},fork,bind=127.0.0.1`, 'PIPE'], async () => (await ask('tcp', { port: ports.web }, inside)).kind === 'good')
+    expect(words(await ask('tcp', { port: ports.closed }, inside))).toBe('bad ECONNREFUSED')
+    expect(words(await ask('tcp', { port: ports.web }, new NetnsVantage(`${name}-none`)))).toMatch(/^no-data/)
+  } finally {
+    execFileSync('ip', ['netns', 'del', name])
+  }
 })

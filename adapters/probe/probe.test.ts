@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import type { Gate, GateReading } from '@portcullis/core/rollout/gate.ts'
 import { parseAddress } from '@portcullis/core/net/address.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
+import { Vantages } from '../vantage/vantages.ts'
 import { PROBES, probeGates, readMeasure } from './probeGates.ts'
 import type { ProbeAnswer } from './probe.ts'
 
@@ -166,7 +167,7 @@ describe('the gate', () => {
     return { name, addresses: address.ok ? [address.value] : [], labels: {}, tier: 'standard', transport: { kind: 'local' } } as unknown as Host
   }
   const read = (measure: Gate['measure'], hosts: readonly string[]): Promise<GateReading> =>
-    probeGates.sample({ name: 'g', measure, isCritical: false, samplesMin: 1 }, { since: 0, until: 1, hosts: hosts.map(host), timeoutMs: 500 })
+    probeGates(new Vantages(new Map())).sample({ name: 'g', measure, isCritical: false, samplesMin: 1 }, { since: 0, until: 1, hosts: hosts.map(host), timeoutMs: 500 })
 
   test('one sample a host, of the hosts that it is about', async () => {
     const port = await serve(undefined)

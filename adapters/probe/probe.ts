@@ -1,9 +1,12 @@
 import type { Text } from '@portcullis/core/fault/fault.ts'
 import type { z } from 'zod'
+import { VantageError, type Vantage } from '../vantage/vantage.ts'
 
 /** One kind of probe: what its settings are, and how it asks. */
 export interface GateProbe<S = unknown> {
   readonly settings: z.ZodType<S>
+  /** Whether it talks on one TCP connection, which can begin elsewhere. */
+  readonly canAskFromElsewhere: boolean
   /** Never throws for what is asked: silence, refusal and nonsense are answers. Ends by the deadline. */
   readonly ask: (settings: S, target: ProbedTarget) => Promise<ProbeAnswer>
 }
@@ -15,6 +18,8 @@ export interface ProbedTarget {
   /** Whole answer, by then. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
+  /** Asks from there; from this process without one. */
+  readonly vantage?: Vantage
 }
 
 /**
@@ -36,7 +41,7 @@ const OURS = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EACCES', 'EPERM'
 /** Whose fault an error is. EHOSTUNREACH is the other side's: an ICMP error, which a firewall that rejects sends too. */
 export function answerOfError(error: unknown): ProbeAnswer {
   const { code = '', message = String(error) } = error as { code?: string; message?: string }
-  const told = printableLine(code === '' ? message : code)
+  const told = printableLine(code === '' || error instanceof VantageError ? message : code)
   return OURS.has(code) ? unasked(`could not ask: ${told}`, `无法探测：${told}`) : bad(told, told)
 }
 

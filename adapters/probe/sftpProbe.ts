@@ -18,11 +18,13 @@ const VERSION = 2
 /** A login by key with the system's OpenSSH, and the start of its file transfer, so that a login without a subsystem is not taken for one. */
 export const sftpProbe: GateProbe<z.infer<typeof settings>> = {
   settings,
-  ask: (asked, target) => {
+  canAskFromElsewhere: true,
+  ask: async (asked, target) => {
+    const through = target.vantage ? [`-oProxyCommand=${(await target.vantage.argv(target.address, asked.port, target)).join(' ')}`] : []
     const seconds = String(Math.max(1, Math.ceil(target.timeoutMs / 1000)))
     const known = asked.knownHostsFile === undefined ? [] : ['-o', `UserKnownHostsFile=${asked.knownHostsFile}`]
     const options = ['-F', '/dev/null', '-T', '-o', 'BatchMode=yes', '-o', 'IdentitiesOnly=yes', '-o', 'StrictHostKeyChecking=yes', '-o', 'ControlPath=none', '-o', `ConnectTimeout=${seconds}`, ...known]
-    const argv = ['ssh', ...options, '-i', asked.identityFile, '-p', String(asked.port), '-l', asked.user, '-s', '--', target.address, 'sftp']
+    const argv = ['ssh', ...options, ...through, '-i', asked.identityFile, '-p', String(asked.port), '-l', asked.user, '-s', '--', target.address, 'sftp']
     return runChild(argv, target, { input: INIT, isEnough: (heard) => heard.length >= 9 }, ({ stdout, stderr, durationMs }) => {
       if (stdout.length >= 9 && stdout[4] === VERSION) return good(durationMs, `version ${stdout.readUInt32BE(5)}`)
       const said = printableLine(stderr.trim().split('\n').at(-1) ?? '')

@@ -8,5 +8,6 @@ const settings = z.strictObject({ port, address })
 /** A handshake, ended without a byte of payload. */
 export const tcpProbe: GateProbe<z.infer<typeof settings>> = {
   settings,
+  canAskFromElsewhere: true,
   ask: (asked, target) => converse(asked.port, target, async (conversation) => good(conversation.elapsedMs)),
 }

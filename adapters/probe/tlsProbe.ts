@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { connect, type ConnectionOptions } from 'node:tls'
 import { z } from 'zod'
-import { byDeadline } from './conversation.ts'
+import { byDeadline, dial } from './conversation.ts'
 import { answerOfError, bad, good, unasked, type GateProbe, type ProbeAnswer, type ProbedTarget } from './probe.ts'
 import { address, file, name, port } from './settings.ts'
 
@@ -21,6 +21,7 @@ type Settings = z.infer<typeof settings>
 /** The value is the time from the first packet to the end of the handshake. */
 export const tlsProbe: GateProbe<Settings> = {
   settings,
+  canAskFromElsewhere: true,
   ask: async (asked, target) => {
     if (target.signal.aborted) return unasked('stopped', '已停止')
     try {
@@ -32,14 +33,25 @@ export const tlsProbe: GateProbe<Settings> = {
 }
 
 async function shake(asked: Settings, target: ProbedTarget, authorities: ConnectionOptions): Promise<ProbeAnswer> {
+  const over = new AbortController()
+  try {
+    return await byDeadline(shakeOn(asked, { ...target, signal: AbortSignal.any([target.signal, over.signal]) }, authorities).catch(answerOfError), target)
+  } finally {
+    over.abort()
+  }
+}
+
+async function shakeOn(asked: Settings, target: ProbedTarget, authorities: ConnectionOptions): Promise<ProbeAnswer> {
   const startedMs = performance.now()
+  const stream = await dial(asked.port, target)
   const named = asked.name === undefined ? {} : { servername: asked.name }
-  const socket = connect({ host: target.address, port: asked.port, rejectUnauthorized: asked.verify, requestOCSP: true, ...named, ...authorities })
+  const socket = connect({ socket: stream, host: target.address, rejectUnauthorized: asked.verify, requestOCSP: true, ...named, ...authorities })
+  target.signal.addEventListener('abort', () => socket.destroy(), { once: true })
   let isStapled = false
   socket.on('OCSPResponse', (response: Buffer | null) => {
     isStapled = response !== null && response.length > 0
   })
-  const shaken = new Promise<ProbeAnswer>((resolve) => {
+  return new Promise<ProbeAnswer>((resolve) => {
     socket.once('secureConnect', () => {
       if (asked.staple === 'required' && !isStapled) resolve(bad('no OCSP response is stapled', '未附带 OCSP 装订响应'))
       else resolve(good(performance.now() - startedMs, `${socket.getProtocol() ?? 'TLS'}, ${isStapled ? 'stapled' : 'not stapled'}`))
@@ -47,9 +59,4 @@ async function shake(asked: Settings, target: ProbedTarget, authorities: Connect
     socket.once('error', (error) => resolve(answerOfError(error)))
     socket.once('close', () => resolve(bad('closed during the handshake', '握手期间连接被关闭')))
   })
-  try {
-    return await byDeadline(shaken, target)
-  } finally {
-    socket.destroy()
-  }
 }

@@ -19,6 +19,7 @@ const settings = z
 /** One datagram, and the first that comes back from the same address and port. */
 export const udpProbe: GateProbe<z.infer<typeof settings>> = {
   settings,
+  canAskFromElsewhere: false,
   ask: async (asked, target) => {
     if (target.signal.aborted) return unasked('stopped', '已停止')
     const socket = createSocket(isIPv6(target.address) ? 'udp6' : 'udp4')

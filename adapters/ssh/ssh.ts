@@ -15,9 +15,7 @@ const CONNECT_SECONDS_MAX = 10
  */
 export function sshWay(host: Host, transport: SshTransport, controlDirectory: string, serial: number): Result<Way> {
   const scriptPath = transport.scriptPath ?? SCRIPT_PATH
-  const odd = [transport.destination, transport.user, transport.identityFile, transport.knownHostsFile, transport.jump]
-    .concat(transport.stateDirectory, scriptPath)
-    .find((word) => word !== undefined && (!isPlainWord(word) || word.startsWith('-')))
+  const odd = oddWord([...sshWords(transport), transport.stateDirectory, scriptPath])
   if (odd !== undefined) return fail(badTransport(host.name, odd))
 
   let opened = 0
@@ -47,7 +45,13 @@ export function sshWay(host: Host, transport: SshTransport, controlDirectory: st
   })
 }
 
-function options(transport: SshTransport): string[] {
+export const sshWords = ({ destination, user, identityFile, knownHostsFile, jump }: SshTransport): readonly (string | undefined)[] => [destination, user, identityFile, knownHostsFile, jump]
+
+/** The first that a shell or ssh(1) could take for something else than a word. */
+export const oddWord = (words: readonly (string | undefined)[]): string | undefined => words.find((word) => word !== undefined && (!isPlainWord(word) || word.startsWith('-')))
+
+/** What every ssh of ours is told about one host; its name comes last, after `--`. */
+export function options(transport: SshTransport): string[] {
   return [
     ...security(transport),
     '-oServerAliveInterval=15',

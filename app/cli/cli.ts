@@ -1,5 +1,5 @@
 import { describeFault, type Fault, type Result, type Text } from '@portcullis/core/fault/fault.ts'
-import type { Policy } from '@portcullis/core/policy/policy.ts'
+import type { Host, Policy } from '@portcullis/core/policy/policy.ts'
 import type { DraftNeed } from '@portcullis/core/policy/recommend/draftNeeds.ts'
 import type { StartRules } from '@portcullis/core/plan/approval.ts'
 import type { Gate } from '@portcullis/core/rollout/gate.ts'
@@ -83,6 +83,8 @@ export interface OpenedWorld {
 export interface RolloutSettings {
   readonly gatesFile?: string
   readonly alertsFile?: string
+  /** Of the policy: gates can be asked from them. */
+  readonly hosts: readonly Host[]
   readonly report: (event: RolloutEvent) => void
 }
 

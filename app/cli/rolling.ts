@@ -29,7 +29,7 @@ export function withRollouts(cli: Cli, values: RolloutOptionValues, task: (fleet
     const report = (event: RolloutEvent): void => {
       if (cli.isJson) cli.err(`${JSON.stringify(event)}\n`)
     }
-    const opened = await fleet.openRollouts({ report, ...(values.gates === undefined ? {} : { gatesFile: values.gates }), ...(values.alerts === undefined ? {} : { alertsFile: values.alerts }) })
+    const opened = await fleet.openRollouts({ report, hosts: fleet.read.policy.hosts, ...(values.gates === undefined ? {} : { gatesFile: values.gates }), ...(values.alerts === undefined ? {} : { alertsFile: values.alerts }) })
     return opened.ok ? task({ ...fleet, rollouts: opened.value }) : refuse(cli, opened.faults)
   })
 }

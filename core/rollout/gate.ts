@@ -14,15 +14,18 @@ export interface Gate {
   readonly samplesMin: number
 }
 
-/** What is measured. `liveness`, `denied` and `tcp` need nothing but the hosts and the controller; the others are told of by their adapter. */
+/**
+ * What is measured. `liveness`, `denied` and `tcp` need nothing but the hosts and the controller; the others are told of by
+ * their adapter. `from` names the vantage that asks; the controller itself without one.
+ */
 export type Measure =
   | { readonly kind: 'liveness' }
   /** New connections that the host's own counters denied, from sources that it served before. */
   | { readonly kind: 'denied' }
   /** Connects to the port of each host, or of the named address. */
-  | { readonly kind: 'tcp'; readonly port: number; readonly address?: string; readonly hosts?: readonly string[] }
+  | { readonly kind: 'tcp'; readonly port: number; readonly address?: string; readonly hosts?: readonly string[]; readonly from?: string }
   /** A probe, a query: `name` chooses the adapter, which reads the settings. */
-  | { readonly kind: 'other'; readonly name: string; readonly settings: Readonly<Record<string, string | number | boolean>> }
+  | { readonly kind: 'other'; readonly name: string; readonly settings: Readonly<Record<string, string | number | boolean>>; readonly from?: string }
 
 /** One measurement. */
 export interface GateSample {

@@ -1,3 +1,4 @@
+import type { RolloutFile } from '@portcullis/adapters/gatesfile/parse.ts'
 import type { Gate, GateReading, GateSample } from '@portcullis/core/rollout/gate.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import { Option } from 'commander'
@@ -32,24 +33,25 @@ export const define: CommandModule['define'] = (command, { text, run }) => {
     if (!hosts.ok) return refuse(cli, hosts.faults)
     const [read, { parseGatesFile }] = await Promise.all([readTextFile(file), import('@portcullis/adapters/gatesfile/parse.ts')])
     if (!read.ok) return refuse(cli, read.faults)
-    const gates = parseGatesFile(read.value, file)
+    const gates = parseGatesFile(read.value, file, policy.value.policy.hosts)
     if (!gates.ok) return refuse(cli, gates.faults)
-    const readings = await measure(cli, gates.value.gates, hosts.value, values)
+    const readings = await measure(cli, gates.value, hosts.value, values)
     if (cli.isJson) outJson(cli, { format: 'portcullis-gate-check', version: 1, gates: readings.map(({ gate, reading }) => ({ name: gate.name, ...reading })) })
     else cli.out(layTable(readings.flatMap(({ gate, reading }) => linesOf(cli, gate, reading))).map((line) => `${line}\n`).join(''))
     return exitOf(readings.map(({ reading }) => reading))
   })
 }
 
-async function measure(cli: Cli, gates: readonly Gate[], hosts: readonly Host[], { timeout, window }: GateCheckValues): Promise<{ gate: Gate; reading: GateReading }[]> {
-  const [{ probeGates }, { prometheusGates }] = await Promise.all([import('@portcullis/adapters/probe/probeGates.ts'), import('@portcullis/adapters/prometheus/prometheusGates.ts')])
+async function measure(cli: Cli, { gates, vantages }: RolloutFile, hosts: readonly Host[], { timeout, window }: GateCheckValues): Promise<{ gate: Gate; reading: GateReading }[]> {
+  const [{ otherGates }, { Vantages }] = await Promise.all([import('../../rolloutDoor.ts'), import('@portcullis/adapters/vantage/vantages.ts')])
+  const places = new Vantages(vantages)
+  const adapter = otherGates(places)
   const until = cli.now()
-  return Promise.all(
-    gates.map(async (gate) => {
-      const adapter = gate.measure.kind === 'other' && gate.measure.name === 'prometheus' ? prometheusGates : probeGates
-      return { gate, reading: await adapter.sample(gate, { since: until - window * 1000, until, hosts, timeoutMs: timeout * 1000 }, cli.signal) }
-    }),
-  )
+  try {
+    return await Promise.all(gates.map(async (gate) => ({ gate, reading: await adapter.sample(gate, { since: until - window * 1000, until, hosts, timeoutMs: timeout * 1000 }, cli.signal) })))
+  } finally {
+    await places.close()
+  }
 }
 
 /** Of each host the newest sample. */
