@@ -1,4 +1,5 @@
 import { readCounters } from '@portcullis/adapters/facts/counters.ts'
+import { readHolders } from '@portcullis/adapters/facts/holders.ts'
 import { hostRuleset } from '@portcullis/adapters/facts/hostRuleset.ts'
 import { readFacts, type FactsReading } from '@portcullis/adapters/facts/reading.ts'
 import { succeed } from '@portcullis/core/fault/fault.ts'
@@ -15,8 +16,10 @@ import { tableName } from '@portcullis/core/verify/tableDigest.ts'
 import type { FactsReader } from '@portcullis/engine/world.ts'
 
 export const FACTS_READER: FactsReader = {
-  readFacts: ({ host, at, text }) => {
-    const reading = readFacts(host, at, text)
+  readFacts: ({ host, at, text }, holders) => {
+    const told = holders === undefined ? undefined : readHolders(host, holders)
+    if (told && !told.ok) return told
+    const reading = readFacts(host, at, text, told?.value)
     if (!reading.ok) return reading
     const { observations, clock } = reading.value
     return succeed({ observations, ...(clock === undefined ? {} : { clock }) })

@@ -30,6 +30,7 @@ export interface HostSession {
   version(signal?: Cancellation): Promise<Result<HostVersion>>
   facts(signal?: Cancellation): Promise<Result<string>>
   counters(signal?: Cancellation): Promise<Result<string>>
+  holders(signal?: Cancellation): Promise<Result<string>>
   stage(staged: HeldGeneration, text: string, signal?: Cancellation): Promise<Result<HeldGeneration>>
   arm(seconds: number): Promise<Result<void>>
   /** Refused when another ruleset than this one is staged. */
@@ -68,6 +69,7 @@ export function hostSession(link: HostLink): HostSession {
     version: (signal) => ask(plain('version', [], signal), CALL_MS_MAX, readVersion),
     facts: (signal) => ask(plain('facts', [], signal), LARGE_CALL_MS_MAX, readSections),
     counters: (signal) => ask(plain('counters', [], signal), LARGE_CALL_MS_MAX, readSections),
+    holders: (signal) => ask(plain('holders', [], signal), LARGE_CALL_MS_MAX, readSections),
     stage: (held, input, signal) =>
       ask({ ...plain('stage', [String(held.generation), held.digest], signal), input }, LARGE_CALL_MS_MAX, (text) => readHeld('staged', text)),
     arm: (seconds) => ask(plain('arm', [String(seconds)]), CALL_MS_MAX, (text) => (text.startsWith('armed ') ? { read: undefined } : undefined)),

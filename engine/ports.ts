@@ -37,6 +37,7 @@ export const HOST_VERBS = [
   'lease',
   'block',
   'counters',
+  'holders',
   'cut',
   'boot',
 ] as const

@@ -17,7 +17,7 @@ export interface HostReading {
   readonly observations: readonly Observation[]
   /** What the store knows of the generation that the host has confirmed; absent where it has none, or another controller's. */
   readonly confirmed?: ConfirmedGeneration
-  /** What could not be read beside the facts: the counters. */
+  /** What could not be read beside the facts: the counters, who stands behind the listeners. */
   readonly faults: readonly Fault[]
 }
 
@@ -45,7 +45,8 @@ async function readSession(world: World, host: Host, session: HostSession, signa
   const at = world.clock.now()
   const snapshot = { host: host.name, at, durationMs: at - startedMs, text: text.value }
   await world.store.saveFacts(snapshot)
-  const facts = world.facts.readFacts(snapshot)
+  const held = await session.holders(signal)
+  const facts = world.facts.readFacts(snapshot, held.ok ? held.value : undefined)
   if (!facts.ok) return facts
   const counted = await readCounters(world, host, session, version.value, at, signal)
   const observations = [...facts.value.observations, ...(counted.ok ? counted.value : [])]
@@ -58,7 +59,7 @@ async function readSession(world: World, host: Host, session: HostSession, signa
     facts: facts.value,
     observations,
     ...(confirmed ? { confirmed } : {}),
-    faults: counted.ok ? [] : counted.faults,
+    faults: [...(counted.ok ? [] : counted.faults), ...(held.ok ? [] : held.faults)],
   })
 }
 

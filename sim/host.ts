@@ -77,6 +77,7 @@ const VERBS: Readonly<Record<HostVerb, Verb>> = {
     return section('sim', JSON.stringify(facts, writeBigInt))
   },
   counters: () => section('sim', '[]'),
+  holders: () => section('sim', '[]'),
   stage: (host, { args, input = '' }) => {
     const [generation = '0', digest = ''] = args
     if (Number(generation) <= (host.confirmed?.generation ?? 0)) return 11

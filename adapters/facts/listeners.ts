@@ -1,7 +1,8 @@
-import type { EvidenceObservation, Instant, ListenerObservation, Observation } from '@portcullis/core/inventory/observation.ts'
+import type { EvidenceObservation, Holder, Instant, ListenerObservation, Observation } from '@portcullis/core/inventory/observation.ts'
 import { isLoopback } from '@portcullis/core/inventory/loopback.ts'
 import { sameAddress, type Address } from '@portcullis/core/net/address.ts'
 import { containsPort, type PortRange } from '@portcullis/core/net/port.ts'
+import { holderOf, type Holders } from './holders.ts'
 import { readListenerLine, type ListenerLine } from './listenerLine.ts'
 import { printable } from './printable.ts'
 import type { Section } from './section.ts'
@@ -15,6 +16,8 @@ export interface ListenerInput {
   readonly sockets?: Section
   /** From which the kernel takes ports that nobody asked for; without reserved ones. */
   readonly ephemeral: readonly PortRange[]
+  /** Absent where the host was not asked for them. */
+  readonly holders?: Holders
 }
 
 /** A server has some hundred; a runaway of sockets must not fill the memory. */
@@ -38,8 +41,8 @@ export function readListeners(input: ListenerInput): Observation[] {
 
 /** Several sockets of one program share a port by SO_REUSEPORT: that is one listener. */
 function addListener(seen: Map<string, ListenerObservation>, listener: ListenerObservation): void {
-  const { address, protocol, port, process, unit, activatedBy, user } = listener
-  seen.set([protocol, address.family, address.value, port, listener.interface, process, unit, activatedBy, user].join('\0'), listener)
+  const { address, protocol, port, process, unit, activatedBy, user, executable, container } = listener
+  seen.set([protocol, address.family, address.value, port, listener.interface, process, unit, activatedBy, user, executable, container].join('\0'), listener)
 }
 
 function listenerOf(input: ListenerInput, units: readonly SocketUnit[], socket: ListenerLine, address: Address): ListenerObservation {
@@ -53,11 +56,19 @@ function listenerOf(input: ListenerInput, units: readonly SocketUnit[], socket: 
     protocol: socket.protocol,
     port: socket.port,
     ...owner,
+    ...(input.holders ? programOf(input.holders, socket, owner) : {}),
     user: socket.uid === 0 ? 'root' : `uid ${socket.uid}`,
     ...(socket.interface === undefined ? {} : { interface: socket.interface }),
     isLoopback: isLoopback(address),
     isEphemeral: input.ephemeral.some((range) => containsPort(range, socket.port)),
   }
+}
+
+/** What systemd holds for a unit is that unit's, once it has started. */
+function programOf(holders: Holders, socket: ListenerLine, { activatedBy }: Owner): Holder {
+  if (activatedBy === undefined) return holderOf(holders, socket)
+  const started = socket.holders.filter(({ pid }) => pid !== 1)
+  return started.length > 0 ? holderOf(holders, { ...socket, holders: started }) : { untold: 'program: systemd starts it at the first connection' }
 }
 
 type Owner = Pick<ListenerObservation, 'process' | 'unit' | 'activatedBy'>

@@ -40,6 +40,9 @@ function describeObservation(each: Observation): string {
       return each.state
     case 'documented':
       return each.name
+    case 'use':
+    case 'inner-listener':
+      throw new Error(`facts alone tell no ${each.kind}`)
   }
 }
 

@@ -3,6 +3,7 @@ import type { EvidenceObservation, Instant, Observation } from '@portcullis/core
 import type { PortRange } from '@portcullis/core/net/port.ts'
 import type { HostFacts } from '@portcullis/core/ruleset/hostfacts.ts'
 import { legacyRuleset, nftRuleset } from './hostRuleset.ts'
+import { innerListeners, withHolder, type Holders } from './holders.ts'
 import { readListeners } from './listeners.ts'
 import { printable } from './printable.ts'
 import { readPublished } from './published.ts'
@@ -59,9 +60,9 @@ export interface SectionFailure {
 
 /**
  * Reads the output of the verb `facts`, at most 64 MiB. A single line that is not understood is lost evidence, a
- * section of another shape a fault. Faults: FACTS_TOO_LARGE, FACTS_FRAME, FACTS_SECTION.
+ * section of another shape a fault. `holders` says who stands behind the listeners, where the host was asked. Faults: FACTS_TOO_LARGE, FACTS_FRAME, FACTS_SECTION.
  */
-export function readFacts(host: string, at: Instant, text: string): Result<FactsReading> {
+export function readFacts(host: string, at: Instant, text: string, holders?: Holders): Result<FactsReading> {
   const source = `facts of ${host}`
   const framed = readSections(text, source)
   if (!framed.ok) return framed
@@ -73,8 +74,9 @@ export function readFacts(host: string, at: Instant, text: string): Result<Facts
   const texts = rulesetTextsOf(sections)
   const failures = failuresOf(sections)
   const observations = [
-    ...listenersOf(host, at, sections, sysctls),
-    ...publishedOf(host, at, texts, topology.value),
+    ...listenersOf(host, at, sections, sysctls, holders),
+    ...(holders ? innerListeners(host, at, holders) : []),
+    ...publishedOf(host, at, texts, topology.value).map((seen) => (holders && seen.kind === 'published' ? withHolder(holders, seen) : seen)),
     ...(flows ? readTrackedFlows(host, at, flows) : []),
     ...failures.map((failure) => lossOf(host, at, failure)),
   ]
@@ -95,11 +97,11 @@ export function readFacts(host: string, at: Instant, text: string): Result<Facts
   })
 }
 
-function listenersOf(host: string, at: Instant, sections: Sections, sysctls: ReadonlyMap<string, string>): Observation[] {
+function listenersOf(host: string, at: Instant, sections: Sections, sysctls: ReadonlyMap<string, string>, holders: Holders | undefined): Observation[] {
   const listeners = sections.get('listeners')
   if (listeners === undefined) return []
   const sockets = sections.get('sockets')
-  return readListeners({ host, at, listeners, ...(sockets ? { sockets } : {}), ephemeral: ephemeralPorts(sysctls) })
+  return readListeners({ host, at, listeners, ...(sockets ? { sockets } : {}), ephemeral: ephemeralPorts(sysctls), ...(holders ? { holders } : {}) })
 }
 
 /** Reserved ports inside the range are never chosen by the kernel (Documentation/networking/ip-sysctl.rst). */

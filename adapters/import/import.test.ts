@@ -47,6 +47,8 @@ function words(each: Observation): string {
     case 'listener':
     case 'published':
     case 'evidence':
+    case 'use':
+    case 'inner-listener':
       throw new Error(`no import makes a ${each.kind}`)
   }
 }

@@ -1,4 +1,4 @@
-import { foldMatrix, type MatrixRow, type NeedClaim } from '@portcullis/core/inventory/matrix.ts'
+import { foldMatrix, isInternal, type MatrixRow, type NeedClaim } from '@portcullis/core/inventory/matrix.ts'
 import type { Observation } from '@portcullis/core/inventory/observation.ts'
 import type { Policy } from '@portcullis/core/policy/policy.ts'
 import type { Command } from 'commander'
@@ -35,7 +35,7 @@ export const isWanted = (row: MatrixRow, { zone, port, protocol, exposed, unneed
   (contradictory !== true || row.contradictions.length > 0)
 
 const isExposed = (row: MatrixRow): boolean =>
-  row.reachable.state === 'open' || row.published.length > 0 || (row.listening.kind === 'seen' && row.addressClass !== 'loopback')
+  row.reachable.state === 'open' || row.published.length > 0 || (row.listening.kind === 'seen' && !isInternal(row.addressClass))
 
 export const readObservations = async ({ world, hosts }: Fleet, since: number): Promise<readonly Observation[]> =>
   (await Promise.all(hosts.map((host) => world.store.observations({ host: host.name, since })))).flat()

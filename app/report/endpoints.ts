@@ -1,3 +1,4 @@
+import { isInternal } from '@portcullis/core/inventory/matrix.ts'
 import type { MatrixRowText, MatrixText } from '@portcullis/core/inventory/matrixText.ts'
 
 /** One row of the report: an endpoint of a host, IPv4 and IPv6 together, from every zone, before and after. */
@@ -33,7 +34,7 @@ export function reportEndpoints(before: MatrixText, after: MatrixText, zones: re
 }
 
 const byEndpoint = ({ rows }: MatrixText): Map<string, MatrixRowText[]> =>
-  Map.groupBy(rows.filter((row) => row.addressClass !== 'loopback'), (row) => `${row.host} ${row.protocol}/${row.port}`)
+  Map.groupBy(rows.filter((row) => !isInternal(row.addressClass)), (row) => `${row.host} ${row.protocol}/${row.port}`)
 
 /** TCP first, then by number. */
 const portOf = ({ endpoint }: ReportEndpoint): number => {

@@ -1,5 +1,5 @@
 import type { Text } from '@portcullis/core/fault/fault.ts'
-import type { MatrixRow } from '@portcullis/core/inventory/matrix.ts'
+import { isInternal, type MatrixRow } from '@portcullis/core/inventory/matrix.ts'
 import { both, escape, grouped } from './markup.ts'
 
 /** A page with more would not open on a telephone, nor fit on paper. */
@@ -9,7 +9,7 @@ type Cell = 'bad' | 'need' | 'shut' | 'unknown'
 
 /** An endpoint a line, a zone a column; a zone is as open as the most open of its address families. */
 export function matrixTable(rows: readonly MatrixRow[]): string {
-  const reached = rows.filter((row) => row.addressClass !== 'loopback')
+  const reached = rows.filter((row) => !isInternal(row.addressClass))
   const zones = [...new Set(reached.map((row) => row.zone))].toSorted((a, b) => Number(a === 'elsewhere') - Number(b === 'elsewhere') || (a < b ? -1 : 1))
   const endpoints = [...Map.groupBy(reached, ({ host, protocol, port }) => `${host}\0${protocol}\0${port}`).values()]
   const hosts = Map.groupBy(endpoints.slice(0, ENDPOINTS_SHOWN_MAX), (all) => all[0]?.host ?? '')

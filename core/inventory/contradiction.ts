@@ -1,4 +1,5 @@
 import type { Address } from '../net/address.ts'
+import type { Listener } from './listening.ts'
 import type { MatrixRow } from './matrix.ts'
 import type { ScanObservation } from './observation.ts'
 
@@ -63,10 +64,13 @@ const CHECKS: readonly ((row: Facts, evidence: ContradictionEvidence) => Contrad
       ? { kind: 'documented-without-listener', names: row.documented.map(({ name }) => name) }
       : undefined,
   (row) =>
-    row.listening.kind === 'seen' && row.published.length > 0
+    row.listening.kind === 'seen' && row.published.length > 0 && !row.listening.listeners.every(isProxy)
       ? { kind: 'published-over-listener', targets: row.published.map((publication) => publication.target) }
       : undefined,
 ]
+
+/** Docker holds each port that it publishes, so that nobody else takes it, and for clients on the host itself. */
+const isProxy = ({ process, executable }: Listener): boolean => process === 'docker-proxy' || (executable?.endsWith('/docker-proxy') ?? false)
 
 const isUndocumented = (row: Facts): boolean => row.documented?.length === 0
 

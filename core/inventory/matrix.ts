@@ -3,14 +3,13 @@ import { containsPort, type PortRange } from '../net/port.ts'
 import { containsAddress, type Prefix } from '../net/prefix.ts'
 import { TRANSPORT_PROTOCOLS, type TransportProtocol } from '../net/protocol.ts'
 import { contradictionsOf, type Contradiction } from './contradiction.ts'
-import { foldListeners, type Listening } from './listening.ts'
+import { foldListeners, type AnyListener, type Listening } from './listening.ts'
 import { foldDocumented, type Documentation } from './documented.ts'
 import { isLoopback } from './loopback.ts'
 import type {
   DocumentedObservation,
   FlowObservation,
   Instant,
-  ListenerObservation,
   Observation,
   PublishedObservation,
   ScanObservation,
@@ -47,9 +46,12 @@ export interface MatrixRow {
   readonly contradictions: readonly Contradiction[]
 }
 
-/** A host's addresses that share a fate: reached over IPv4, over IPv6, or by the host alone. */
-export const ADDRESS_CLASSES = ['ipv4', 'ipv6', 'loopback'] as const
+/** A host's addresses that share a fate: reached over IPv4, over IPv6, by the host alone, or in another network namespace of the host. */
+export const ADDRESS_CLASSES = ['ipv4', 'ipv6', 'loopback', 'namespace'] as const
 export type AddressClass = (typeof ADDRESS_CLASSES)[number]
+
+/** No address of the host leads there from outside. */
+export const isInternal = (addressClass: AddressClass): boolean => addressClass === 'loopback' || addressClass === 'namespace'
 
 /** `unused` is said only of a time that was watched without a loss, and not while a metric tells of use that no known source explains. */
 export type Used =
@@ -66,6 +68,7 @@ export interface RowNeed {
 export interface Publication {
   readonly ports: PortRange
   readonly target: string
+  readonly holder?: string
   readonly sensor: string
   readonly lastSeen: Instant
 }
@@ -119,7 +122,7 @@ interface EndpointClaims {
   readonly protocol: TransportProtocol
   readonly port: number
   readonly addressClass: AddressClass
-  readonly listeners: ListenerObservation[]
+  readonly listeners: AnyListener[]
   readonly published: PublishedObservation[]
   readonly documented: DocumentedObservation[]
   readonly scans: ScanObservation[]
@@ -145,6 +148,8 @@ class EndpointMap {
     switch (observation.kind) {
       case 'listener':
         return void this.#at(observation, observation.isLoopback ? 'loopback' : classOf(observation.address)).listeners.push(observation)
+      case 'inner-listener':
+        return void this.#at(observation, 'namespace').listeners.push(observation)
       case 'flow':
         return void this.#at(observation, classOf(observation.source)).flows.push(observation)
       case 'scan':
@@ -232,7 +237,7 @@ const keyOf = ({ protocol, port }: { protocol: TransportProtocol; port: number }
 function* foldEndpoint(input: HostInput, watch: Watch, claims: EndpointClaims): Generator<MatrixRow, void, undefined> {
   const listening = foldListeners(claims.listeners, watch.listeners)
   const published = foldPublished(claims.published, watch)
-  const documented = claims.addressClass === 'loopback' ? undefined : foldDocumented(claims.documented, watch.documented)
+  const documented = isInternal(claims.addressClass) ? undefined : foldDocumented(claims.documented, watch.documented)
   const isDocumented = documented !== undefined && documented.length > 0
   const isExposed = listening.kind === 'seen' || listening.kind === 'gone' || published.length > 0
   const isFoundOpen = claims.scans.some((scan) => scan.state === 'open' || scan.state === 'open|filtered')
@@ -283,7 +288,7 @@ interface ZoneFlows {
 function groupFlows(zones: ZoneMap, claims: EndpointClaims): Map<string, ZoneFlows> {
   const groups = new Map<string, ZoneFlows>()
   for (const flow of claims.flows) {
-    const zone = claims.addressClass === 'loopback' ? ITSELF : zoneOf(zones, flow.source)
+    const zone = isInternal(claims.addressClass) ? ITSELF : zoneOf(zones, flow.source)
     let group = groups.get(zone)
     if (!group) groups.set(zone, (group = { accepted: [], denied: [] }))
     if (isUse(flow)) group.accepted.push(flow)
@@ -294,7 +299,7 @@ function groupFlows(zones: ZoneMap, claims: EndpointClaims): Map<string, ZoneFlo
 
 function foldNeeds(coverage: CoverageMemo, claims: EndpointClaims): Map<string, RowNeed[]> {
   const byZone = new Map<string, RowNeed[]>()
-  if (claims.addressClass === 'loopback') return byZone
+  if (isInternal(claims.addressClass)) return byZone
   for (const need of claims.needs.toSorted((a, b) => compareText(a.id, b.id))) {
     for (const [zone, covers] of coverage.of(need, claims.addressClass === 'ipv4' ? 4 : 6)) {
       if (covers === 'none') continue
@@ -323,7 +328,7 @@ class CoverageMemo {
 }
 
 const everyZone = (zones: ZoneMap, claims: EndpointClaims): readonly string[] => {
-  const base = claims.addressClass === 'loopback' ? [ITSELF] : zones.names
+  const base = isInternal(claims.addressClass) ? [ITSELF] : zones.names
   const vantages = claims.scans.map((scan) => scan.from).filter((from) => !base.includes(from))
   return vantages.length === 0 ? base : [...base, ...[...new Set(vantages)].toSorted()]
 }
@@ -342,7 +347,7 @@ function usedOf(usage: Usage | undefined, watch: Watch, { protocol, port, addres
   if (usage) return { kind: 'used', ...usage }
   if (isUnexplained) return { kind: 'unknown', because: 'sources unknown' }
   // No sensor counts what a host says to itself.
-  if (addressClass === 'loopback') return { kind: 'unknown', because: 'not watched' }
+  if (isInternal(addressClass)) return { kind: 'unknown', because: 'not watched' }
   if (watch.isLossy || watch.lostAt.has(`${protocol} ${port}`)) return { kind: 'unknown', because: 'evidence lost' }
   if (watch.flows === undefined) return { kind: 'unknown', because: 'not watched' }
   return { kind: 'unused', since: watch.flows.since, until: watch.flows.until }
@@ -353,7 +358,7 @@ const uncovered = (
   needs: ReadonlyMap<string, readonly RowNeed[]> | undefined,
   sources: readonly SourceUsage[],
 ): readonly Address[] =>
-  needs === undefined || claims.addressClass === 'loopback'
+  needs === undefined || isInternal(claims.addressClass)
     ? []
     : sources.filter(({ source }) => !isLetIn(claims, source)).map(({ source }) => source)
 
@@ -366,11 +371,11 @@ const isLetIn = (claims: EndpointClaims, source: Address): boolean =>
 function foldPublished(published: readonly PublishedObservation[], watch: Watch): readonly Publication[] {
   if (published.length === 0) return NOTHING_PUBLISHED
   const newest = new Map<string, Publication>()
-  for (const { ports, target, sensor, at } of published) {
+  for (const { ports, target, holder, sensor, at } of published) {
     const key = `${ports.first}-${ports.last} ${target} ${sensor}`
     const before = newest.get(key)
     const isCurrent = at >= (watch.published.get(sensor) ?? at)
-    if (isCurrent && (before === undefined || before.lastSeen < at)) newest.set(key, { ports, target, sensor, lastSeen: at })
+    if (isCurrent && (before === undefined || before.lastSeen < at)) newest.set(key, { ports, target, ...(holder === undefined ? {} : { holder }), sensor, lastSeen: at })
   }
   return [...newest.keys()].toSorted(compareText).flatMap((key) => newest.get(key) ?? [])
 }

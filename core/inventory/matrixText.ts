@@ -25,7 +25,7 @@ type Textual<T> = T extends Address
 type InstantKey = 'lastSeen' | 'firstSeen' | 'at' | 'since' | 'until'
 
 export type MatrixRowText = Omit<Textual<MatrixRow>, 'published' | 'documented'> & {
-  readonly published: readonly { readonly ports: string; readonly target: string; readonly sensor: string; readonly lastSeen: string }[]
+  readonly published: readonly { readonly ports: string; readonly target: string; readonly holder?: string; readonly sensor: string; readonly lastSeen: string }[]
   readonly documented?: readonly { readonly ports: string; readonly name: string; readonly sensor: string; readonly lastSeen: string }[]
 }
 

@@ -19,6 +19,7 @@ export interface Endpoint {
  */
 export type Observation =
   | ListenerObservation
+  | InnerListenerObservation
   | FlowObservation
   | ScanObservation
   | PublishedObservation
@@ -34,22 +35,50 @@ interface Claim {
   readonly at: Instant
 }
 
-/** A socket that listens (TCP) or is bound and unconnected (UDP). */
-export interface ListenerObservation extends Claim {
-  readonly kind: 'listener'
-  readonly address: Address
-  readonly protocol: TransportProtocol
-  readonly port: number
+/** Who stands behind a listener, as far as the host could tell; `untold` says why something is missing. */
+export interface Holder {
   readonly process?: string
   readonly unit?: string
   /** The systemd socket unit that holds the socket for `unit`. */
   readonly activatedBy?: string
   readonly user?: string
+  /** Path of the running program, and the SHA-256 of the very file that runs, in hex. */
+  readonly executable?: string
+  readonly digest?: string
+  /** The package that the executable is of; `none` where the host's package manager knows none. */
+  readonly package?: string
+  readonly container?: string
+  /** What was registered with rpcbind for the port. */
+  readonly program?: string
+  readonly untold?: string
+}
+
+/** A socket that listens (TCP) or is bound and unconnected (UDP). */
+export interface ListenerObservation extends Claim, Holder {
+  readonly kind: 'listener'
+  readonly address: Address
+  readonly protocol: TransportProtocol
+  readonly port: number
   /** The only interface that the socket accepts from. */
   readonly interface?: string
   /** Bound to loopback only: not an exposure. */
   readonly isLoopback: boolean
   /** Inside net.ipv4.ip_local_port_range: probably another port after a restart. */
+  readonly isEphemeral: boolean
+}
+
+/**
+ * A listener in another network namespace of the host, of a container for instance: none of the host's own addresses leads to it, unless it is
+ * published. Its namespace may have addresses of its own.
+ */
+export interface InnerListenerObservation extends Claim, Holder {
+  readonly kind: 'inner-listener'
+  readonly namespace: string
+  readonly address: Address
+  readonly protocol: TransportProtocol
+  readonly port: number
+  readonly interface?: string
+  readonly isLoopback: boolean
   readonly isEphemeral: boolean
 }
 
@@ -60,6 +89,8 @@ export interface PublishedObservation extends Claim {
   readonly ports: PortRange
   readonly address?: Address
   readonly target: string
+  /** Who listens at the target, where that is a namespace of the host: `nginx in docker shop`. */
+  readonly holder?: string
 }
 
 /** What an inventory of services (NetBox, …) says should be there. */

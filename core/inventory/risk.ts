@@ -1,4 +1,4 @@
-import type { MatrixRow } from './matrix.ts'
+import { isInternal, type MatrixRow } from './matrix.ts'
 import { ELSEWHERE } from './zone.ts'
 
 /** One endpoint over all zones and address families: what stands open, to whom, and whether anyone needs it. */
@@ -39,7 +39,7 @@ const [HIGH_MIN, MEDIUM_MIN] = [7, 4]
 export function risksOf(rows: Iterable<MatrixRow>): EndpointRisk[] {
   const groups = new Map<string, MatrixRow[]>()
   for (const row of rows) {
-    if (row.addressClass === 'loopback') continue
+    if (isInternal(row.addressClass)) continue
     const key = `${row.host}\0${row.protocol}\0${row.port}`
     const group = groups.get(key)
     if (group) group.push(row)
@@ -88,7 +88,7 @@ function useOf(rows: readonly MatrixRow[]): EndpointRisk['unneededUse'] {
 const zonesOf = (rows: readonly MatrixRow[]): readonly string[] => [...new Set(rows.map((row) => row.zone))].toSorted()
 
 function ownerOf(rows: readonly MatrixRow[]): string {
-  const targets = rows.flatMap((row) => row.published.map(({ target }) => `→ ${target}`))
+  const targets = rows.flatMap((row) => row.published.map(({ target, holder }) => `→ ${holder ?? target}`))
   const processes = rows.flatMap(({ listening }) => (listening.kind === 'seen' ? listening.listeners.flatMap(({ process, unit }) => process ?? unit ?? []) : []))
   const [first = ''] = [...targets, ...processes, ...rows.flatMap((row) => row.fingerprint ?? [])]
   return first
