@@ -5,14 +5,13 @@ import type { PostgresStore } from '@portcullis/adapters/postgres/postgresStore.
 import { probeGates } from '@portcullis/adapters/probe/probeGates.ts'
 import { prometheusGates } from '@portcullis/adapters/prometheus/prometheusGates.ts'
 import { Vantages } from '@portcullis/adapters/vantage/vantages.ts'
-import { fail, succeed, type Result } from '@portcullis/core/fault/fault.ts'
+import { succeed, type Result } from '@portcullis/core/fault/fault.ts'
 import { START_RULES } from '@portcullis/core/plan/approval.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import { judgeGate } from '@portcullis/core/rollout/judgement/judgeGate.ts'
 import type { Gates } from '@portcullis/engine/gates.ts'
 import { hostGates } from '@portcullis/engine/hostGates.ts'
 import type { World } from '@portcullis/engine/world.ts'
-import { parse as parseYaml } from 'yaml'
 import type { OpenedRollouts, RolloutSettings } from './cli/cli.ts'
 import { readTextFile } from './textFile.ts'
 
@@ -51,11 +50,5 @@ async function fileOf(file: string, hosts: readonly Host[]): Promise<Result<Roll
 
 async function receiversOf(file: string): Promise<Result<readonly Receiver[]>> {
   const text = await readTextFile(file)
-  if (!text.ok) return text
-  try {
-    return readReceivers(parseYaml(text.value, { maxAliasCount: 10 }))
-  } catch (error) {
-    const because = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
-    return fail({ code: 'ALERTS_FILE', what: { en: `${file}: ${because}`, zh: `${file}：${because}` } })
-  }
+  return text.ok ? readReceivers(text.value, file) : text
 }

@@ -1,3 +1,4 @@
+import { readReceivers } from '@portcullis/adapters/alert/receivers.ts'
 import { parseIniInventory } from '@portcullis/adapters/ansible/iniInventory.ts'
 import { parseYamlInventory } from '@portcullis/adapters/ansible/yamlInventory.ts'
 import { readCounters } from '@portcullis/adapters/facts/counters.ts'
@@ -63,6 +64,7 @@ export const PARSERS: Readonly<Record<string, Parser>> = {
   frame: { check: checkFrame, seeds: () => FRAMES },
   banner: { check: checkBanner, seeds: () => BANNERS },
   gates: { check: ofText((text) => parseGatesFile(text, 'fuzz', [])), seeds: () => [Buffer.from(GATES)] },
+  alerts: { check: ofText((text) => readReceivers(text, 'fuzz')), seeds: () => [Buffer.from(ALERTS)] },
   ...Object.fromEntries(IMPORT_FORMATS.map((format) => [`import-${format.name}`, { check: checkImport(format), seeds: () => fixturesOf(format) }])),
 }
 
@@ -131,6 +133,20 @@ function orThrow<T>(read: Result<T>): T {
   if (!read.ok) throw new Error(read.faults[0]?.code)
   return read.value
 }
+
+const ALERTS = `version: 1
+receivers:
+  - {name: hook, kind: webhook, url: "https://example.org/hook", secret: {env: PATH}}
+  - name: ops
+    kind: email
+    host: mail.example.org
+    from: portcullis@example.org
+    to: [ops@example.org]
+    language: zh
+    severityMin: critical
+  - {name: robot, kind: dingtalk, url: {file: /etc/hostname}}
+  - {name: am, kind: alertmanager, url: "http://127.0.0.1:9093"}
+`
 
 const GATES = `# Month end.
 version: 1

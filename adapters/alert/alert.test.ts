@@ -140,7 +140,7 @@ describe('over the wire', () => {
   })
 
   async function deliver(entry: Record<string, unknown>): Promise<DeliveryOutcome> {
-    const read = readReceivers({ version: 1, receivers: [{ name: 'r', ...entry }] })
+    const read = readReceivers(JSON.stringify({ version: 1, receivers: [{ name: 'r', ...entry }] }), 'alerts.yaml')
     if (!read.ok) throw new Error(JSON.stringify(read.faults))
     return (await read.value[0]?.deliver(ALERT, NOW, 2000)) as DeliveryOutcome
   }
@@ -257,7 +257,8 @@ describe('over the wire', () => {
     ['right', [{ name: 'a', kind: 'alertmanager', url: 'http://127.0.0.1:9093' }], 'ok'],
   ]
   test.each(files)('a file of receivers: %s', (_, receivers, code) => {
-    const read = readReceivers({ version: 1, receivers })
+    const read = readReceivers(JSON.stringify({ version: 1, receivers }), 'alerts.yaml')
     expect(read.ok ? 'ok' : read.faults[0]?.code).toBe(code)
+    expect(read.ok || read.faults.every(({ place }) => place?.file === 'alerts.yaml' && place.line === 1)).toBe(true)
   })
 })

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import { z } from 'zod'
+import { offsetOf, valueOf } from '../policyfile/located.ts'
+import { breach, describeIssues } from '../policyfile/plainIssue.ts'
+import { readYaml } from '../policyfile/yamlReader.ts'
 import { alertmanagerForm } from './alertmanagerForm.ts'
 import { codeOf, postForm, type Deliver, type HttpForm } from './delivery.ts'
 import { dingtalkForm } from './dingtalkForm.ts'
@@ -38,7 +41,7 @@ type ReceiverEntry = z.infer<typeof receiver>
 
 const file = z
   .strictObject({ version: z.literal(1), receivers: z.array(receiver).min(1).max(100) })
-  .refine(({ receivers }) => new Set(receivers.map(({ name }) => name)).size === receivers.length, { error: 'two receivers have one name', path: ['receivers'] })
+  .refine(({ receivers }) => new Set(receivers.map(({ name }) => name)).size === receivers.length, { ...breach({ en: 'two receivers have one name', zh: '有两个接收方同名' }), path: ['receivers'] })
 
 export type Severity = 'info' | 'warning' | 'critical'
 
@@ -49,13 +52,18 @@ export interface Receiver {
 }
 
 /**
- * The receivers of a file that a YAML reader has read. Secrets are looked for at once, so that a missing one is told before it is
- * needed, and read again for each try, so that they can be renewed. Faults: ALERTS_SHAPE, ALERTS_SECRET.
+ * Reads the file of receivers: YAML or JSON. Secrets are looked for at once, so that a missing one is told before it is needed,
+ * and read again for each try, so that they can be renewed. Faults, each with its place: YAML_*, ALERTS_SHAPE, ALERTS_SECRET.
  */
-export function readReceivers(value: unknown): Result<Receiver[]> {
-  const read = file.safeParse(value)
-  if (!read.success) return fail(...read.error.issues.map((issue) => wrongShape(issue.path.join('.'), issue.message)))
-  const faults = read.data.receivers.flatMap((entry) => Object.values(entry).flatMap((part) => (isSecret(part) && readSecret(part) === undefined ? [missingSecret(entry.name, part)] : [])))
+export function readReceivers(text: string, name: string): Result<Receiver[]> {
+  const yaml = readYaml(text, name)
+  if (!yaml.ok) return yaml
+  const { root, placeAt } = yaml.value
+  const read = file.safeParse(valueOf(root))
+  if (!read.success) return fail(...describeIssues(read.error, 'ALERTS_SHAPE', { en: 'see docs/alerts.md', zh: '参见 docs/alerts.md' }, yaml.value))
+  const faults = read.data.receivers.flatMap((entry, index) =>
+    Object.entries(entry).flatMap(([key, part]) => (isSecret(part) && readSecret(part) === undefined ? [{ ...missingSecret(entry.name, part), place: placeAt(offsetOf(root, ['receivers', index, key])) }] : [])),
+  )
   if (faults.length > 0) return fail(...faults)
   return succeed(read.data.receivers.map((entry) => ({ name: entry.name, severityMin: entry.severityMin, deliver: deliverOf(entry) })))
 }
@@ -102,8 +110,6 @@ const posting =
     postForm(url(), form(alert, now), now, timeoutMs, judge)
 
 const withToken = (form: HttpForm, token: string | undefined): HttpForm => (token === undefined ? form : { ...form, headers: { ...form.headers, authorization: `Bearer ${token}` } })
-
-const wrongShape = (at: string, message: string): Fault => ({ code: 'ALERTS_SHAPE', what: { en: `${at === '' ? '' : `${at}: `}${message}`, zh: `${at === '' ? '' : `${at}：`}${message}` } })
 
 function missingSecret(name: string, place: SecretPlace): Fault {
   const where = 'file' in place ? place.file : `$${place.env}`

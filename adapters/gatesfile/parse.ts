@@ -6,13 +6,11 @@ import type { Gate, Measure } from '@portcullis/core/rollout/gate.ts'
 import { z } from 'zod'
 import { readTransport } from '../policyfile/hosts.ts'
 import { offsetOf, valueOf, type Path } from '../policyfile/located.ts'
+import { breach, describeIssues } from '../policyfile/plainIssue.ts'
 import { TRANSPORT } from '../policyfile/schema.ts'
-import { readYaml, type LocatedText } from '../policyfile/yamlReader.ts'
+import { readYaml } from '../policyfile/yamlReader.ts'
 import { onlyFromHere, readMeasure } from '../probe/probeGates.ts'
 import { readQuery } from '../prometheus/prometheusGates.ts'
-
-/** What a rule of ours says of its breach, in both languages. */
-const ofBoth = (text: Text): { readonly error: string; readonly params: { readonly text: Text } } => ({ error: text.en, params: { text } })
 
 const vantageName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/)
 const setting = z.union([z.string().max(4096), z.number(), z.boolean()])
@@ -29,9 +27,9 @@ const gate = z
     from: z.union([vantageName.transform((one) => [one]), z.array(vantageName).min(1).max(50)]).optional(),
     with: z.record(z.string(), setting).default({}),
   })
-  .refine((given) => (given.tcp === undefined) !== (given.probe === undefined), ofBoth({ en: 'a gate has either tcp or probe', zh: '放行条件须写 tcp 或 probe 其中之一' }))
+  .refine((given) => (given.tcp === undefined) !== (given.probe === undefined), breach({ en: 'a gate has either tcp or probe', zh: '放行条件须写 tcp 或 probe 其中之一' }))
 const time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))
-const freeze = z.strictObject({ from: time, until: time, because: z.string().min(1).max(500) }).refine(({ from, until }) => from < until, ofBoth({ en: 'a freeze ends after it begins', zh: '冻结期的结束须晚于开始' }))
+const freeze = z.strictObject({ from: time, until: time, because: z.string().min(1).max(500) }).refine(({ from, until }) => from < until, breach({ en: 'a freeze ends after it begins', zh: '冻结期的结束须晚于开始' }))
 const file = z.strictObject({
   version: z.literal(1),
   vantages: z.record(vantageName, TRANSPORT).default({}),
@@ -50,18 +48,19 @@ export interface RolloutFile {
 }
 
 const BYTES_MAX = 1024 * 1024
+const SEE: Text = { en: 'see docs/gates.md', zh: '参见 docs/gates.md' }
 
 /**
  * Reads the file of gates and start rules: YAML or JSON. `hosts`: the managed ones, which can be vantages too.
  * Faults, each with its place: YAML_*, GATES_FILE, GATE_UNKNOWN, GATE_SETTINGS, GATE_TWICE, GATE_VANTAGE.
  */
 export function parseGatesFile(text: string, name: string, hosts: readonly Pick<Host, 'name' | 'transport'>[]): Result<RolloutFile> {
-  if (text.length > BYTES_MAX) return fail({ ...wrongFile({ en: 'larger than 1 MiB', zh: '超过 1 MiB' }), place: { file: name, line: 1, column: 1 } })
+  if (text.length > BYTES_MAX) return fail({ code: 'GATES_FILE', what: { en: 'larger than 1 MiB', zh: '超过 1 MiB' }, next: SEE, place: { file: name, line: 1, column: 1 } })
   const yaml = readYaml(text, name)
   if (!yaml.ok) return yaml
   const read = file.safeParse(valueOf(yaml.value.root))
   const placeOf = (path: Path): Place => yaml.value.placeAt(offsetOf(yaml.value.root, path))
-  if (!read.success) return fail(...read.error.issues.flatMap((issue) => describeIssue(issue, yaml.value)))
+  if (!read.success) return fail(...describeIssues(read.error, 'GATES_FILE', SEE, yaml.value))
   const vantages = vantagesOf(read.data.vantages, hosts)
   const entries = read.data.gates.flatMap((given, index) => gatesOf(given).map((one) => ({ one, index })))
   const faults = entries.flatMap(({ one, index }) => [
@@ -89,20 +88,6 @@ function checkGate(one: Gate): readonly Fault[] {
 const vantagesOf = (own: z.infer<typeof file>['vantages'], hosts: readonly Pick<Host, 'name' | 'transport'>[]): ReadonlyMap<string, Transport> =>
   new Map([...hosts.map(({ name, transport }) => [name, transport] as const), ...Object.entries(own).map(([name, transport]) => [name, readTransport(name, { transport }, {})] as const)])
 
-type Issue = z.core.$ZodIssue
-
-const CHINESE = z.locales.zhCN().localeError
-
-function describeIssue(issue: Issue, { root, placeAt }: LocatedText): Fault[] {
-  const path = issue.path as Path
-  const at = path.length === 0 ? '' : `${path.join('.')}: `
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => ({ ...wrongFile({ en: `${at}"${key}" is not known here`, zh: `${at}此处没有“${key}”这个键` }), place: placeAt(offsetOf(root, [...path, key], 'key')) }))
-  const own = issue.code === 'custom' ? (issue.params?.text as Text | undefined) : undefined
-  const said = CHINESE(issue as Parameters<typeof CHINESE>[0])
-  const zh = own?.zh ?? (typeof said === 'string' ? said : said?.message) ?? issue.message
-  return [{ ...wrongFile({ en: `${at}${issue.message}`, zh: `${at}${zh}` }), place: placeAt(offsetOf(root, path)) }]
-}
-
 /** The controller's own place in `from`. */
 const CONTROLLER = 'controller'
 
@@ -122,12 +107,6 @@ const unknownVantage = (name: string, known: readonly string[]): Fault => ({
   code: 'GATE_VANTAGE',
   what: { en: `there is no vantage "${name}"`, zh: `没有名为“${name}”的探测点` },
   next: nearest(name, known) === undefined ? { en: 'write it under "vantages", or name a managed host', zh: '请在 vantages 下定义，或写受管主机的名称' } : { en: `did you mean "${nearest(name, known)}"?`, zh: `是否想写“${nearest(name, known)}”？` },
-})
-
-const wrongFile = (what: Text): Fault => ({
-  code: 'GATES_FILE',
-  what,
-  next: { en: 'see docs/rollout.md', zh: '参见 docs/rollout.md' },
 })
 
 const namedTwice = (name: string): Fault => ({ code: 'GATE_TWICE', what: { en: `two gates are called ${name}`, zh: `有两个放行条件名为 ${name}` } })

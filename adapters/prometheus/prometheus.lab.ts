@@ -116,7 +116,7 @@ describe('the Alertmanager', () => {
     return alerts.map(({ labels, annotations }) => `${labels['alert_id']} ${labels['severity']} ${annotations['summary']}`)
   }
   test('the same alert told three times is one; another is another', async () => {
-    const receivers = readReceivers({ version: 1, receivers: [{ kind: 'alertmanager', name: 'am', url: `http://127.0.0.1:${ports.alertmanager}`, language: 'zh' }] })
+    const receivers = readReceivers(JSON.stringify({ version: 1, receivers: [{ kind: 'alertmanager', name: 'am', url: `http://127.0.0.1:${ports.alertmanager}`, language: 'zh' }] }), 'alerts.yaml')
     const deliver = receivers.ok ? receivers.value[0]?.deliver : undefined
     for (let time = 0; time < 3; time += 1) expect(await deliver?.(ALERT, Date.now(), 5000)).toEqual({ kind: 'delivered' })
     expect(await deliver?.({ ...ALERT, id: 'r-1/ended', severity: 'info' }, Date.now(), 5000)).toEqual({ kind: 'delivered' })

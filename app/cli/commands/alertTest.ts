@@ -1,6 +1,6 @@
 import type { Alert } from '@portcullis/engine/gates.ts'
 import type { DeliveryOutcome } from '@portcullis/adapters/alert/delivery.ts'
-import { fail, succeed, type Result } from '@portcullis/core/fault/fault.ts'
+import type { Result } from '@portcullis/core/fault/fault.ts'
 import type { Receiver } from '@portcullis/adapters/alert/receivers.ts'
 import { readTextFile } from '../../textFile.ts'
 import { outJson, say, type Cli } from '../cli.ts'
@@ -27,17 +27,8 @@ export const define: CommandModule['define'] = (command, { text, run }) => {
 }
 
 async function readFile(file: string): Promise<Result<readonly Receiver[]>> {
-  const [{ readYaml }, { valueOf }, { readReceivers }] = await Promise.all([
-    import('@portcullis/adapters/policyfile/yamlReader.ts'),
-    import('@portcullis/adapters/policyfile/located.ts'),
-    import('@portcullis/adapters/alert/receivers.ts'),
-  ])
-  const read = await readTextFile(file)
-  if (!read.ok) return read
-  const yaml = readYaml(read.value, file)
-  if (!yaml.ok) return yaml
-  const receivers = readReceivers(valueOf(yaml.value.root))
-  return receivers.ok ? succeed(receivers.value) : fail(...receivers.faults.map((fault) => ({ ...fault, what: { en: `${file}: ${fault.what.en}`, zh: `${file}：${fault.what.zh}` } })))
+  const [read, { readReceivers }] = await Promise.all([readTextFile(file), import('@portcullis/adapters/alert/receivers.ts')])
+  return read.ok ? readReceivers(read.value, file) : read
 }
 
 /** Each test is an event of its own. */
