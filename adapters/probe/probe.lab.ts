@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { NetnsVantage } from '../netns/netnsVantage.ts'
@@ -167,6 +167,19 @@ describe('from a vantage over ssh', () => {
     await other.close()
   })
 })
+
+/** No part of what the project installs: where it is, it is asked. */
+const hasMariadb = ['/usr/sbin/mariadbd', '/usr/bin/mariadb-install-db'].every((path) => existsSync(path))
+
+test.skipIf(!hasMariadb)('mysql: MariaDB greets', async () => {
+  const port = await freePort()
+  mkdirSync(at('maria'))
+  execFileSync('chown', ['mysql:', at('maria')])
+  execFileSync('mariadb-install-db', ['--no-defaults', `--datadir=${at('maria/data')}`, '--user=mysql', '--skip-test-db', '--auth-root-authentication-method=normal'], { stdio: 'pipe' })
+  const flags = ['--user=mysql', `--datadir=${at('maria/data')}`, `--port=${port}`, `--socket=${at('maria/s')}`, '--bind-address=127.0.0.1', `--pid-file=${at('maria/pid')}`]
+  await daemons.start(['/usr/sbin/mariadbd', '--no-defaults', ...flags], isGood('tcp', { port }))
+  expect(words(await ask('mysql', { port }))).toMatch(/^good .*MariaDB/)
+}, 60_000)
 
 test('from a network namespace', async () => {
   const name = `probe-${process.pid}`
