@@ -34,10 +34,17 @@ const TIMEOUT_MS = 240_000
 const MAIN = new URL('main.ts', import.meta.url).pathname
 
 export async function openScanLab(prefix: string, targets: readonly { readonly behaviour: Behaviour; readonly openPorts: readonly number[] }[]): Promise<ScanLab> {
-  const vantage = `${prefix}v`
+  // The number keeps two runs apart: neither may take down what the other has put up.
+  const own = `${prefix}${process.pid}-`
+  const vantage = `${own}v`
   const listeners: ChildProcess[] = []
+  const made: string[] = []
+  const addNamespace = (namespace: string): void => {
+    ip('netns', 'add', namespace)
+    made.push(namespace)
+  }
   const labTargets = targets.map(({ openPorts }, index) => ({
-    namespace: `${prefix}t${index}`,
+    namespace: `${own}t${index}`,
     ipv4: `10.98.0.${10 + index}`,
     ipv6: `fd98::${10 + index}`,
     mac: `02:98:00:00:00:${(10 + index).toString(16).padStart(2, '0')}`,
@@ -45,17 +52,19 @@ export async function openScanLab(prefix: string, targets: readonly { readonly b
   }))
   const close = (): void => {
     for (const listener of listeners) listener.kill('SIGKILL')
-    for (const namespace of [vantage, ...labTargets.map((target) => target.namespace)]) {
+    for (const namespace of made.splice(0)) {
       try {
         ip('netns', 'del', namespace)
       } catch {
-        // It was not made, or is gone.
+        // It is gone.
       }
     }
   }
   try {
+    addNamespace(vantage)
     makeVantage(vantage)
     for (const [index, target] of labTargets.entries()) {
+      addNamespace(target.namespace)
       makeTarget(vantage, target, index)
       setFirewall(target, targets[index]?.behaviour ?? 'answers')
     }
@@ -84,7 +93,6 @@ export const spreadPorts = (count: number): number[] => Array.from({ length: cou
 const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 
 function makeVantage(vantage: string): void {
-  ip('netns', 'add', vantage)
   ip('-n', vantage, 'link', 'set', 'lo', 'up')
   ip('-n', vantage, 'link', 'add', 'lan', 'type', 'bridge', 'mcast_snooping', '0')
   ip('-n', vantage, 'addr', 'add', `${VANTAGE_IPV4}/16`, 'dev', 'lan')
@@ -93,7 +101,6 @@ function makeVantage(vantage: string): void {
 }
 
 function makeTarget(vantage: string, target: LabTarget, index: number): void {
-  ip('netns', 'add', target.namespace)
   ip('-n', target.namespace, 'link', 'set', 'lo', 'up')
   ip('link', 'add', `port${index}`, 'netns', vantage, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', target.namespace)
   ip('-n', vantage, 'link', 'set', `port${index}`, 'master', 'lan', 'up')

@@ -10,6 +10,8 @@ import { questionOf, type SynBatch } from './synBatch.ts'
 
 /** Neighbouring probes of a batch that go to one target. */
 const RUN = 32
+/** From so many frames on it pays to send them on a thread of their own while the next batch is made. */
+const APART_MIN = 128
 /** Longest time without a look at the abort signal and at timers. */
 const BUSY_MS = 8
 const IDLE_MS_MAX = 20
@@ -30,7 +32,10 @@ export interface SweepLimits {
 export class Sweep {
   readonly targets: readonly SweepTarget[]
   readonly #socket: PacketSocket
-  readonly #batch: SynBatch
+  /** The one that is being filled, and the one that may still be on its way out. */
+  #batch: SynBatch
+  #spare: SynBatch
+  #sending: Promise<void> | undefined
   readonly #ports: Uint16Array
   readonly #positions: Int32Array
   readonly #index: AddressIndex
@@ -43,13 +48,13 @@ export class Sweep {
   #controlsLost = 0
   #reviewedAtMs = performance.now()
 
-  constructor(socket: PacketSocket, batch: SynBatch, ports: Uint16Array, targets: readonly SweepTarget[], limits: SweepLimits) {
+  constructor(socket: PacketSocket, batches: readonly [SynBatch, SynBatch], ports: Uint16Array, targets: readonly SweepTarget[], limits: SweepLimits) {
     this.#socket = socket
-    this.#batch = batch
+    ;[this.#batch, this.#spare] = batches
     this.#ports = ports
     this.targets = targets
     this.#positions = new Int32Array(65_536).fill(-1)
-    for (const [position, port] of ports.entries()) this.#positions[port] = position
+    for (let position = 0; position < ports.length; position++) this.#positions[ports[position] ?? 0] = position
     this.#index = new AddressIndex(targets.length)
     for (const [number, { fields }] of targets.entries()) this.#index.add(addressBytes(fields.address), 0, fields.address.family, number)
     const now = performance.now()
@@ -64,15 +69,25 @@ export class Sweep {
 
   /** Runs to the end, or until the signal; `onTurn` is called every few milliseconds. */
   async run(signal: AbortSignal | undefined, onTurn: () => void): Promise<void> {
+    try {
+      await this.#turns(signal, onTurn)
+    } finally {
+      // The memory of a batch that is on its way out must stay.
+      await this.#sending
+    }
+  }
+
+  async #turns(signal: AbortSignal | undefined, onTurn: () => void): Promise<void> {
     let yieldedAtMs = performance.now()
     while (!this.isDone) {
       if (signal?.aborted) break
       const nowMs = performance.now()
       this.#fill(nowMs)
-      if (this.#batch.count > 0) await this.#send()
+      const asked = this.#batch.count
+      if (asked > 0) await this.#send()
       const received = this.#drain()
       this.#tick(performance.now())
-      if (this.#batch.count === 0 && received === 0) {
+      if (asked === 0 && received === 0) {
         await this.#idle()
         onTurn()
         yieldedAtMs = performance.now()
@@ -115,9 +130,26 @@ export class Sweep {
     return added
   }
 
+  /** Large batches leave while the next one is made, and the kernel's work and ours take two processors. */
   async #send(): Promise<void> {
-    for (let sent = 0; sent < this.#batch.count; ) {
-      const taken = this.#socket.sendFrames(this.#batch.messages, this.#batch.count, sent)
+    await this.#sending
+    const batch = this.#batch
+    this.#batch = this.#spare
+    this.#spare = batch
+    this.#sending = batch.count < APART_MIN ? undefined : this.#sendApart(batch)
+    // A failure is told to whoever awaits it next; until then it is not unhandled.
+    if (this.#sending) this.#sending.catch(() => undefined)
+    else await this.#sendRest(batch, 0)
+  }
+
+  async #sendApart(batch: SynBatch): Promise<void> {
+    const sent = await this.#socket.sendFramesApart(batch.messages, batch.count)
+    if (sent < batch.count) await this.#sendRest(batch, sent)
+  }
+
+  async #sendRest(batch: SynBatch, first: number): Promise<void> {
+    for (let sent = first; sent < batch.count; ) {
+      const taken = this.#socket.sendFrames(batch.messages, batch.count, sent)
       sent += taken
       if (taken > 0) continue
       // The queue of the interface is full: empty our own inbox meanwhile.

@@ -270,7 +270,7 @@ export class SweepTarget {
     this.phase = 'done'
     this.isLossy = this.silent > 0 && !isAskedEnough
     if (this.isLossy) return
-    for (const [position, cell] of this.cells.entries()) if (cell === UNTOLD) this.cells[position] = SILENT
+    for (let position = 0; position < this.cells.length; position++) if (this.cells[position] === UNTOLD) this.cells[position] = SILENT
   }
 
   #passesNeeded(): number {
@@ -336,8 +336,11 @@ export class SweepTarget {
   }
 }
 
-const countCells = (cells: Uint8Array, isCounted: (cell: number) => boolean): number =>
-  cells.reduce((count, cell) => (isCounted(cell) ? count + 1 : count), 0)
+function countCells(cells: Uint8Array, isCounted: (cell: number) => boolean): number {
+  let count = 0
+  for (const cell of cells) if (isCounted(cell)) count += 1
+  return count
+}
 
 /**
  * How often to ask so that a port that answers has stayed silent each time with a probability of at most MISSED_SHARE_MAX,

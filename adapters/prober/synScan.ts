@@ -1,6 +1,7 @@
 import { createHmac, randomBytes, randomInt } from 'node:crypto'
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import { formatAddress, sameAddress, type Address } from '@portcullis/core/net/address.ts'
+import type { MessageBatch } from '../rawsocket/messageBatch.ts'
 import { openPacketSocket, type PacketSocket } from '../rawsocket/packetSocket.ts'
 import { answerFilter, PORTS_PER_SCAN } from './answerFilter.ts'
 import { addressBytes, headBytes, PROTOCOL_TCP, pseudoHeaderSum, sumOf, SYN_BYTES, synTemplate, writeHead } from './frame.ts'
@@ -48,9 +49,11 @@ export async function synScan(
     const questions = requests.map(({ route }) => ({ nextHop: route.nextHop, source: route.source }))
     const neighbours = await resolveNeighbours(socket, questions, options.signal)
     const reached = requests.filter(({ route }) => neighbours.macs.has(formatAddress(route.nextHop)))
-    const messages = socket.newSendBatch({ capacity: BATCH_FRAMES, slotBytes: SYN_BYTES, headBytes: reached.length * HEAD_STRIDE_BYTES })
+    const newMessages = (): MessageBatch => socket.newSendBatch({ capacity: BATCH_FRAMES, slotBytes: SYN_BYTES, headBytes: reached.length * HEAD_STRIDE_BYTES })
+    const [messages, spare] = [newMessages(), newMessages()]
     const targets = targetsOf(socket, messages.bytes, messages.headsOffset, reached, neighbours, limits.passesMin)
-    const sweep = new Sweep(socket, new SynBatch(messages, sourcePortBase), ports, targets, limits)
+    messages.bytes.copy(spare.bytes, spare.headsOffset, messages.headsOffset)
+    const sweep = new Sweep(socket, [new SynBatch(messages, sourcePortBase), new SynBatch(spare, sourcePortBase)], ports, targets, limits)
     await sweep.run(options.signal, () => options.onTurn(targets))
     return succeed({ targets, unreachable: options.signal?.aborted ? [] : unreachableOf(requests, neighbours) })
   } finally {

@@ -13,6 +13,8 @@ export interface Libc {
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint8Array): number
   sendto(fd: number, data: Uint8Array, length: number, flags: number, address: Uint8Array, addressLength: number): number
   sendmmsg(fd: number, messages: NativePointer, count: number, flags: number): number
+  /** sendmmsg on a thread of its own; without errno, which belongs to that thread. */
+  sendmmsgApart(fd: number, messages: NativePointer, count: number, flags: number): Promise<number>
   recvmmsg(fd: number, messages: NativePointer, count: number, flags: number, timeout: null): number
   close(fd: number): number
   interfaceIndex(name: string): number
@@ -70,6 +72,7 @@ async function load(): Promise<Result<Libc>> {
 function bindCalls(koffi: (typeof import('koffi'))['default']): Libc {
   // Not by file name: Node itself has libc loaded, be it glibc or musl.
   const c = koffi.load(null)
+  const sendmmsg = c.func('int sendmmsg(int, void *, uint32_t, int)')
   return {
     socket: c.func('int socket(int, int, int)'),
     bind: c.func('int bind(int, const void *, uint32_t)'),
@@ -77,7 +80,8 @@ function bindCalls(koffi: (typeof import('koffi'))['default']): Libc {
     setsockopt: c.func('int setsockopt(int, int, int, void *, uint32_t)'),
     getsockopt: c.func('int getsockopt(int, int, int, void *, void *)'),
     sendto: c.func('intptr_t sendto(int, const void *, size_t, int, const void *, uint32_t)'),
-    sendmmsg: c.func('int sendmmsg(int, void *, uint32_t, int)'),
+    sendmmsg,
+    sendmmsgApart: (...args) => new Promise((resolve, reject) => sendmmsg.async(...args, (error: Error | null, sent: number) => (error ? reject(error) : resolve(sent)))),
     recvmmsg: c.func('int recvmmsg(int, void *, uint32_t, int, void *)'),
     close: c.func('int close(int)'),
     interfaceIndex: c.func('uint32_t if_nametoindex(const char *)'),

@@ -39,6 +39,11 @@ export interface PacketSocket {
   newSendBatch(layout: { readonly capacity: number; readonly slotBytes: number; readonly headBytes?: number }): MessageBatch
   /** Hands messages `first` to `count` − 1 to the kernel; answers how many it took, fewer when its queue is full. */
   sendFrames(batch: MessageBatch, count: number, first?: number): number
+  /**
+   * The same on a thread of its own: the kernel takes a frame through a cable to another namespace, and back its answer, within
+   * the call. Neither the batch may change nor the socket be closed before it has resolved.
+   */
+  sendFramesApart(batch: MessageBatch, count: number, first?: number): Promise<number>
   /** Frames that have arrived, oldest first, in `inbox`; 0 when there is none. Each call overwrites the one before. */
   receiveFrames(): number
   readonly inbox: MessageBatch
@@ -120,6 +125,7 @@ function packetSocketOn(libc: Libc, fd: number, interfaceName: string): PacketSo
       const sent = libc.sendmmsg(fd, batch.messagePointer(first), count - first, MSG_DONTWAIT)
       return sent < 0 ? noneUnless(libc, 'sendmmsg', SEND_LATER) : sent
     },
+    sendFramesApart: async (batch, count, first = 0) => Math.max(0, await libc.sendmmsgApart(fd, batch.messagePointer(first), count - first, MSG_DONTWAIT)),
     receiveFrames: () => {
       const count = libc.recvmmsg(fd, inbox.messagePointer(0), RECEIVE_BATCH, MSG_DONTWAIT, null)
       return count < 0 ? noneUnless(libc, 'recvmmsg', RECEIVE_LATER) : count
