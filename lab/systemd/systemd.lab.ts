@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { readHolders } from '@portcullis/adapters/facts/holders.ts'
+import { readFacts } from '@portcullis/adapters/facts/reading.ts'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,8 +15,17 @@ const GOLDEN = readFileSync(join(import.meta.dirname, '../../core/ruleset/nft/go
 const DIGEST = createHash('sha256').update(GOLDEN).digest('hex')
 const GENERATION = '7'
 const BOOT_MS_MAX = 60_000
-/** Daemons of the lab's packages, which are none of this test. */
-const SILENCED = ['ssh', 'nginx', 'redis-server', 'postgresql', 'rpcbind', 'fail2ban', 'shorewall', 'ufw', 'prometheus', 'prometheus-alertmanager', 'prometheus-node-exporter', 'prometheus-blackbox-exporter']
+/** Daemons that packages have enabled on this machine, whichever they are: none of this test. */
+const SILENCED = ['multi-user', 'sockets', 'sysinit', 'timers'].flatMap((target) => {
+  const folder = `/etc/systemd/system/${target}.target.wants`
+  return existsSync(folder) ? readdirSync(folder).filter((unit) => !unit.endsWith('.target')) : []
+})
+
+/** A port that systemd holds until somebody comes: systemd's own forwarder, to a port where nobody listens. */
+const SHOP: Readonly<Record<string, string>> = {
+  'shop.socket': '[Socket]\nListenStream=7070\n',
+  'shop.service': '[Unit]\nRequires=shop.socket\n[Service]\nExecStart=/lib/systemd/systemd-socket-proxyd 127.0.0.1:9\n',
+}
 
 interface Machine {
   readonly launcher: ChildProcess
@@ -27,11 +38,13 @@ let machine: Machine | undefined
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'portcullis-systemd-'))
   await mustRun(['mount', '-t', 'tmpfs', 'tmpfs', folder])
-  for (const path of ['root', 'upper/etc/systemd/system/sysinit.target.wants', 'upper/usr/local/sbin', 'work']) mkdirSync(join(folder, path), { recursive: true })
-  for (const unit of SILENCED) symlinkSync('/dev/null', join(folder, `upper/etc/systemd/system/${unit}.service`))
+  for (const path of ['root', 'upper/etc/systemd/system/sysinit.target.wants', 'upper/etc/systemd/system/sockets.target.wants', 'upper/usr/local/sbin', 'work']) mkdirSync(join(folder, path), { recursive: true })
+  for (const unit of new Set(SILENCED)) symlinkSync('/dev/null', join(folder, `upper/etc/systemd/system/${unit}`))
   await mustRun(['install', '-m', '755', join(HOST, 'portcullis-host'), join(folder, 'upper/usr/local/sbin/portcullis-host')])
   await mustRun(['install', '-m', '644', join(HOST, 'portcullis.service'), join(folder, 'upper/etc/systemd/system/portcullis.service')])
   symlinkSync('/etc/systemd/system/portcullis.service', join(folder, 'upper/etc/systemd/system/sysinit.target.wants/portcullis.service'))
+  for (const [unit, text] of Object.entries(SHOP)) writeFileSync(join(folder, 'upper/etc/systemd/system', unit), text)
+  symlinkSync('/etc/systemd/system/shop.socket', join(folder, 'upper/etc/systemd/system/sockets.target.wants/shop.socket'))
   machine = await boot()
 })
 
@@ -105,3 +118,16 @@ test('a change that was armed when the power went is not there afterwards', asyn
   machine = await boot()
   expect(await say('version')).toContain(`live ${GENERATION} ${DIGEST}\narmed -\n`)
 })
+
+test('a port that systemd holds is the unit’s that it starts, before and after the first connection', async () => {
+  expect(await shopListener()).toMatchObject({ unit: 'shop.service', activatedBy: 'shop.socket', untold: 'program: systemd starts it at the first connection' })
+  await run('bash', '-c', 'exec 3<>/dev/tcp/127.0.0.1/7070; sleep 0.2')
+  await vi.waitFor(async () => expect(await shopListener()).toMatchObject({ unit: 'shop.service', activatedBy: 'shop.socket', process: 'systemd-socket-', executable: '/usr/lib/systemd/systemd-socket-proxyd', package: 'systemd' }), { timeout: 20_000, interval: 500 })
+})
+
+async function shopListener(): Promise<unknown> {
+  const holders = readHolders('lab', await say('holders'))
+  const reading = holders.ok ? readFacts('lab', 1, await say('facts'), holders.value) : holders
+  if (!reading.ok) throw new Error(reading.faults[0]?.what.en)
+  return reading.value.observations.find((seen) => seen.kind === 'listener' && seen.port === 7070)
+}
