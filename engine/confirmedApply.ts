@@ -7,6 +7,7 @@ import { lateConfirm, moved, otherApply, otherRuleset, rendersOtherwise, stopped
 import { hostSession, type HeldGeneration, type HostSession } from './hostSession.ts'
 import type { Journal } from './journal.ts'
 import type { Cancellation, HostLink } from './ports.ts'
+import { reachHost } from './reachHost.ts'
 import { disappointments, expectationsOf, type Expectation } from './reachability.ts'
 import { tablesDetail } from './foreignTables.ts'
 import type { ApplyStep, NewJournalEntry } from './store.ts'
@@ -130,7 +131,7 @@ async function connect(attempt: Attempt): Promise<Result<unknown>> {
   attempt.intent = intent.value
   attempt.text = world.rules.render(intent.value)
   if (world.digest(attempt.text) !== hostPlan.rulesetDigest) return fail(rendersOtherwise(host.name))
-  const link = await world.hosts.connect(host, options.signal)
+  const link = await reachHost(world.hosts, host, options.signal)
   if (link.ok) attempt.link = link.value
   return link
 }
@@ -261,7 +262,7 @@ async function askUntil<T>(attempt: Attempt, question: (session: HostSession) =>
 
 async function askOnce<T>(world: World, host: Host, question: (session: HostSession) => Promise<Result<T>>): Promise<Result<T>> {
   try {
-    const link = await world.hosts.connect(host)
+    const link = await reachHost(world.hosts, host)
     if (!link.ok) return link
     const answered = await question(hostSession(link.value))
     await link.value.close().catch(ignoreDeadLink)

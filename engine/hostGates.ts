@@ -1,3 +1,4 @@
+import type { Result } from '@portcullis/core/fault/fault.ts'
 import type { FlowObservation } from '@portcullis/core/inventory/observation.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import type { Gate, GateReading, GateSample } from '@portcullis/core/rollout/gate.ts'
@@ -5,7 +6,8 @@ import { deniedSample, deniedServed } from '@portcullis/core/rollout/judgement/d
 import { fanOut } from './fanOut.ts'
 import type { Gates } from './gates.ts'
 import { hostSession, type HostSession } from './hostSession.ts'
-import type { Cancellation } from './ports.ts'
+import type { HostLink } from './ports.ts'
+import { reachHost } from './reachHost.ts'
 import type { World } from './world.ts'
 
 const HOSTS_AT_ONCE = 64
@@ -36,7 +38,7 @@ const readingOf = (samples: readonly (GateSample | undefined)[]): GateReading =>
 /** A new handshake each time: it is new connections that a gate refuses. */
 async function liveness(world: World, host: Host, timeoutMs: number): Promise<GateSample> {
   const at = world.clock.now()
-  const answered = await ask(world, host, (session) => session.version())
+  const answered = await ask(world.hosts.connect(host), (session) => session.version())
   const tookMs = world.clock.now() - at
   const because = answered === undefined ? { because: { en: 'the controller does not get in', zh: '控制端无法登录' } } : {}
   return { at, host: host.name, isGood: answered !== undefined && tookMs <= timeoutMs * LIVENESS_PATIENCE, ...because }
@@ -48,16 +50,16 @@ const LIVENESS_PATIENCE = 5
 /** Nothing where the host does not answer: that is another gate's matter. */
 async function denied(world: World, host: Host, before: readonly FlowObservation[]): Promise<GateSample | undefined> {
   const at = world.clock.now()
-  const text = await ask(world, host, (session) => session.counters())
+  const text = await ask(reachHost(world.hosts, host), (session) => session.counters())
   if (text === undefined) return undefined
   const read = world.facts.readCounters(host.name, at, text)
   if (!read.ok) return undefined
   return deniedSample(host.name, at, deniedServed(before, read.value.filter((one) => one.kind === 'flow')))
 }
 
-async function ask<T>(world: World, host: Host, question: (session: HostSession) => Promise<{ ok: true; value: T } | { ok: false }>, signal?: Cancellation): Promise<T | undefined> {
+async function ask<T>(opening: Promise<Result<HostLink>>, question: (session: HostSession) => Promise<{ ok: true; value: T } | { ok: false }>): Promise<T | undefined> {
   try {
-    const link = await world.hosts.connect(host, signal)
+    const link = await opening
     if (!link.ok) return undefined
     const answered = await question(hostSession(link.value))
     await link.value.close().catch(() => undefined)

@@ -7,6 +7,7 @@ import { confirmedApply, type HostOutcome } from './confirmedApply.ts'
 import { hostSession, type HeldGeneration, type HostVersion } from './hostSession.ts'
 import type { Journal } from './journal.ts'
 import type { Cancellation } from './ports.ts'
+import { reachHost } from './reachHost.ts'
 import type { RolloutWorld } from './rolloutWorld.ts'
 
 /** One host of a rollout: the change that it is to get, and the one that takes it back. */
@@ -87,7 +88,7 @@ const isHeld = (held: HeldGeneration | undefined, plan: HostPlan): boolean => he
 /** The host's word, with nothing of ours armed there any more. */
 async function askVersion(world: RolloutWorld, one: HostCase): Promise<HostVersion | Fault> {
   try {
-    const link = await world.hosts.connect(one.host)
+    const link = await reachHost(world.hosts, one.host)
     if (!link.ok) return faultOf(link.faults, one)
     try {
       const session = hostSession(link.value)

@@ -71,6 +71,8 @@ export interface HostLink {
 export interface Hosts {
   /** A handshake of its own each time, never over a connection that is already up: a new link shows that the way still lets new ones in. */
   connect(host: Host, signal?: Cancellation): Promise<Result<HostLink>>
+  /** A link over a connection that may be up already, which closing leaves open for a while. Absent where none are kept. */
+  reach?(host: Host, signal?: Cancellation): Promise<Result<HostLink>>
   /** Puts `portcullis-host` of this version on the host, and its boot unit where there is systemd. */
   install(host: Host, signal?: Cancellation): Promise<Result<{ readonly path: string; readonly version: string }>>
   close(): Promise<void>

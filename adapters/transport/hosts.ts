@@ -8,6 +8,7 @@ import { localWay } from '../local/local.ts'
 import { netnsWay } from '../netns/netns.ts'
 import { sshWay } from '../ssh/ssh.ts'
 import { install } from './install.ts'
+import { KeptLinks } from './keptLinks.ts'
 import { openLink, type LinkOptions } from './link.ts'
 import { readPackagedScript, type PackagedScript } from './packagedScript.ts'
 import { Turns } from './turns.ts'
@@ -20,7 +21,16 @@ export interface HostsOptions {
   readonly connectMs?: number
   /** Opened at the same time, default 16: more connects at once only make each slower (key exchange is CPU time of both ends). */
   readonly connectsMax?: number
+  /** How long a link that nobody uses stays open for the next `reach`, default 60 s; 0 keeps none. */
+  readonly keepMs?: number
+  /** Kept at the same time, default 512: each is a process here and two on its host. */
+  readonly keptMax?: number
 }
+
+/** A host that is asleep or far away keeps no other from its turn for longer. */
+const CONNECT_PATIENCE_MS = 2_000
+/** Of those, at the same time. */
+const SLOW_CONNECTS_MAX = 128
 
 /** Hosts by whatever way each one's transport names. */
 export function makeHosts(options: HostsOptions = {}): Hosts {
@@ -32,12 +42,22 @@ class EveryHost implements Hosts {
   readonly #options: HostsOptions
   readonly #turns: Turns
   readonly #links = new Set<HostLink>()
+  readonly #kept: KeptLinks
   #controlDirectory: string | undefined
   #ways = 0
 
   constructor(options: HostsOptions) {
     this.#options = options
-    this.#turns = new Turns(options.connectsMax ?? 16)
+    this.#turns = new Turns(options.connectsMax ?? 16, CONNECT_PATIENCE_MS, SLOW_CONNECTS_MAX)
+    this.#kept = new KeptLinks(options.keepMs ?? 60_000, options.keptMax ?? 512)
+  }
+
+  async reach(host: Host, signal?: LinkOptions['signal']): Promise<Result<HostLink>> {
+    if (this.#options.keepMs === 0 || this.#options.mode === 'call') return this.connect(host, signal)
+    const kept = this.#kept.take(host)
+    if (kept) return succeed(this.#lent(host, kept))
+    const link = await this.connect(host, signal)
+    return link.ok ? succeed(this.#lent(host, link.value)) : link
   }
 
   async connect(host: Host, signal?: LinkOptions['signal']): Promise<Result<HostLink>> {
@@ -54,14 +74,31 @@ class EveryHost implements Hosts {
 
   async install(host: Host, signal?: LinkOptions['signal']) {
     const way = this.#wayTo(host)
+    // A session that is kept would go on with the script as it was.
+    await this.#kept.drop(host)
     return way.ok ? this.#turns.take(() => install(way.value, this.#script, signal)) : way
   }
 
   async close(): Promise<void> {
+    await this.#kept.close()
     await Promise.all([...this.#links].map((link) => link.close()))
     this.#links.clear()
     if (this.#controlDirectory !== undefined) rmSync(this.#controlDirectory, { recursive: true, force: true })
     this.#controlDirectory = undefined
+  }
+
+  /** Closing it gives it back. */
+  #lent(host: Host, link: HostLink): HostLink {
+    let isBack = false
+    return {
+      host,
+      call: (call) => link.call(call),
+      close: async () => {
+        if (isBack) return
+        isBack = true
+        await this.#kept.give(host, link)
+      },
+    }
   }
 
   #wayTo(host: Host): Result<Way> {

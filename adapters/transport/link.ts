@@ -30,11 +30,15 @@ export async function openLink(way: Way, script: PackagedScript, options: LinkOp
   return opened.ok ? succeed(link) : opened
 }
 
+/** Less is no time to die in. */
+const IDLE_MS = 1_000
+
 class Link implements HostLink {
   readonly #way: Way
   readonly #script: PackagedScript
   readonly #options: LinkOptions
   #session: Session | undefined
+  #answeredMs = performance.now()
   #last: Promise<unknown> = Promise.resolve()
 
   constructor(way: Way, script: PackagedScript, options: LinkOptions) {
@@ -75,9 +79,17 @@ class Link implements HostLink {
   }
 
   async #askSession(call: HostCall, limits: Limits) {
-    const session: Result<Session> = this.#session?.isOpen ? succeed(this.#session) : await this.#openSession(limits)
+    const old = this.#session?.isOpen ? this.#session : undefined
+    const session: Result<Session> = old ? succeed(old) : await this.#openSession(limits)
     if (!session.ok) return session
-    return session.value.ask({ verb: call.verb, args: call.args, input: call.input ?? '' }, limits)
+    const request = { verb: call.verb, args: call.args, input: call.input ?? '' }
+    const wasIdle = old !== undefined && performance.now() - this.#answeredMs > IDLE_MS
+    const answer = await session.value.ask(request, limits)
+    this.#answeredMs = performance.now()
+    // A connection that nobody used may have died meanwhile without a word. Every verb gives the same when repeated.
+    if (answer.ok || !wasIdle || !answer.faults.some(({ code }) => code === 'HOST_LINK_LOST')) return answer
+    const again = await this.#openSession(limits)
+    return again.ok ? again.value.ask(request, limits) : again
   }
 
   async #openSession(limits: Limits): Promise<Result<Session>> {

@@ -20,3 +20,19 @@ test('never more at once than allowed, all are served, in order, also after one 
   expect(order).toEqual([0, 1, 2, 3, 4])
   expect(atOnceMost).toBe(2)
 })
+
+test('what is slow gives its turn to the next, so many of those and no more', async () => {
+  const turns = new Turns(1, 5, 2)
+  const begun: number[] = []
+  const ends: (() => void)[] = []
+  const all = [0, 1, 2, 3].map((n) => turns.take(() => new Promise<void>((resolve) => void (begun.push(n), (ends[n] = resolve)))))
+  await expect.poll(() => begun).toEqual([0, 1, 2])
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(begun).toEqual([0, 1, 2])
+  ends[0]?.()
+  ends[2]?.()
+  await expect.poll(() => begun).toEqual([0, 1, 2, 3])
+  ends[1]?.()
+  ends[3]?.()
+  await Promise.all(all)
+})
