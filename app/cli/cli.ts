@@ -28,7 +28,10 @@ export interface Cli {
   readonly errPaint: Paint
   /** Whether stderr is a terminal, so that a line can be written over. */
   readonly isTerminal: boolean
+  /** Of the terminal as it is at the moment. */
   readonly columns: number
+  /** Undefined where there is no terminal. */
+  readonly rows?: number | undefined
   /** Asks a person; undefined where nobody sits there. */
   readonly ask?: (question: string) => Promise<string>
   /** Resolves when the reader of stdout has taken what was written, so that a stream is not held in memory; at once where it is absent. */

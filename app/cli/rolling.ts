@@ -1,20 +1,23 @@
-import type { Fault } from '@portcullis/core/fault/fault.ts'
+import type { Fault, Text } from '@portcullis/core/fault/fault.ts'
 import type { Command, RolloutState } from '@portcullis/core/rollout/rollout.ts'
 import { figuresOf } from '@portcullis/core/rollout/figures.ts'
 import { driveRollout } from '@portcullis/engine/driveRollout.ts'
 import { loadRollout } from '@portcullis/engine/loadRollout.ts'
-import type { RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
 import { hostname, userInfo } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { outJson, reportFaults, say, type Cli, type OpenedRollouts } from './cli.ts'
 import { EXIT, type ExitCode } from './exitCode.ts'
 import { refuse, withFleet, type Fleet } from './fleet.ts'
 import type { FleetOptionValues } from './command.ts'
-import { showFigures, showRollout } from './show/rollout.ts'
+import { livePage } from './livePage.ts'
+import { RolloutEvents } from './rolloutEvents.ts'
+import { newsLines, showFigures, showRollout } from './show/rollout.ts'
+import { clockWords } from './show/words.ts'
 
 /** What every rollout command works on. */
 export interface RolloutFleet extends Fleet {
   readonly rollouts: OpenedRollouts
+  readonly events: RolloutEvents
 }
 
 export interface RolloutOptionValues extends FleetOptionValues {
@@ -26,11 +29,9 @@ export function withRollouts(cli: Cli, values: RolloutOptionValues, task: (fleet
   // On a terminal the page of the rollout takes the place of the line of progress.
   return withFleet({ ...cli, isTerminal: false, err: cli.isTerminal && !cli.isJson ? () => undefined : cli.err }, values, async (fleet) => {
     if (!fleet.openRollouts) return refuse(cli, [NO_ROLLOUTS])
-    const report = (event: RolloutEvent): void => {
-      if (cli.isJson) cli.err(`${JSON.stringify(event)}\n`)
-    }
-    const opened = await fleet.openRollouts({ report, hosts: fleet.read.policy.hosts, ...(values.gates === undefined ? {} : { gatesFile: values.gates }), ...(values.alerts === undefined ? {} : { alertsFile: values.alerts }) })
-    return opened.ok ? task({ ...fleet, rollouts: opened.value }) : refuse(cli, opened.faults)
+    const events = new RolloutEvents(cli)
+    const opened = await fleet.openRollouts({ report: events.tell, hosts: fleet.read.policy.hosts, ...(values.gates === undefined ? {} : { gatesFile: values.gates }), ...(values.alerts === undefined ? {} : { alertsFile: values.alerts }) })
+    return opened.ok ? task({ ...fleet, rollouts: opened.value, events }) : refuse(cli, opened.faults)
   })
 }
 
@@ -51,8 +52,16 @@ export const ask = (cli: Cli, { rollouts }: RolloutFleet, id: string, command: C
 
 const LOOK_MS = 1000
 
+/** How a rollout stands, and whether another process carries it on. */
+export interface Look {
+  readonly state: RolloutState
+  readonly isElsewhere: boolean
+  /** What was asked for is not taken up yet. */
+  readonly isAsked: boolean
+}
+
 /** Carries the rollout on, or watches whoever does, until `isEnough`; shows how it stands meanwhile. */
-export async function carryOn(cli: Cli, fleet: RolloutFleet, id: string, isEnough: (state: RolloutState) => boolean = () => false): Promise<ExitCode> {
+export async function carryOn(cli: Cli, fleet: RolloutFleet, id: string, isEnough: (look: Look) => boolean = () => false): Promise<ExitCode> {
   const view = startView(cli, fleet, id)
   const holder = `${whoAsks()}:${process.pid}:${fleet.world.random.uuid().slice(0, 8)}`
   const enough = new AbortController()
@@ -68,6 +77,7 @@ export async function carryOn(cli: Cli, fleet: RolloutFleet, id: string, isEnoug
       if (await isOverElsewhere(fleet, id)) break
       await sleep(LOOK_MS, undefined, { signal: enough.signal }).catch(() => undefined)
     }
+    await fleet.events.follow(fleet.rollouts.world, id).catch(() => undefined)
   } finally {
     clearInterval(looking)
     cli.signal.removeEventListener('abort', stop)
@@ -77,10 +87,19 @@ export async function carryOn(cli: Cli, fleet: RolloutFleet, id: string, isEnoug
   return tell(cli, fleet, id)
 }
 
-async function look(fleet: RolloutFleet, id: string, isEnough: (state: RolloutState) => boolean, enough: AbortController, holder: string): Promise<void> {
-  await fleet.rollouts.tellDue(holder).catch(() => undefined)
-  const loaded = await loadRollout(fleet.rollouts.world, id).catch(() => undefined)
-  if (loaded && isEnough(loaded.state)) enough.abort(new Error('enough'))
+/** The store may be away for a while; the next look is a second later. */
+async function look({ rollouts, events }: RolloutFleet, id: string, isEnough: (look: Look) => boolean, enough: AbortController, own: string): Promise<void> {
+  await rollouts.tellDue(own).catch(() => undefined)
+  const { rollouts: store } = rollouts.world
+  try {
+    const [loaded, asked] = [await loadRollout(rollouts.world, id), await store.asked(id)]
+    if (!loaded) return
+    const isElsewhere = loaded.record.holder !== undefined && loaded.record.holder !== own
+    if (isElsewhere) await events.follow(rollouts.world, id)
+    if (isEnough({ state: loaded.state, isElsewhere, isAsked: asked.length > 0 })) enough.abort(new Error('enough'))
+  } catch {
+    return
+  }
 }
 
 const isOverElsewhere = async (fleet: RolloutFleet, id: string): Promise<boolean> => (await fleet.rollouts.world.rollouts.rollout(id).catch(() => undefined))?.isOver === true
@@ -93,8 +112,8 @@ export async function tell(cli: Cli, { rollouts }: RolloutFleet, id: string): Pr
   const plan = await rollouts.world.store.plan(record.plan)
   const figures = plan && figuresOf(state, plan)
   if (cli.isJson) outJson(cli, { format: 'portcullis-rollout', version: 1, by: record.by, isOver: record.isOver, ...(record.holder === undefined ? {} : { holder: record.holder }), ...(figures ? { figures } : {}), rollout: state })
-  else cli.out(showRollout(cli, state, cli.now()) + (figures && state.outcome ? `\n${showFigures(cli, figures)}` : ''))
-  if (!record.isOver && record.holder === undefined && !cli.isJson) cli.err(`${say(cli, { en: 'Nobody carries it on: no host is armed, nothing changes until portcullis rollout resume.', zh: '当前无人推进：没有主机处于待确认状态；运行 portcullis rollout resume 继续。' })}\n`)
+  else cli.out(showRollout(cli, state, cli.now(), cli.columns) + (figures && state.outcome ? `\n${showFigures(cli, figures)}` : ''))
+  if (!record.isOver && !cli.isJson) cli.err(`${say(cli, whoGoesOn(record.holder))}\n`)
   if (cli.signal.aborted) return EXIT.interrupted
   return state.outcome ? EXIT_OF[state.outcome](state) : EXIT.ok
 }
@@ -106,39 +125,47 @@ const EXIT_OF: Readonly<Record<NonNullable<RolloutState['outcome']>, (state: Rol
   incomplete: () => EXIT.incomplete,
 }
 
+/** `ann@host:4711:1f2e3d4c`, without what only tells two runs apart. */
+const whoGoesOn = (holder: string | undefined): Text =>
+  holder === undefined
+    ? { en: 'Nobody carries it on: no host is armed, nothing changes and no gate is watched until portcullis rollout resume.', zh: '当前无人推进：没有主机处于待确认状态，不再变更也不再观察；运行 portcullis rollout resume 继续。' }
+    : { en: `It is carried on by ${nameOf(holder)}.`, zh: `由 ${nameOf(holder)} 继续推进。` }
+
+const nameOf = (holder: string): string => {
+  const [who = holder, pid] = holder.split(':')
+  return pid === undefined ? who : `${who} (${pid})`
+}
+
 interface View {
   end(): void
 }
 
-/** Cursor up, erase to the end of the screen (ECMA-48 sections 8.3.22 and 8.3.39). */
-const redraw = (lines: number): string => (lines === 0 ? '' : `\u001B[${lines}A\u001B[J`)
-
-/** On a terminal one page, drawn anew when it has changed, no more than once a second; elsewhere a line for each change of phase. */
+/** On a terminal one page, up to date within a second; elsewhere a line for whatever is new. */
 function startView(cli: Cli, { rollouts }: RolloutFleet, id: string): View {
   if (cli.isJson) return { end: () => undefined }
-  let [shown, lines, isEnded] = ['', 0, false]
+  const page = livePage(cli.err)
+  const pen = { language: cli.language, paint: cli.errPaint }
+  let isEnded = false
+  let last: readonly string[] = []
   const draw = async (): Promise<void> => {
     const loaded = await loadRollout(rollouts.world, id).catch(() => undefined)
     if (!loaded || isEnded) return
-    const page = cli.isTerminal ? showRollout({ language: cli.language, paint: cli.errPaint }, loaded.state, cli.now()) : `${phaseLine(loaded.state)}\n`
-    if (page === shown) return
-    cli.err(cli.isTerminal ? redraw(lines) + page : page)
-    ;[shown, lines] = [page, page.split('\n').length - 1]
+    if (cli.isTerminal) return page.show(showRollout(pen, loaded.state, cli.now(), cli.columns).trimEnd().split('\n'), { columns: cli.columns, rows: cli.rows ?? ROWS })
+    const lines = newsLines(pen, loaded.state)
+    for (const line of lines.filter((one) => !last.includes(one))) cli.err(`${clockWords(cli.now())} ${line}\n`)
+    last = lines
   }
   const timer = setInterval(() => void draw(), LOOK_MS)
   return {
     end: () => {
       isEnded = true
       clearInterval(timer)
-      if (cli.isTerminal) cli.err(redraw(lines))
+      if (cli.isTerminal) page.end()
     },
   }
 }
 
-const phaseLine = (state: RolloutState): string => {
-  const changed = Object.values(state.hosts).filter((host) => host.phase === 'changed').length
-  return `${state.waves[state.wave]?.name ?? ''}: ${state.outcome ?? state.phase} ${changed}/${Object.keys(state.hosts).length}`
-}
+const ROWS = 24
 
 /** By its id, or the one that is going on, or the newest. */
 export async function findRollout({ rollouts }: RolloutFleet, id: string | undefined): Promise<string | undefined> {

@@ -54,7 +54,12 @@ function processCli(options: Options, language: Language, isPlain: boolean, sign
     paint: paintOn(process.stdout),
     errPaint: paintOn(process.stderr),
     isTerminal: process.stderr.isTTY,
-    columns: process.stdout.columns ?? 120,
+    get columns() {
+      return process.stdout.columns ?? process.stderr.columns ?? 120
+    },
+    get rows() {
+      return process.stderr.rows
+    },
     ...(process.stdin.isTTY && process.stderr.isTTY ? { ask } : {}),
     drained,
     signal,

@@ -1,4 +1,4 @@
-import type { Text } from '@portcullis/core/fault/fault.ts'
+import type { Fault, Text } from '@portcullis/core/fault/fault.ts'
 import type { Gate } from '@portcullis/core/rollout/gate.ts'
 import { ROLLOUT_DEFAULTS, type Command, type RolloutOptions, type RolloutState } from '@portcullis/core/rollout/rollout.ts'
 import { loadRollout } from '@portcullis/engine/loadRollout.ts'
@@ -8,7 +8,7 @@ import { outJson, say, type Cli } from '../cli.ts'
 import { examples, fleetOptions, wholeNumber, type CommandModule, type Definition } from '../command.ts'
 import { EXIT, type ExitCode } from '../exitCode.ts'
 import { refuse } from '../fleet.ts'
-import { ask, carryOn, findRollout, refuseUnknown, tell, whoAsks, withRollouts, type RolloutFleet, type RolloutOptionValues } from '../rolling.ts'
+import { ask, carryOn, findRollout, refuseUnknown, tell, whoAsks, withRollouts, type Look, type RolloutFleet, type RolloutOptionValues } from '../rolling.ts'
 import { showHistory } from '../show/rollout.ts'
 import { shortId } from '../show/words.ts'
 import { NO_PLAN, noSuchPlan } from './apply.ts'
@@ -107,11 +107,21 @@ function bakeOptions(command: CommanderCommand, text: Definition['text']): void 
     .addOption(seconds('--baseline <seconds>', { en: 'how long is measured before the first change', zh: '首次变更前的测量时间' }, ROLLOUT_DEFAULTS.baselineSeconds, 0))
     .addOption(seconds('--bake-min <seconds>', { en: 'how long each wave is watched at least', zh: '每批最短观察期' }, ROLLOUT_DEFAULTS.bakeSecondsMin, 1))
     .addOption(seconds('--bake-max <seconds>', { en: 'a wave that is held longer is told of', zh: '观察期超过此时间则告警' }, ROLLOUT_DEFAULTS.bakeSecondsMax, 1))
-    .addOption(seconds('--every <seconds>', { en: 'pause between two measurings', zh: '测量间隔' }, ROLLOUT_DEFAULTS.sampleSeconds, 1))
+    .addOption(new Option('--every <seconds>', text({ en: 'pause between two measurings', zh: '测量间隔' })).default(ROLLOUT_DEFAULTS.sampleSeconds).argParser(fractions))
     .addOption(seconds('--outage <seconds>', { en: 'a critical service that is interrupted longer puts everything back', zh: '关键业务中断超过此时间则全部回退' }, ROLLOUT_DEFAULTS.outageSecondsMax, 1))
     .addOption(new Option('--revert <scope>', text({ en: 'what a tripped gate puts back', zh: '触发后回退的范围' })).choices(['wave', 'all']).default(ROLLOUT_DEFAULTS.revertScope))
     .addOption(new Option('--confirm-within <seconds>', text({ en: 'each host reverts by itself unless confirmed within this time', zh: '超过此时间未确认，主机自动回退' })).default(ROLLOUT_DEFAULTS.confirmWithinSeconds).argParser(wholeNumber(5, 3600)))
 }
+
+/** Of a quarter of a second, for a rehearsal; on a fleet it is the hosts that answer. */
+function fractions(input: string): number {
+  const seconds = Number(input)
+  if (!/^[0-9]{1,5}(\.[0-9]{1,2})?$/.test(input) || seconds < PAUSE_SECONDS_MIN || seconds > PAUSE_SECONDS_MAX) throw new InvalidArgumentError(`${PAUSE_SECONDS_MIN}–${PAUSE_SECONDS_MAX}`)
+  return seconds
+}
+
+const PAUSE_SECONDS_MIN = 0.25
+const PAUSE_SECONDS_MAX = 3600
 
 function shares(input: string): readonly number[] {
   const read = input.split(',').map(Number)
@@ -141,16 +151,37 @@ export const status = about([['portcullis rollout status', { en: 'waves, gates, 
 
 export const watch = about([['portcullis rollout watch', { en: 'a page that stays up to date; carries the rollout on if nobody does', zh: '实时查看；若无人推进则接手' }]], (cli, fleet, id) => carryOn(cli, fleet, id))
 
-const asking = (words: readonly (readonly [line: string, what: Text])[], command: Command, isEnough?: (state: RolloutState) => boolean): CommandModule =>
-  about(words, async (cli, fleet, id) => {
-    await ask(cli, fleet, id, command)
-    return carryOn(cli, fleet, id, isEnough)
-  })
+/** Writes down what is asked and carries the rollout on, or watches who does, until that is enough. */
+const asking = (words: readonly (readonly [line: string, what: Text])[], command: Command, isEnough?: (look: Look) => boolean): CommandModule =>
+  about(words, (cli, fleet, id) => askAndCarryOn(cli, fleet, id, command, isEnough))
 
-const isAtRest = (state: RolloutState): boolean => state.isPaused && !Object.values(state.hosts).some((host) => host.phase === 'applying')
+async function askAndCarryOn(cli: Cli, fleet: RolloutFleet, id: string, command: Command, isEnough?: (look: Look) => boolean): Promise<ExitCode> {
+  const loaded = await loadRollout(fleet.rollouts.world, id)
+  if (!loaded) return refuseUnknown(cli, id)
+  const fault = cannot(command, loaded.state)
+  if (fault) return refuse(cli, [fault])
+  fleet.events.skipTo(loaded.sequence)
+  await ask(cli, fleet, id, command)
+  return carryOn(cli, fleet, id, isEnough)
+}
+
+/** Why what is asked for would do nothing. */
+function cannot(command: Command, { id, outcome, phase }: RolloutState): Fault | undefined {
+  if (outcome !== undefined) {
+    const next = { en: 'portcullis rollback undoes what a plan has changed; portcullis rollout start begins anew', zh: '可用 portcullis rollback 撤销计划的变更，或用 portcullis rollout start 重新开始' }
+    return { code: 'ROLLOUT_OVER', what: { en: `rollout ${shortId(id)} is over`, zh: `发布 ${shortId(id)} 已结束` }, next }
+  }
+  if (command !== 'promote' || phase === 'baking') return undefined
+  const next = { en: 'portcullis rollout status shows what it waits for; promote --core lets core hosts begin', zh: '可用 portcullis rollout status 查看等待原因；promote --core 批准核心主机' }
+  return { code: 'ROLLOUT_NOT_BAKING', what: { en: `no wave of rollout ${shortId(id)} bakes at the moment`, zh: `发布 ${shortId(id)} 当前没有处于观察期的批次` }, next }
+}
+
+const isAtRest = ({ state, isAsked }: Look): boolean => !isAsked && (state.outcome !== undefined || (state.isPaused && !Object.values(state.hosts).some((host) => host.phase === 'applying')))
+/** Whoever carries the rollout on goes on without us. */
+const isTakenUp = ({ isElsewhere, isAsked }: Look): boolean => isElsewhere && !isAsked
 
 export const pause = asking([['portcullis rollout pause', { en: 'begins nothing more; gates go on watching while somebody carries it on', zh: '不再开始新的主机' }]], 'pause', isAtRest)
-export const resume = asking([['portcullis rollout resume', { en: 'goes on, also after a controller was lost', zh: '继续，也可在控制端丢失后接手' }]], 'resume')
+export const resume = asking([['portcullis rollout resume', { en: 'goes on, also after a controller was lost', zh: '继续，也可在控制端丢失后接手' }]], 'resume', isTakenUp)
 export const abort = asking([['portcullis rollout abort', { en: 'stops; changed hosts keep their new rules', zh: '中止；已变更的主机保留新规则' }]], 'abort')
 export const rollback = asking([['portcullis rollout rollback', { en: 'puts everything back that the rollout changed', zh: '回退此次发布的全部变更' }]], 'rollback')
 
@@ -159,10 +190,7 @@ export const promote = about(
     ['portcullis rollout promote', { en: 'ends the bake of the present wave, whatever its gates say', zh: '不等放行条件，结束当前批次的观察期' }],
     ['portcullis rollout promote --core', { en: 'lets core hosts begin', zh: '批准核心主机开始' }],
   ],
-  async (cli, fleet, id, values) => {
-    await ask(cli, fleet, id, values.core === true ? 'approve' : 'promote')
-    return carryOn(cli, fleet, id)
-  },
+  (cli, fleet, id, values) => askAndCarryOn(cli, fleet, id, values.core === true ? 'approve' : 'promote', isTakenUp),
   (command, text) => void command.addOption(new Option('--core', text({ en: 'approve core hosts', zh: '批准核心主机' }))),
 )
 

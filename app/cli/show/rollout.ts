@@ -1,25 +1,43 @@
 import type { Text } from '@portcullis/core/fault/fault.ts'
 import type { RolloutFigures } from '@portcullis/core/rollout/figures.ts'
 import { heldBy } from '@portcullis/core/rollout/promotion.ts'
-import type { HostPhase, RolloutOutcome, RolloutPhase, RolloutState } from '@portcullis/core/rollout/rollout.ts'
+import type { GateProgress, HostPhase, RolloutOutcome, RolloutPhase, RolloutState } from '@portcullis/core/rollout/rollout.ts'
 import type { RolloutRecord } from '@portcullis/engine/rolloutStore.ts'
-import { layTable } from '../table.ts'
+import { layTable, widthOf } from '../table.ts'
 import { faultLines } from './faults.ts'
 import { count, shortId, t, timeWords, type Pen } from './words.ts'
 
 /** A rollout as it stands: its waves, its gates with what they last said and what would trip, what it waits for. */
-export function showRollout(pen: Pen, state: RolloutState, now: number): string {
+export function showRollout(pen: Pen, state: RolloutState, now: number, columns = COLUMNS): string {
   const lines = [
-    headline(pen, state, now),
+    ...headLines(pen, state, now, columns),
     '',
-    ...layTable(state.waves.map((wave, index) => waveRow(pen, state, wave.name, index)), '  '),
-    ...gateLines(pen, state),
+    ...layTable(state.waves.map((wave, index) => waveRow(pen, state, wave.name, index, columns)), '  '),
+    ...gateLines(pen, state, columns),
     ...(state.trip ? ['', ...state.trip.because.map((because) => `${pen.paint.red('✗')} ${t(pen, because)}`)] : []),
     ...waitLines(pen, state, now),
     ...hostLines(pen, state),
   ]
   return `${lines.join('\n')}\n`
 }
+
+const COLUMNS = 120
+
+/** What somebody wants to know who sees no page: each line once, when it comes true. */
+export function newsLines(pen: Pen, state: RolloutState): string[] {
+  const changed = Object.values(state.hosts).filter((host) => host.phase === 'changed').length
+  const total = Object.keys(state.hosts).length
+  const wave = state.waves[state.wave]?.name ?? ''
+  const paused = state.isPaused && !state.outcome ? ` · ${t(pen, PAUSED)}` : ''
+  return [
+    ...(state.trip?.because.map((because) => `✗ ${t(pen, because)}`) ?? []),
+    `${t(pen, state.outcome ? OUTCOMES[state.outcome][1] : PHASES[state.phase])}${state.outcome ? '' : ` · ${wave}`} · ${changed}/${count(pen, total, 'host', '台主机')}${paused}`,
+    ...(state.phase === 'approval' ? [APPROVE] : []),
+  ]
+}
+
+const APPROVE = 'portcullis rollout promote --core'
+const PAUSED: Text = { en: 'paused', zh: '已暂停' }
 
 const PHASES: Readonly<Record<RolloutPhase, Text>> = {
   baseline: { en: 'watches before the first change', zh: '变更前观察' },
@@ -37,12 +55,15 @@ const OUTCOMES: Readonly<Record<RolloutOutcome, readonly [keyof Pen['paint'], Te
   incomplete: ['red', { en: 'hosts are left to look at', zh: '有主机需人工检查' }],
 }
 
-function headline(pen: Pen, state: RolloutState, now: number): string {
+/** One line, or two where the screen is narrow. */
+function headLines(pen: Pen, state: RolloutState, now: number, columns: number): string[] {
   const [colour, words] = state.outcome ? OUTCOMES[state.outcome] : (['bold', PHASES[state.phase]] as const)
   const wave = state.outcome ? '' : ` ${state.waves[state.wave]?.name ?? ''}`
-  const paused = state.isPaused && !state.outcome ? pen.paint.yellow(` · ${t(pen, { en: 'paused', zh: '已暂停' })}`) : ''
+  const paused = state.isPaused && !state.outcome ? pen.paint.yellow(` · ${t(pen, PAUSED)}`) : ''
   const took = durationWords((state.ended ?? now) - state.begun)
-  return `${pen.paint.bold(`${t(pen, { en: 'Rollout', zh: '发布' })} ${shortId(state.id)}`)} · ${t(pen, { en: 'plan', zh: '计划' })} ${shortId(state.plan)} · ${pen.paint[colour](t(pen, words) + wave)}${paused} · ${took}`
+  const name = `${pen.paint.bold(`${t(pen, { en: 'Rollout', zh: '发布' })} ${shortId(state.id)}`)} · ${t(pen, { en: 'plan', zh: '计划' })} ${shortId(state.plan)}`
+  const phase = `${pen.paint[colour](t(pen, words) + wave)}${paused} · ${took}`
+  return widthOf(`${name} · ${phase}`) < columns ? [`${name} · ${phase}`] : [name, phase]
 }
 
 const MARKS: Readonly<Record<HostPhase, readonly [mark: string, paint: keyof Pen['paint']]>> = {
@@ -56,34 +77,62 @@ const MARKS: Readonly<Record<HostPhase, readonly [mark: string, paint: keyof Pen
   left: ['!', 'red'],
 }
 
+/** Columns of a wave's row that are no bar. */
+const WAVE_COLUMNS = 30
 const BAR_HOSTS_MAX = 40
 
-function waveRow(pen: Pen, state: RolloutState, name: string, index: number): string[] {
+function waveRow(pen: Pen, state: RolloutState, name: string, index: number, columns: number): string[] {
+  const most = Math.max(1, Math.min(BAR_HOSTS_MAX, columns - WAVE_COLUMNS))
   const hosts = (state.waves[index]?.hosts ?? []).map((host) => state.hosts[host]?.phase ?? 'waiting')
-  const bar = hosts.slice(0, BAR_HOSTS_MAX).map((phase) => pen.paint[MARKS[phase][1]](MARKS[phase][0])).join('')
+  const bar = hosts.slice(0, most).map((phase) => pen.paint[MARKS[phase][1]](MARKS[phase][0])).join('')
   const done = hosts.filter((phase) => phase === 'changed').length
   const isAt = state.outcome === undefined && state.wave === index
-  return [isAt ? pen.paint.bold(`▸ ${name}`) : `  ${name}`, `${done}/${hosts.length}`, bar + (hosts.length > BAR_HOSTS_MAX ? '…' : '')]
+  return [isAt ? pen.paint.bold(`▸ ${name}`) : `  ${name}`, `${done}/${hosts.length}`, bar + (hosts.length > most ? '…' : '')]
 }
 
 const VERDICTS: Readonly<Record<'pass' | 'hold' | 'trip', readonly [mark: string, paint: keyof Pen['paint']]>> = { pass: ['✓', 'green'], hold: ['…', 'yellow'], trip: ['✗', 'red'] }
 
-function gateLines(pen: Pen, state: RolloutState): string[] {
-  const rows = state.gates.map(({ name, isCritical }) => {
+function gateLines(pen: Pen, state: RolloutState, columns: number): string[] {
+  const gates = state.gates.map(({ name, isCritical }) => {
     const measured = state.measured[name]
     const [mark, colour] = measured ? VERDICTS[measured.verdict.kind] : (['·', 'dim'] as const)
-    const interrupted = measured?.interruptedSince === undefined ? '' : pen.paint.red(t(pen, { en: `interrupted ${durationWords(measured.at - measured.interruptedSince)}`, zh: `已中断 ${durationWords(measured.at - measured.interruptedSince)}` }))
-    const last = measured?.verdict.last ?? measured?.verdict.because[0]
-    const limit = measured?.verdict.limit ? pen.paint.dim(`${t(pen, { en: 'trips:', zh: '触发：' })} ${t(pen, measured.verdict.limit)}`) : ''
-    return [pen.paint[colour](mark), name + (isCritical ? ' *' : ''), last ? t(pen, last) : t(pen, { en: 'not measured yet', zh: '尚未测量' }), interrupted, limit]
+    const last = measured?.verdict.last ?? measured?.verdict.because[0] ?? { en: 'not measured yet', zh: '尚未测量' }
+    const row = [pen.paint[colour](mark), name + (isCritical ? ' *' : ''), t(pen, last) + interruption(pen, measured)]
+    return { row, limit: measured?.verdict.limit ? pen.paint.dim(`${t(pen, { en: 'trips:', zh: '触发：' })} ${t(pen, measured.verdict.limit)}`) : '' }
   })
-  return rows.length === 0 ? [] : ['', ...layTable(rows, '  ')]
+  if (gates.length === 0) return []
+  const wide = layTable(gates.map(({ row, limit }) => [...row, limit]), '  ')
+  if (wide.every((line) => widthOf(line) < columns)) return ['', ...wide]
+  const narrow = layTable(gates.map(({ row }) => row), '  ')
+  return ['', ...gates.flatMap(({ limit }, index) => [narrow[index] ?? '', ...(limit === '' ? [] : [`      ${limit}`])])]
+}
+
+function interruption(pen: Pen, measured: GateProgress | undefined): string {
+  if (measured?.interruptedSince === undefined) return ''
+  const lasts = durationWords(measured.at - measured.interruptedSince)
+  return `  ${pen.paint.red(t(pen, { en: `interrupted ${lasts}`, zh: `已中断 ${lasts}` }))}`
 }
 
 function waitLines(pen: Pen, state: RolloutState, now: number): string[] {
-  if (state.phase === 'baking') return ['', ...heldBy(state, now).map((because) => pen.paint.dim(`… ${t(pen, because)}`))]
-  if (state.phase === 'approval') return ['', pen.paint.cyan('portcullis rollout promote --core')]
+  const left = pen.paint.dim(t(pen, leastLeft(state)))
+  if (state.phase === 'baseline') return ['', pen.paint.dim(`… ${t(pen, baselineLeft(state))}`), left]
+  if (state.phase === 'baking') return ['', ...heldBy(state, now).map((because) => pen.paint.dim(`… ${t(pen, because)}`)), left]
+  if (state.phase === 'approval') return ['', pen.paint.cyan(APPROVE)]
   return []
+}
+
+function baselineLeft({ options, watchedMs }: RolloutState): Text {
+  const seconds = Math.max(0, Math.ceil(options.baselineSeconds - watchedMs / 1000))
+  return { en: `measures ${seconds} s more before the first change`, zh: `首次变更前还需测量 ${seconds} 秒` }
+}
+
+/** What is left of baking at least, when every gate passes at once. */
+function leastLeft({ options, phase, wave, waves, watchedMs }: RolloutState): Text {
+  const bakesLeft = waves.length - wave - (phase === 'baking' ? 1 : 0)
+  const presentSeconds = phase === 'baking' ? options.bakeSecondsMin : options.baselineSeconds
+  const ms = Math.max(0, presentSeconds * 1000 - watchedMs) + bakesLeft * options.bakeSecondsMin * 1000
+  const wavesLeft = waves.length - wave - 1
+  return { en: `at least ${durationWords(ms)} to go, ${wavesLeft} ${wavesLeft === 1 ? 'wave' : 'waves'} after this one`, zh: `至少还需 ${durationWords(ms)}，其后还有 ${wavesLeft} 批` }
 }
 
 const HOSTS_SHOWN_MAX = 20

@@ -39,6 +39,12 @@ export function timeWords(instant: number): string {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`
 }
 
+/** Local time of day, to the second. */
+export function clockWords(instant: number): string {
+  const date = new Date(instant)
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((number) => String(number).padStart(2, '0')).join(':')
+}
+
 export const shortId = (id: string): string => id.slice(0, 12)
 
 export const t = (pen: Pen, text: Text): string => text[pen.language]
