@@ -18,7 +18,10 @@ export type StorePlace =
 
 /** Long enough for one that is just making a new store, or recovers one, on a slow machine. */
 const WAIT_MS = 60_000
+/** Of a server elsewhere, for a network that is slow … */
 const CONNECT_MS_MAX = 10_000
+/** … and of our own for one of the few connections, on a machine that has much else to do: it ends with a refusal if the server does. */
+const EMBEDDED_MS_MAX = 120_000
 
 /**
  * Opens the store and brings it to this version. Faults: STORE_IN_USE, STORE_FOLDER, STORE_PLATFORM, STORE_SERVER,
@@ -33,7 +36,7 @@ export async function openStore(place: StorePlace): Promise<Result<PostgresStore
 }
 
 async function connect(options: pg.PoolConfig, name: string, embedded?: EmbeddedServer): Promise<Result<PostgresStore>> {
-  const pool = new pg.Pool({ ...options, max: 4, connectionTimeoutMillis: CONNECT_MS_MAX, application_name: 'portcullis', types: TYPES })
+  const pool = new pg.Pool({ ...options, max: 4, connectionTimeoutMillis: embedded ? EMBEDDED_MS_MAX : CONNECT_MS_MAX, application_name: 'portcullis', types: TYPES })
   // A connection that breaks while nobody uses it: the next question finds out.
   pool.on('error', () => undefined)
   // Of a connection that is lent out the pool does not hear; whoever asks on it gets the refusal, and nobody here would.

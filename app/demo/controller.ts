@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { ControllerReply, ControllerRequest, ScanWord } from './controllerMessage.ts'
+import type { ControllerNote, ControllerReply, ControllerRequest, ScanWord } from './controllerMessage.ts'
 
 /** The machine that Portcullis runs on. */
 export interface Controller {
@@ -14,10 +14,19 @@ export interface Controller {
    * Runs `portcullis ARGV --json` there and gives what it printed. Throws a FaultError where it ended with another code
    * than the allowed ones.
    */
-  command<Answer>(argv: readonly string[], allowed?: readonly number[]): Promise<Answer>
+  command<Answer>(argv: readonly string[], how?: CommandOptions): Promise<Answer>
   /** Adds what scans have found to what the controller knows. */
   note(scans: readonly ScanWord[]): Promise<void>
   close(): Promise<void>
+}
+
+export interface CommandOptions {
+  /** Exit codes that are no failure of the demo; 0 without it. */
+  readonly allowed?: readonly number[]
+  /** Beside the command that is at work, as from a second terminal. */
+  readonly isBeside?: boolean
+  /** Gets each line that the command writes on standard error. */
+  readonly onNote?: (line: string) => void
 }
 
 export interface ControllerOptions {
@@ -32,8 +41,8 @@ export function startController({ namespace, stateFolder }: ControllerOptions): 
   const child = startCommand(argv, {}, ['pipe', 'pipe', 'inherit'])
   const ask = askOf(child)
   return {
-    async command<Answer>(command: readonly string[], allowed: readonly number[] = [0]) {
-      const { exitCode, out } = await ask({ kind: 'command', argv: [...command, '--json'] })
+    async command<Answer>(command: readonly string[], { allowed = [0], isBeside = false, onNote }: CommandOptions = {}) {
+      const { exitCode, out } = await ask({ kind: 'command', argv: [...command, '--json'], isBeside, isFollowed: onNote !== undefined }, onNote)
       if (!allowed.includes(exitCode)) throw new FaultError(commandFailed(command, exitCode, out))
       return JSON.parse(out) as Answer
     },
@@ -56,10 +65,10 @@ const PROCESS = fileURLToPath(new URL('controllerProcess.ts', import.meta.url))
 /** A database that is told to stop needs a moment to write down what it has. */
 const CLOSE_MS_MAX = 10_000
 
-type Question = { readonly kind: 'command'; readonly argv: readonly string[] } | { readonly kind: 'scans'; readonly scans: readonly ScanWord[] }
+type Question = { readonly kind: 'command'; readonly argv: readonly string[]; readonly isBeside: boolean; readonly isFollowed: boolean } | { readonly kind: 'scans'; readonly scans: readonly ScanWord[] }
 
-function askOf(child: ChildProcess): (question: Question) => Promise<ControllerReply> {
-  const waiting = new Map<number, { resolve: (answer: ControllerReply) => void; reject: (error: Error) => void }>()
+function askOf(child: ChildProcess): (question: Question, onNote?: (line: string) => void) => Promise<ControllerReply> {
+  const waiting = new Map<number, Waiting>()
   let death: Error | undefined
   let next = 0
   child.stdin?.on('error', () => undefined) // Its death is told by `exit`.
@@ -70,18 +79,25 @@ function askOf(child: ChildProcess): (question: Question) => Promise<ControllerR
   })
   if (child.stdout) {
     createInterface({ input: child.stdout }).on('line', (line) => {
-      const reply = JSON.parse(line) as ControllerReply
+      const reply = JSON.parse(line) as ControllerReply | ControllerNote
+      if ('note' in reply) return waiting.get(reply.id)?.onNote?.(reply.note)
       waiting.get(reply.id)?.resolve(reply)
       waiting.delete(reply.id)
     })
   }
-  return (question) =>
+  return (question, onNote) =>
     new Promise((resolve, reject) => {
       if (death) return reject(death)
       const request: ControllerRequest = { id: next++, ...question }
-      waiting.set(request.id, { resolve, reject })
+      waiting.set(request.id, { resolve, reject, ...(onNote ? { onNote } : {}) })
       child.stdin?.write(`${JSON.stringify(request)}\n`)
     })
+}
+
+interface Waiting {
+  readonly resolve: (answer: ControllerReply) => void
+  readonly reject: (error: Error) => void
+  readonly onNote?: (line: string) => void
 }
 
 /** Says what the command said: the first of its faults where it printed any. */

@@ -6,11 +6,11 @@ import type { Cli, Doors, OpenedWorld } from '../cli/cli.ts'
 import { paintFor } from '../cli/paint.ts'
 import { runProgram } from '../cli/program.ts'
 import { wiredDoors } from '../doors.ts'
-import type { ControllerReply, ControllerRequest, ScanWord } from './controllerMessage.ts'
+import type { ControllerNote, ControllerReply, ControllerRequest, ScanWord } from './controllerMessage.ts'
 
 /**
- * The controller's machine: runs the commands of `portcullis` from inside a network namespace, one after the other, on a
- * store that stays open between them.
+ * The controller's machine: runs the commands of `portcullis` from inside a network namespace, one after the other unless
+ * asked otherwise, on a store that stays open between them.
  *
  *     ip netns exec NAMESPACE node app/demo/controllerProcess.ts STATE-FOLDER
  *
@@ -20,12 +20,14 @@ const state = process.argv[2] ?? ''
 const doors = wiredDoors()
 const opened = await openState()
 // While the demo still does other things: what the first command would load otherwise.
-for (const { name, load } of COMMANDS) if (/^(host install|observe|plan|apply|drift|matrix)$/.test(name)) await load()
+for (const { name, load } of COMMANDS) if (/^(host install|observe|plan|apply|drift|matrix|rollout start|rollout promote)$/.test(name)) await load()
 let turn: Promise<void> = Promise.resolve()
 
 createInterface({ input: process.stdin })
   .on('line', (line) => {
-    turn = turn.then(() => handle(JSON.parse(line) as ControllerRequest))
+    const request = JSON.parse(line) as ControllerRequest
+    if (request.kind === 'command' && request.isBeside === true) void handle(request)
+    else turn = turn.then(() => handle(request))
   })
   .on('close', () => void turn.then(opened.close))
 
@@ -39,7 +41,7 @@ async function openState(): Promise<OpenedWorld> {
 async function handle(request: ControllerRequest): Promise<void> {
   const { id } = request
   try {
-    if (request.kind === 'command') return reply({ id, ...(await runCommand(request.argv)) })
+    if (request.kind === 'command') return reply({ id, ...(await runCommand(request.argv, request.isFollowed === true ? (note) => reply({ id, note }) : () => undefined)) })
     await opened.world.store.addObservations(request.scans.flatMap(observationOf))
     reply({ id, exitCode: 0, out: '' })
   } catch (error) {
@@ -47,18 +49,18 @@ async function handle(request: ControllerRequest): Promise<void> {
   }
 }
 
-async function runCommand(argv: readonly string[]): Promise<{ exitCode: number; out: string }> {
+async function runCommand(argv: readonly string[], err: (text: string) => void): Promise<{ exitCode: number; out: string }> {
   let out = ''
   const write = (text: string): void => void (out += text)
-  const exitCode = await runProgram(argv, { language: 'en', isColoured: false, out: write, err: write, makeCli: () => cliWith(write) })
+  const exitCode = await runProgram(argv, { language: 'en', isColoured: false, out: write, err: write, makeCli: () => cliWith(write, err) })
   return { exitCode, out }
 }
 
-const cliWith = (out: Cli['out']): Cli => ({
+const cliWith = (out: Cli['out'], err: Cli['err']): Cli => ({
   language: 'en',
   isJson: true,
   out,
-  err: () => undefined,
+  err,
   paint: paintFor(false),
   errPaint: paintFor(false),
   isTerminal: false,
@@ -68,13 +70,13 @@ const cliWith = (out: Cli['out']): Cli => ({
   doors: { ...doors, openWorld: sharedWorld },
 })
 
-const sharedWorld: Doors['openWorld'] = async () => succeed({ world: opened.world, close: async () => undefined })
+const sharedWorld: Doors['openWorld'] = async () => succeed({ world: opened.world, ...(opened.openRollouts ? { openRollouts: opened.openRollouts } : {}), close: async () => undefined })
 
 function observationOf({ address, ...word }: ScanWord) {
   const parsed = parseAddress(address)
   return parsed.ok ? [{ kind: 'scan' as const, ...word, address: parsed.value }] : []
 }
 
-function reply(message: ControllerReply): void {
+function reply(message: ControllerReply | ControllerNote): void {
   process.stdout.write(`${JSON.stringify(message)}\n`)
 }

@@ -21,6 +21,8 @@ export interface DrillSpec {
   readonly udp: string
   /** Scans that run side by side. */
   readonly atOnce: number
+  /** Servers that are scanned; all without it. */
+  readonly hosts?: readonly string[]
   /** The state of nearly all ports; the others are listed one by one. */
   readonly usual: PortState
 }
@@ -69,8 +71,8 @@ export async function runDrill(lab: Lab, spec: DrillSpec, onShare: OnShare): Pro
     onShare([...shares.values()].reduce((sum, one) => sum + one, 0) / spec.vantages.length)
   }
   const found = await fanOut(spec.vantages, spec.atOnce, async (vantage) => {
-    const [result, silent] = await Promise.all([scanFrom(lab, vantage, spec, (share) => report(vantage.host, share)), reachSilent(lab, vantage.host)])
-    return { result, lines: linesOf(lab, vantage, result, silent) }
+    const [result, silent] = await Promise.all([scanFrom(lab, vantage, spec, (share) => report(vantage.host, share)), reachSilent(lab, spec, vantage.host)])
+    return { result, lines: linesOf(lab, spec, vantage, result, silent) }
   })
   const probes = found.reduce((sum, { result }) => sum + result.probes, 0)
   return { lines: found.flatMap(({ lines }) => lines), probes, seconds: (performance.now() - startedMs) / 1000 }
@@ -81,10 +83,13 @@ const PROBER = fileURLToPath(import.meta.resolve('@portcullis/adapters/prober/ma
 const RATE_PER_SECOND_MAX = 1_000_000
 const UDP_SECONDS_MAX = 8
 
-async function scanFrom(lab: Lab, vantage: Vantage, { tcp, udp, usual }: DrillSpec, onShare: OnShare): Promise<ScanResult> {
+const isScanned = ({ hosts }: DrillSpec, host: string, from: string): boolean => host !== from && (hosts?.includes(host) ?? true)
+
+async function scanFrom(lab: Lab, vantage: Vantage, drill: DrillSpec, onShare: OnShare): Promise<ScanResult> {
   const { host } = vantage
+  const { tcp, udp, usual } = drill
   const spec: ScanSpec = {
-    targets: serversOf(lab.world).filter((server) => server.name !== host).flatMap((server) => [addressOf(server, 4), addressOf(server, 6)]),
+    targets: serversOf(lab.world).filter((server) => isScanned(drill, server.name, host)).flatMap((server) => [addressOf(server, 4), addressOf(server, 6)]),
     ports: tcp(vantage),
     udp,
     rate: RATE_PER_SECOND_MAX,
@@ -126,17 +131,17 @@ interface Reached {
   readonly isReached: boolean
 }
 
-const reachSilent = (lab: Lab, from: string): Promise<Reached[]> =>
+const reachSilent = (lab: Lab, spec: DrillSpec, from: string): Promise<Reached[]> =>
   Promise.all(
     silentServices(lab)
-      .filter(({ host }) => host !== from)
+      .filter(({ host }) => isScanned(spec, host, from))
       .map(async ({ address, port, use }) => ({ address, port, isReached: (await lab.vantage(from).perform(use)).ok })),
   )
 
-function linesOf(lab: Lab, { host: from, zone }: Vantage, result: ScanResult, silent: readonly Reached[]): DrillLine[] {
+function linesOf(lab: Lab, spec: DrillSpec, { host: from, zone }: Vantage, result: ScanResult, silent: readonly Reached[]): DrillLine[] {
   const { names, lost } = { names: namesOf(lab), lost: new Set(result.unreachable.map(({ address }) => address)) }
   return [...names]
-    .filter(([, { host }]) => host !== from)
+    .filter(([, { host }]) => isScanned(spec, host, from))
     .map(([address, { host, family }]): DrillLine => {
       const endpoints = result.endpoints.filter((endpoint) => endpoint.address === address)
       const inState = (state: PortState): Port[] => endpoints.filter((one) => one.state === state).map(({ protocol, port }) => ({ protocol, port }))

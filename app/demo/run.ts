@@ -7,15 +7,16 @@ import { DEMO_NEEDS, type DemoNeed } from '@portcullis/lab/demo/needs.ts'
 import { needUses, startDemoWorkload } from '@portcullis/lab/demo/uses.ts'
 import { CONTROLLER, DEMO_WORLD } from '@portcullis/lab/demo/world.ts'
 import { startWorld, type Lab } from '@portcullis/lab/start.ts'
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startController, type Controller } from './controller.ts'
+import { startController } from './controller.ts'
 import { AFTER, BEFORE } from './drills.ts'
 import { runDrill, type Drill } from './drill.ts'
-import { policyText } from './policy.ts'
+import { command, writePolicy, type Operator } from './operator.ts'
+import { serversOf } from './policy.ts'
 import type { Progress } from './progress.ts'
 import { scanWords } from './scanWords.ts'
+import { playSecondAct, SECOND_ACT_HOSTS, type SecondAct } from './secondAct.ts'
 import { STEPS } from './steps.ts'
 import type { FailedUse } from './summary.ts'
 
@@ -24,6 +25,7 @@ export interface DemoOptions {
   readonly folder: string
   /** Names of the lab's namespaces begin with it. */
   readonly prefix: string
+  /** All of them, or the second act is left out: it is about a need that is missing. */
   readonly needs: readonly DemoNeed[]
   readonly now: () => number
   readonly progress: Progress
@@ -40,6 +42,7 @@ export interface Evidence {
   readonly drifts: readonly HostDrift[]
   readonly failedUses: readonly FailedUse[]
   readonly records: readonly TaskRecord[]
+  readonly act?: SecondAct
   readonly seconds: number
 }
 
@@ -70,32 +73,47 @@ async function close(options: DemoOptions & { readonly lab: Lab }): Promise<Omit
   await run.progress.run(STEPS.apply, () => applied(run), STEPS.apply.told)
   // Before the scan: 65,535 denied ports from each place fill the kernel's counters, and reading those takes seconds.
   const drifts = await compare(run)
-  const [after, failedUses] = await Promise.all([drill(run, STEPS.after, AFTER), useNeeds(run)])
+  const acting = options.needs.length === DEMO_NEEDS.length ? playSecondAct(run, DEMO_NEEDS, options.progress) : Promise.resolve(undefined)
+  const [after, failedUses, act] = await Promise.all([scanAround(run, acting), acting.then(() => useNeeds(run)), acting])
   const records = await workload.stop()
   const matrixAfter = await matrixWith(run, after, 'filtered')
   await controller.close()
-  return { before, after, matrixBefore, matrixAfter, plan, drifts, failedUses, records }
+  return { before, after, matrixBefore, matrixAfter, plan, drifts: newest(drifts, act?.drifts ?? []), failedUses, records, ...(act ? { act } : {}) }
 }
 
-interface Run extends DemoOptions {
-  readonly lab: Lab
-  readonly controller: Controller
-  readonly policyFile: string
+/** Of a host that was compared twice, what was found last. */
+const newest = (drifts: readonly HostDrift[], later: readonly HostDrift[]): HostDrift[] => drifts.map((drift) => later.find(({ host }) => host === drift.host) ?? drift)
+
+/**
+ * Every port of every server. The hosts of the second act come last: a scan is to find the rules that they end with, and
+ * would fill the counters that their gates read.
+ */
+function scanAround(run: Run, acting: Promise<SecondAct | undefined>): Promise<Drill> {
+  const names = serversOf(DEMO_WORLD).map(({ name }) => name)
+  const parts = [names.filter((name) => !SECOND_ACT_HOSTS.includes(name)), SECOND_ACT_HOSTS]
+  const work = async (onShare: (share: number) => void): Promise<Drill> => {
+    const share = (parts[0]?.length ?? 0) / names.length
+    const first = await runDrill(run.lab, { ...AFTER, hosts: parts[0] ?? [] }, (done) => onShare(done * share))
+    await acting
+    const last = await runDrill(run.lab, { ...AFTER, hosts: parts[1] ?? [] }, (done) => onShare(share + done * (1 - share)))
+    return { lines: [...first.lines, ...last.lines], probes: first.probes + last.probes, seconds: first.seconds + last.seconds }
+  }
+  return run.progress.run(STEPS.after, work, STEPS.after.told)
 }
+
+interface Run extends DemoOptions, Operator {}
 
 /** The scan, and meanwhile all that makes ready without a rule on any host: the counters of observe mode are to count clients, not our scan. */
 async function seeBefore(run: Run): Promise<Drill> {
-  writePolicy(run, 'observe')
-  const [before] = await Promise.all([drill(run, STEPS.before, BEFORE), install(run)])
-  await run.progress.run(STEPS.observe, () => fleet(run, ['plan']).then(() => applied(run)), STEPS.observe.told)
+  writePolicy(run, run.needs, 'observe')
+  const scan = run.progress.run(STEPS.before, (onShare) => runDrill(run.lab, BEFORE, onShare), STEPS.before.told)
+  const [before] = await Promise.all([scan, install(run)])
+  await run.progress.run(STEPS.observe, () => command(run, ['plan']).then(() => applied(run)), STEPS.observe.told)
   return before
 }
 
-const drill = (run: Run, step: typeof STEPS.before | typeof STEPS.after, spec: typeof BEFORE): Promise<Drill> =>
-  run.progress.run(step, (onShare) => runDrill(run.lab, spec, onShare), step.told)
-
 function install(run: Run): Promise<number> {
-  const work = async (): Promise<number> => (await fleet<{ hosts: readonly unknown[] }>(run, ['host', 'install'])).hosts.length
+  const work = async (): Promise<number> => (await command<{ hosts: readonly unknown[] }>(run, ['host', 'install'])).hosts.length
   return run.progress.run(STEPS.install, work, STEPS.install.told)
 }
 
@@ -119,13 +137,13 @@ const watch = (run: Run): Promise<number> =>
 
 async function matrixWith(run: Run, { lines }: Drill, usual: 'closed' | 'filtered'): Promise<MatrixText> {
   await run.controller.note(scanWords(run.lab.world, lines, usual, run.now()))
-  return fleet<MatrixText>(run, ['matrix'])
+  return command<MatrixText>(run, ['matrix'])
 }
 
 function planChange(run: Run): Promise<ChangePlan> {
   const work = async (): Promise<ChangePlan> => {
-    writePolicy(run, 'enforce')
-    const { plan } = await fleet<{ plan?: ChangePlan }>(run, ['plan'])
+    writePolicy(run, run.needs, 'enforce')
+    const { plan } = await command<{ plan?: ChangePlan }>(run, ['plan'])
     if (!plan) throw new Error('the plan was not sealed')
     return plan
   }
@@ -133,11 +151,11 @@ function planChange(run: Run): Promise<ChangePlan> {
 }
 
 /** The newest plan; another exit code than 0 says that a host has not confirmed. */
-const applied = async (run: Run): Promise<number> => (await fleet<ApplyReport>(run, ['apply', '--yes'])).hosts.length
+const applied = async (run: Run): Promise<number> => (await command<ApplyReport>(run, ['apply', '--yes'])).hosts.length
 
 /** 1 and 3: hosts that differ, or of which it cannot be said. They are told and fail the demo at its end. */
 function compare(run: Run): Promise<readonly HostDrift[]> {
-  const work = async (): Promise<readonly HostDrift[]> => (await fleet<{ hosts: readonly HostDrift[] }>(run, ['drift'], [0, 1, 3])).hosts
+  const work = async (): Promise<readonly HostDrift[]> => (await command<{ hosts: readonly HostDrift[] }>(run, ['drift'], { allowed: [0, 1, 3] })).hosts
   return run.progress.run(STEPS.compare, work, STEPS.compare.told)
 }
 
@@ -153,13 +171,3 @@ async function useNeeds(run: Run): Promise<readonly FailedUse[]> {
   }
   return (await run.progress.run(STEPS.uses, work, STEPS.uses.told)).failures
 }
-
-function writePolicy({ lab, policyFile, needs, now }: Run, mode: 'observe' | 'enforce'): void {
-  writeFileSync(policyFile, policyText({ world: lab.world, ssh: lab.ssh, needs, mode, now: now() }))
-}
-
-const fleet = <Answer>(run: Run, argv: readonly string[], allowed?: readonly number[]): Promise<Answer> =>
-  run.controller.command<Answer>([...argv, '--policy', run.policyFile, '--concurrency', HOSTS_AT_ONCE], allowed)
-
-/** All: each waits longer, for connection tracking to warm and for what must stay silent, than it works. */
-const HOSTS_AT_ONCE = String(DEMO_WORLD.hosts.length)

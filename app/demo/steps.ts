@@ -1,5 +1,6 @@
 import type { Text } from '@portcullis/core/fault/fault.ts'
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
+import type { RolloutState } from '@portcullis/core/rollout/rollout.ts'
 import type { HostDrift } from '@portcullis/engine/drift.ts'
 import type { Lab } from '@portcullis/lab/start.ts'
 import type { Drill } from './drill.ts'
@@ -48,6 +49,21 @@ export const STEPS = {
     told: (drifts: readonly HostDrift[]): Text => {
       const equal = drifts.filter(({ kind }) => kind === 'same').length
       return { en: `${equal} of ${drifts.length} equal the intent for every packet`, zh: `${drifts.length} 台中 ${equal} 台对所有报文与意图等价` }
+    },
+  },
+  forgetful: {
+    ...step('forgetful', 'Roll out a policy that forgets the SFTP batch', '发布一个遗漏了 SFTP 批处理的策略'),
+    told: ({ outcome, waves, trip }: RolloutState): Text => {
+      const canary = waves[0]?.hosts.join(' ') ?? ''
+      if (outcome !== 'reverted' || !trip) return { en: `ended ${outcome ?? 'early'}, and should have been put back`, zh: `结果为 ${outcome ?? '中断'}，本应回退` }
+      return { en: `canary ${canary} trips, put back by itself`, zh: `金丝雀 ${canary} 触发，已自动回退` }
+    },
+  },
+  amended: {
+    ...step('amended', 'Put the policy right, roll it out, core last', '修正策略后重新发布，核心主机最后'),
+    told: ({ outcome, waves }: RolloutState): Text => {
+      const sizes = waves.map(({ name, hosts }) => `${name} ${hosts.length}`).join(', ')
+      return outcome === 'completed' ? { en: sizes, zh: sizes } : { en: `ended ${outcome ?? 'early'}`, zh: `结果为 ${outcome ?? '中断'}` }
     },
   },
   uses: {

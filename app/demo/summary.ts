@@ -1,15 +1,17 @@
 import type { Family } from '@portcullis/core/net/address.ts'
 import type { TaskRecord } from '@portcullis/lab/clients/workload.ts'
 import { isLetIn, needsOf, openAfter } from '@portcullis/lab/demo/expectations.ts'
-import { DEMO_NEEDS } from '@portcullis/lab/demo/needs.ts'
-import { hostNamed } from '@portcullis/lab/world.ts'
+import { DEMO_NEEDS, LATER_NEED, type DemoNeed } from '@portcullis/lab/demo/needs.ts'
+import { hostNamed, type World } from '@portcullis/lab/world.ts'
 import { join } from 'node:path'
 import { AFTER, BEFORE, TCP_ALL, TCP_KNOWN } from './drills.ts'
 import { exposures, zoneExposures, type ZoneExposure } from './exposure.ts'
 import { judge, type Expectations, type Surprise } from './judge.ts'
 import { serversOf } from './policy.ts'
 import { round, type Progress } from './progress.ts'
+import { interruptionsIn, summariseRollouts, type DemoRollouts } from './rollouts.ts'
 import type { Evidence } from './run.ts'
+import type { SecondAct } from './secondAct.ts'
 import { planned } from './steps.ts'
 
 /** What `portcullis demo --json` prints; `schemas/demo.schema.json` describes it. */
@@ -28,6 +30,8 @@ export interface DemoSummary extends Judged {
   readonly surprises: readonly Surprise[]
   readonly failedUses: readonly FailedUse[]
   readonly interruptions: readonly InterruptedTask[]
+  /** The second act; absent where needs were left out of the policy. */
+  readonly rollouts?: DemoRollouts
   readonly plan: { readonly id: string; readonly closes: number; readonly narrows: number }
   readonly phases: Progress['phases']
   /** Absolute paths. */
@@ -40,7 +44,7 @@ export interface Judged {
   readonly hosts: number
   /** Hosts whose kernel enforces exactly the intent, by the comparison for every packet. */
   readonly hostsEqualToIntent: number
-  /** Clients' uses of a service, over and over, of which at least one failed. */
+  /** Clients' uses of a service, over and over, of which at least one failed; without those that the second act is about. */
   readonly servicesInterrupted: number
   readonly unexpectedlyOpen: number
   readonly unexpectedlyClosed: number
@@ -79,9 +83,11 @@ export type InterruptedTask = Pick<TaskRecord, 'name' | 'uses' | 'failures' | 'i
 
 /** Judges what was seen against what the world and its needs promise: nothing in it comes from the policy or the hosts. */
 export function summarise(evidence: Evidence, phases: Progress['phases'], folder: string): DemoSummary {
-  const { lab, before, after, drifts, failedUses, records, plan } = evidence
+  const { lab, before, after, drifts, failedUses, plan, act } = evidence
   const surprises = judge(expectations(evidence), after.lines)
+  const records = evidence.records.map((record) => (act ? withoutTheActs(act, record) : record))
   const interrupted = records.filter((record) => record.interruptions.length > 0)
+  const rollouts = act ? summariseRollouts(act, evidence.records) : undefined
   const judged: Judged = {
     hosts: serversOf(lab.world).length,
     hostsEqualToIntent: drifts.filter(({ kind }) => kind === 'same').length,
@@ -93,7 +99,7 @@ export function summarise(evidence: Evidence, phases: Progress['phases'], folder
   return {
     format: 'portcullis-demo',
     version: 1,
-    ok: isAsPromised(judged),
+    ok: isAsPromised(judged) && rollouts?.asPromised !== false,
     seconds: round(evidence.seconds),
     ...judged,
     exposedBefore: exposures(before.lines),
@@ -103,11 +109,14 @@ export function summarise(evidence: Evidence, phases: Progress['phases'], folder
     surprises,
     failedUses,
     interruptions: interrupted.map(({ name, uses, failures, interruptions }) => ({ name, uses, failures, interruptions })),
+    ...(rollouts ? { rollouts } : {}),
     plan: { id: plan.id, ...planned(plan) },
     phases,
     files: filesIn(folder),
   }
 }
+
+const withoutTheActs = (act: SecondAct, record: TaskRecord): TaskRecord => ({ ...record, interruptions: record.interruptions.filter((one) => !interruptionsIn(act, record).includes(one)) })
 
 /** Whether nothing at all contradicts what was promised. */
 export const isAsPromised = (judged: Judged): boolean =>
@@ -115,10 +124,12 @@ export const isAsPromised = (judged: Judged): boolean =>
   judged.hosts > 0 &&
   judged.hostsEqualToIntent === judged.hosts
 
-const expectations = ({ lab: { world } }: Evidence): Expectations => ({
-  lines: openAfter(world, DEMO_NEEDS),
-  isLetIn: (host, port, vantage) => isLetIn(world, DEMO_NEEDS, host, port, vantage),
-  needsOf: (host, port, vantage) => needsOf(DEMO_NEEDS, hostNamed(world, host), port, hostNamed(world, vantage)).map(({ id }) => id),
+const expectations = ({ lab: { world }, act }: Evidence): Expectations => expectationsOf(world, act ? [...DEMO_NEEDS, LATER_NEED] : DEMO_NEEDS)
+
+const expectationsOf = (world: World, needs: readonly DemoNeed[]): Expectations => ({
+  lines: openAfter(world, needs),
+  isLetIn: (host, port, vantage) => isLetIn(world, needs, host, port, vantage),
+  needsOf: (host, port, vantage) => needsOf(needs, hostNamed(world, host), port, hostNamed(world, vantage)).map(({ id }) => id),
 })
 
 const checkedOf = ({ lab, before, after, records }: Evidence): Checked => ({

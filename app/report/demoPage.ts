@@ -1,12 +1,14 @@
 import type { Text } from '@portcullis/core/fault/fault.ts'
 import { formatInstant, type MatrixText } from '@portcullis/core/inventory/matrixText.ts'
 import type { DemoNeed } from '@portcullis/lab/demo/needs.ts'
+import type { DemoRollouts } from '../demo/rollouts.ts'
 import { STEPS } from '../demo/steps.ts'
 import type { DemoSummary } from '../demo/summary.ts'
 import { demoMatrix, legend } from './demoMatrix.ts'
 import { reportEndpoints } from './endpoints.ts'
 import { both, escape, grouped, tag } from './markup.ts'
 import { page, pageHeader, section, tile } from './page.ts'
+import { rolloutStory } from './rolloutStory.ts'
 import { verdictText } from './verdict.ts'
 
 export interface DemoPageInput {
@@ -26,6 +28,7 @@ export function demoPage({ summary, before, after, needs, at, language }: DemoPa
     header(summary),
     tiles(summary),
     section({ en: 'Who can reach how much', zh: '各区域可达的端点数' }, zoneBars(summary)),
+    summary.rollouts ? section(rolloutStory(summary.rollouts).title, story(summary.rollouts)) : '',
     summary.ok ? '' : section({ en: 'What is not as it must be', zh: '不符合预期之处' }, surprises(summary)),
     section({ en: 'The port matrix', zh: '端口状态矩阵' }, legend() + tag('div', 'wide', demoMatrix(reportEndpoints(before, after, zones), zones, needs)), ''),
     section({ en: 'What was checked', zh: '检查内容' }, checks(summary)),
@@ -72,6 +75,14 @@ function tiles(summary: DemoSummary): string {
 
 /** Whole percent, never rounded up to more than there is. */
 export const percentLess = (before: number, after: number): number => (before === 0 ? 0 : Math.floor(((before - after) / before) * 100))
+
+function story(rollouts: DemoRollouts): string {
+  const parts = rolloutStory(rollouts).parts.map(({ mark, isGood, text, note }) => {
+    const notes = note.map((one) => `<br><span class="soft">${both(one)}</span>`).join('')
+    return `<li class="${isGood ? '' : 'bad'}"><span class="sign">${isGood ? mark : '✗'}</span><span>${both(text)}${notes}</span></li>`
+  })
+  return tag('ul', 'checks', parts.join(''))
+}
 
 function zoneBars({ zones }: DemoSummary): string {
   const most = Math.max(1, ...zones.map(({ before }) => before))

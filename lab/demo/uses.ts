@@ -46,6 +46,9 @@ export function startDemoWorkload(lab: Lab): { stop(): Promise<TaskRecord[]> } {
   }
 }
 
+/** Whether the record of a workload is of a use of this need. */
+export const isTaskOf = ({ service, hosts }: DemoNeed, { name }: Pick<TaskRecord, 'name'>): boolean => hosts.some((host) => name.includes(` → ${service} on ${host}, `))
+
 const taskOf = ({ need, client, host, family, use }: NeedUse): Task => ({
   name: `${client} → ${need.service} on ${host}, IPv${family}, ${use.kind}`,
   use,

@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openNamespaces, type Namespace, type Namespaces } from '../netns.ts'
+import type { ReceivedAlert } from './receiver.ts'
 
 const BIN = fileURLToPath(new URL('../../app/bin/portcullis.js', import.meta.url))
 const RECEIVER = fileURLToPath(new URL('receiver.ts', import.meta.url))
@@ -165,4 +166,8 @@ async function shopsThatAnswer(): Promise<number> {
 }
 
 /** Ids as they arrived; what is posted twice stands twice. */
-const alertsTold = async (): Promise<string[]> => (await readFile(alertLog(), 'utf8').catch(() => '')).split('\n').filter((line) => line !== '')
+const alertsTold = async (): Promise<string[]> =>
+  (await readFile(alertLog(), 'utf8').catch(() => ''))
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => (JSON.parse(line) as ReceivedAlert).id)

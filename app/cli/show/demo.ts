@@ -3,6 +3,7 @@ import type { DemoSummary } from '../../demo/summary.ts'
 import { percentLess } from '../../report/demoPage.ts'
 import { verdictText } from '../../report/verdict.ts'
 import { layTable } from '../table.ts'
+import { rolloutLines } from './demoRollouts.ts'
 import { t, type Pen } from './words.ts'
 
 const LINES_MAX = 20
@@ -18,6 +19,7 @@ export function showDemo(pen: Pen, summary: DemoSummary, kept?: string): string 
     ...layTable(figures(pen, summary), '  '),
     '',
     ...layTable(zoneRows(pen, summary), '  '),
+    ...(summary.rollouts ? rolloutLines(pen, summary.rollouts) : []),
     ...wrongLines(pen, summary),
     '',
     ...checkedLines(pen, summary),
