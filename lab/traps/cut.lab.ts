@@ -1,6 +1,9 @@
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { FlowEnd } from '../../adapters/transport/lab/flow.ts'
 import type { Namespace, Spawned } from '../netns.ts'
-import { addContainer, DOCKER_RULES, HOST, load, openTrap, OUTSIDE, put, sleep, textOf, until, without, type Trap } from './trap.ts'
+import { addContainer, DOCKER_RULES, HOST, load, openScript, openTrap, OUTSIDE, put, sleep, textOf, until, without, type Trap } from './trap.ts'
 
 /** Trap: a flow outlives its port. What is closed for new connections goes on for the established ones, for days. Cure: `closing`. */
 let trap: Trap
@@ -8,6 +11,7 @@ let container: Namespace
 const alive: Spawned[] = []
 const open = textOf({ generation: 1, grants: ['tcp 8444 any', 'tcp 8080 any', 'tcp 30080 any', 'udp 8444 any'] })
 const closed = textOf({ generation: 2 })
+const REDIRECT = 'table ip kube {\n chain prerouting { type nat hook prerouting priority dstnat; policy accept; tcp dport 30080 redirect to :8445; }\n}\n'
 
 beforeAll(async () => {
   trap = await openTrap('cut')
@@ -127,8 +131,118 @@ test('datagrams that the host pushes are cut', async () => {
   expect(ticks()).toBe(before)
 })
 
+describe('the verb that cuts by client and port', () => {
+  const LAST_BYTE_MS_MAX = 50
+
+  test.each(cases)('to %s, bytes going %s: nothing comes any more, the ends are told, and it is said that none is left', async (_name, direction, place) => {
+    using script = openScript(trap.host)
+    const stream = await openStream(direction, place)
+    await load(trap.host, closed)
+    expect(await script.say('cut', `tcp ${place.port} ${OUTSIDE.ipv4}\n`)).toBe('cut 1 0 0 0\n')
+    await until(async () => stream.hasSenderEnded())
+    expect(await stream.bytesWithin(300)).toBe(0)
+  })
+
+  test.each(cases)('to %s, bytes going %s: the last byte comes within 50 ms', async (_name, direction, { port, inside }) => {
+    using script = openScript(trap.host)
+    await script.say('version')
+    await load(trap.host, DOCKER_RULES)
+    await load(trap.host, REDIRECT)
+    await load(trap.host, open)
+    const at = inside === 80 ? container : trap.host
+    const [serverDoes, clientDoes] = direction === 'in' ? ['sink', 'push'] : ['push', 'sink']
+    const server = await beginFlow(at, 'serve', String(inside), serverDoes)
+    const client = await beginFlow(trap.outside, 'use', HOST.ipv4, String(port), clientDoes)
+    await sleep(300)
+    await load(trap.host, closed)
+    const limitMs = LAST_BYTE_MS_MAX * (await slowness())
+    // Starting the shell of the call is in it.
+    const beganMs = Date.now()
+    expect(await script.say('cut', `tcp ${port} ${OUTSIDE.ipv4}\n`, AT_ONCE)).toBe('cut 1 0 0 0\n')
+    const receiver = await (direction === 'in' ? server : client)()
+    expect(receiver.bytes).toBeGreaterThan(0)
+    expect(receiver.lastAt - beganMs).toBeLessThanOrEqual(limitMs)
+  })
+
+  test('another client, what the host says to itself, and a lease of the same port live on', async () => {
+    using script = openScript(trap.host)
+    const stream = await openStream('out', PLACES[0])
+    const inside = trap.host.spawn(['socat', '-u', 'TCP4:127.0.0.1:8446', '-'])
+    trap.host.spawn(['socat', '-u', 'SYSTEM:while echo tick; do sleep 0.01; done', 'TCP4-LISTEN:8446,reuseaddr'])
+    alive.push(inside)
+    await load(trap.host, closed)
+    expect(await script.say('cut', `tcp 8444 ${OUTSIDE.other}\ntcp 8446 127.0.0.1\n`)).toBe('cut 0 0 0 0\n')
+    await script.say(`lease add tcp 8444 ${OUTSIDE.ipv4} 60`)
+    expect(await script.say('cut', `tcp 8444 ${OUTSIDE.ipv4}\n`)).toBe('cut 0 0 0 1\n')
+    expect(await stream.bytesWithin(300)).toBeGreaterThan(0)
+  })
+
+  test('a forwarded flow that says nothing is forgotten, and told to be one whose ends do not know', async () => {
+    using script = openScript(trap.host)
+    await load(trap.host, DOCKER_RULES)
+    await load(trap.host, open)
+    const server = container.spawn(['socat', '-u', 'TCP4-LISTEN:80,reuseaddr', '-'])
+    await until(async () => (await container.must(['ss', '-Hlnt', 'sport = :80'])) !== '')
+    const client = trap.outside.spawn(['socat', '-u', 'EXEC:sleep 60', `TCP4:${HOST.ipv4}:8080`])
+    alive.push(server, client)
+    await until(async () => (await trap.host.run(['conntrack', '-L', '-p', 'tcp', '--orig-port-dst', '8080'])).stdout.includes('ESTABLISHED'))
+    await load(trap.host, closed)
+    expect(await script.say('cut', `tcp 8080 ${OUTSIDE.ipv4}\n`)).toBe('cut 1 0 1 0\n')
+    expect((await trap.host.run(['conntrack', '-L', '-p', 'tcp', '--orig-port-dst', '8080'])).stdout).not.toContain('ESTABLISHED')
+  })
+
+  test('datagrams are refused and forgotten', async () => {
+    using script = openScript(trap.host)
+    await load(trap.host, open)
+    const server = trap.host.spawn(['socat', 'UDP4-LISTEN:8444,reuseaddr', 'SYSTEM:while echo tick; do sleep 0.02; done'])
+    await until(async () => (await trap.host.must(['ss', '-Hlnu', 'sport = :8444'])) !== '')
+    const client = trap.outside.spawn(['socat', '-', `UDP4:${HOST.ipv4}:8444`])
+    alive.push(server, client)
+    let ticks = 0
+    client.process.stdout?.on('data', () => (ticks += 1))
+    client.process.stdin?.write('hello')
+    await until(async () => ticks > 2)
+    await load(trap.host, closed)
+    expect(await script.say('cut', `udp 8444 ${OUTSIDE.ipv4}\n`)).toBe('cut 1 0 0 0\n')
+    const before = ticks
+    await sleep(300)
+    expect(ticks).toBe(before)
+  })
+
+  test.each(['tcp 8444', 'tcp 8444 face', 'tcp 8444 10.0.0.0/8', 'tcp 08444 10.0.0.1', 'tcp 0 10.0.0.1', 'tcp 65536 10.0.0.1', 'icmp 1 10.0.0.1', 'tcp 1 1::2::3', 'tcp 1 10.0.0.1; flush ruleset'])('%s is refused', async (line) => {
+    using script = openScript(trap.host)
+    await expect(script.say('cut', `${line}\n`)).rejects.toThrow(/PROTO PORT ADDRESS/)
+  })
+})
+
+/** A machine that has nothing else to do starts a program in this time; the limit holds for such a one. */
+const START_MS = 1
+
+/** How many times slower this machine starts programs at the moment, at least 1: the call is made of little else. */
+async function slowness(): Promise<number> {
+  const beganMs = performance.now()
+  const programs = 20
+  await trap.host.must([...AT_ONCE, 'sh', '-c', `for each in $(seq ${programs}); do /bin/true; done`])
+  return Math.max(1, (performance.now() - beganMs) / programs / START_MS)
+}
+
+/** Before everybody else, so that what is measured is the cutting and not how busy the machine is. */
+const AT_ONCE = ['chrt', '--fifo', '1'] as const
+const FLOW = join(import.meta.dirname, '../../adapters/transport/lab/flow.ts')
+
+async function beginFlow(at: Namespace, ...words: readonly string[]): Promise<() => Promise<FlowEnd>> {
+  const flow = at.spawn([...AT_ONCE, process.execPath, FLOW, ...words])
+  alive.push(flow)
+  if (!flow.process.stdout) throw new Error('a flow has no output')
+  const lines = createInterface({ input: flow.process.stdout })[Symbol.asyncIterator]()
+  expect((await lines.next()).value).toBe('ready')
+  return async () => JSON.parse(String((await lines.next()).value)) as FlowEnd
+}
+
 interface Stream {
   hasSenderEnded(): boolean
+  /** On the clock of this process. */
+  lastByteAt(): number
   bytesWithin(durationMs: number): Promise<number>
 }
 
@@ -139,7 +253,7 @@ async function openStream(
   { listen: listener, address } = { listen: 'TCP4-LISTEN', address: `TCP4:${HOST.ipv4}` },
 ): Promise<Stream> {
   await load(trap.host, DOCKER_RULES)
-  await load(trap.host, 'table ip kube {\n chain prerouting { type nat hook prerouting priority dstnat; policy accept; tcp dport 30080 redirect to :8445; }\n}')
+  await load(trap.host, REDIRECT)
   await load(trap.host, open)
   const at = inside === 80 ? container : trap.host
   const listen = `${listener}:${inside},reuseaddr`
@@ -150,11 +264,15 @@ async function openStream(
   const client = trap.outside.spawn(direction === 'in' ? ['socat', '-u', source, connect] : ['socat', '-u', connect, '-'])
   alive.push(server, client)
   const [sender, receiver] = direction === 'in' ? [client, server] : [server, client]
-  let bytes = 0
-  receiver.process.stdout?.on('data', (chunk: Buffer) => (bytes += chunk.length))
+  let [bytes, lastByteAt] = [0, 0]
+  receiver.process.stdout?.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    lastByteAt = performance.now()
+  })
   await until(async () => bytes > 20)
   return {
     hasSenderEnded: () => sender.process.exitCode !== null,
+    lastByteAt: () => lastByteAt,
     bytesWithin: async (durationMs) => {
       const before = bytes
       await sleep(durationMs)

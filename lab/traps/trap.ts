@@ -61,8 +61,8 @@ export const load = (space: Namespace, text: string): Promise<string> => space.m
 
 /** The host script in a namespace, with a state folder of its own. */
 export interface Script extends Disposable {
-  /** Throws where the call is refused. Returns what it prints. */
-  say(words: string, input?: string): Promise<string>
+  /** Throws where the call is refused. Returns what it prints. `before`: a command that starts it. */
+  say(words: string, input?: string, before?: readonly string[]): Promise<string>
   /** Everything up to the swap. */
   prepare(generation: number, text: string): Promise<void>
 }
@@ -72,7 +72,7 @@ const SCRIPT = join(import.meta.dirname, '../../host/portcullis-host')
 export function openScript(space: Namespace): Script {
   const state = mkdtempSync(join(tmpdir(), `${space.netns}-`))
   const settings = [`PORTCULLIS_STATE=${state}`, `PORTCULLIS_RUN=${state}/run`, 'PORTCULLIS_INIT=none', 'PORTCULLIS_WARM_SECONDS=0']
-  const say = (words: string, input = ''): Promise<string> => space.must(['env', ...settings, SCRIPT, ...words.split(' ')], { input })
+  const say = (words: string, input = '', before: readonly string[] = []): Promise<string> => space.must([...before, 'env', ...settings, SCRIPT, ...words.split(' ')], { input })
   return {
     say,
     async prepare(generation, text) {
