@@ -164,22 +164,37 @@ class Scan {
     }
   }
 
-  /** A few at a time: each endpoint may get a dozen connections. */
+  /** A few at a time: each endpoint may get a few dozen connections. */
   async #identify(): Promise<void> {
-    const { identify } = await import('./identify/identify.ts')
-    const open = [...this.#endpoints.entries()].filter(([, endpoint]) => endpoint.protocol === 'tcp' && endpoint.state === 'open')
-    const queue = open.values()
+    const [{ identify }, { identifyUdp }] = await Promise.all([import('./identify/identify.ts'), import('./identify/identifyUdp.ts')])
+    const signal = this.#options.signal
+    const identifyOne = async (endpoint: ScannedEndpoint): Promise<ScannedEndpoint> => {
+      if (endpoint.protocol === 'tcp') return { ...endpoint, ...(await identify(endpoint, signal)) }
+      const service = await identifyUdp(endpoint, signal)
+      return service === undefined ? endpoint : this.#nowOpen({ ...endpoint, service })
+    }
+    const nameless = [...this.#endpoints.entries()].filter(([, { state, service }]) => service === undefined && (state === 'open' || state === 'open|filtered'))
+    const queue = nameless.values()
+    const startedMs = performance.now()
     let done = 0
     const work = async (): Promise<void> => {
       for (const [index, endpoint] of queue) {
         if (this.#isAborted) return
-        const identity = await identify(endpoint, this.#options.signal)
-        if (identity) this.#endpoints[index] = { ...endpoint, ...identity }
+        this.#endpoints[index] = await identifyOne(endpoint)
         done += 1
-        this.#options.onProgress?.({ phase: 'identify', done, total: open.length, open: open.length, secondsLeft: undefined })
+        const secondsLeft = ((performance.now() - startedMs) / 1000 / done) * (nameless.length - done)
+        this.#options.onProgress?.({ phase: 'identify', done, total: nameless.length, open: this.#counts.tcp.open + this.#counts.udp.open, secondsLeft })
       }
     }
     await Promise.all(Array.from({ length: IDENTIFY_AT_ONCE }, work))
+  }
+
+  /** Silent to one protocol, it has answered another. */
+  #nowOpen(endpoint: ScannedEndpoint): ScannedEndpoint {
+    if (endpoint.state === 'open') return endpoint
+    this.#counts.udp[endpoint.state] -= 1
+    this.#counts.udp.open += 1
+    return { ...endpoint, state: 'open' }
   }
 
   #reportSyn(targets: readonly SweepTarget[]): void {

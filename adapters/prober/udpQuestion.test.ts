@@ -22,17 +22,29 @@ test.each<[string, number, Buffer, boolean]>([
   ['memcached', 11211, Buffer.from('PC\0\0\0\u0001\0\0VERSION 1.6\r\n', 'latin1'), true],
   ['a port mapper', 111, Buffer.concat([hex('5043504300000001'), Buffer.alloc(16)]), true],
   ['a STUN answer', 3478, Buffer.concat([hex('010100002112a442'), Buffer.alloc(12)]), true],
+  ['OpenVPN', 1194, Buffer.concat([hex('40'), Buffer.alloc(8, 7), hex('0100000000'), Buffer.from('PORTCULL'), Buffer.alloc(4)]), true],
+  ['an OpenVPN answer to somebody else', 1194, Buffer.concat([hex('40'), Buffer.alloc(8, 7), hex('0100000000'), Buffer.from('SOMEBODY'), Buffer.alloc(4)]), false],
+  ['an NTP server of an impossible stratum', 123, Buffer.concat([hex('2480'), Buffer.alloc(46)]), false],
+  ['connectionless LDAP on the SNMP port', 161, hex('300c02010161070a010004000400'), false],
+  ['TFTP data of a file that does exist', 69, hex('0003000161'), true],
   ['anything on a port of no known use', 9999, hex('00'), false],
 ])('%s', (_, port, answer, isRecognised) => {
   expect(questionFor(port).recognises(answer)).toBe(isRecognised)
 })
 
-test('no answer of any length makes a recogniser throw, and no question recognises itself', () => {
-  for (const question of UDP_QUESTIONS) {
-    for (let length = 0; length < 64; length++) {
-      for (const byte of [0x00, 0x30, 0xff]) expect(() => question.recognises(Buffer.alloc(length, byte))).not.toThrow()
-    }
-    if (!['snmp', 'mdns'].includes(question.service)) for (const datagram of question.datagrams()) expect(question.recognises(datagram)).toBe(false)
+test.each(UDP_QUESTIONS.map((question) => [question.service, question] as const))('%s: no answer makes its recogniser throw, and it does not recognise its own question', (service, question) => {
+  const answers = [0x00, 0x30, 0xff].flatMap((byte) => Array.from({ length: 64 }, (_, length) => Buffer.alloc(length, byte)))
+  expect(() => answers.map((answer) => question.recognises(answer))).not.toThrow()
+  // A manager's and an agent's messages only differ further inside.
+  if (service !== 'snmp') expect(question.datagrams().filter((datagram) => question.recognises(datagram))).toEqual([])
+})
+
+test('a question is not taken for another one: each answer names at most one service', () => {
+  const [dns, netbios, mdns] = [53, 137, 5353].map((port) => questionFor(port).datagrams()[0] ?? Buffer.alloc(0))
+  for (const sent of [dns, netbios, mdns]) {
+    const answer = Buffer.from(sent ?? Buffer.alloc(0))
+    answer[2] = 0x84
+    expect(UDP_QUESTIONS.filter((question) => question.recognises(answer))).toHaveLength(1)
   }
 })
 

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { isOpenVpnReset, OPENVPN_RESET, RPC_CALL } from './identify/handshake.ts'
+import { sipOptions } from './sipOptions.ts'
 import { integer, NULL, octets, sequence, tagged } from './ber.ts'
 
 /** What to say to a UDP port so that the service which usually stands there answers; and how to know that it was that service. */
@@ -26,35 +28,35 @@ export const UDP_QUESTIONS: readonly UdpQuestion[] = [
     service: 'ntp',
     ports: [123],
     datagrams: () => [Buffer.concat([Buffer.from([0xe3]), Buffer.alloc(47)])],
-    recognises: (answer) => answer.length >= 48 && (answer.readUInt8(0) & 0x07) === 4,
+    recognises: (answer) => answer.length >= 48 && (answer.readUInt8(0) & 0x07) === 4 && [3, 4].includes((answer.readUInt8(0) >>> 3) & 0x07) && answer.readUInt8(1) <= 16,
   },
   {
     service: 'snmp',
     ports: [161],
     datagrams: () => [snmpEngineDiscovery(), snmpSystemDescription()],
-    recognises: (answer) => answer.length > 10 && answer.readUInt8(0) === 0x30 && answer.includes(Buffer.from([0x02, 0x01])),
+    recognises: isSnmpMessage,
   },
   {
     // RFC 1350: read a file that is not there. The error comes from a new port, the transfer's id.
     service: 'tftp',
     ports: [69],
     datagrams: () => [Buffer.from('\0\u0001portcullis-probe\0octet\0', 'latin1')],
-    recognises: (answer) => answer.length >= 4 && [3, 5].includes(answer.readUInt16BE(0)),
+    recognises: (answer) => answer.length >= 5 && ((answer.readUInt16BE(0) === 5 && answer.readUInt16BE(2) <= 8 && answer.at(-1) === 0) || answer.readUInt32BE(0) === 0x0003_0001),
     answersFromElsewhere: true,
   },
   {
     // RFC 3261 section 11: what can you do?
     service: 'sip',
     ports: [5060],
-    datagrams: () => [Buffer.from(sipOptions())],
+    datagrams: () => [Buffer.from(sipOptions('UDP'))],
     recognises: (answer) => answer.toString('latin1', 0, 8) === 'SIP/2.0 ',
   },
   {
     // RFC 6762 section 6.7: a question from another port than 5353 gets a unicast answer. RFC 6763 section 9: which services are there?
     service: 'mdns',
     ports: [5353],
-    datagrams: () => [Buffer.concat([Buffer.from('504300000001000000000000', 'hex'), dnsName('_services._dns-sd._udp.local'), Buffer.from('000c8001', 'hex')])],
-    recognises: (answer) => answer.length >= 12 && (answer.readUInt8(2) & 0x80) !== 0,
+    datagrams: () => [Buffer.concat([Buffer.from('504d00000001000000000000', 'hex'), dnsName('_services._dns-sd._udp.local'), Buffer.from('000c8001', 'hex')])],
+    recognises: (answer) => answer.length >= 12 && answer.readUInt16BE(0) === 0x504d && (answer.readUInt8(2) & 0xf8) === 0x80,
   },
   {
     // UPnP Device Architecture 2.0 section 1.3.2.
@@ -83,7 +85,7 @@ export const UDP_QUESTIONS: readonly UdpQuestion[] = [
     service: 'radius',
     ports: [1812, 1813, 1645, 1646],
     datagrams: () => [Buffer.concat([Buffer.from('0c2a0026', 'hex'), randomBytes(16), Buffer.from('5012', 'hex'), Buffer.alloc(16)])],
-    recognises: (answer) => answer.length >= 20 && [2, 3, 5].includes(answer.readUInt8(0)) && answer.readUInt8(1) === 0x2a,
+    recognises: (answer) => answer.length >= 20 && [2, 3, 5].includes(answer.readUInt8(0)) && answer.readUInt8(1) === 0x2a && answer.readUInt16BE(2) === answer.length,
   },
   {
     // memcached protocol.txt, "UDP protocol": request id, sequence, number of datagrams, reserved.
@@ -96,15 +98,15 @@ export const UDP_QUESTIONS: readonly UdpQuestion[] = [
     // RFC 5531: the NULL procedure of the port mapper.
     service: 'rpcbind',
     ports: [111],
-    datagrams: () => [Buffer.from(`504350430000000000000002000186a000000002${'00000000'.repeat(5)}`, 'hex')],
+    datagrams: () => [RPC_CALL],
     recognises: (answer) => answer.length >= 24 && answer.readUInt32BE(0) === 0x50435043 && answer.readUInt32BE(4) === 1,
   },
   {
     // RFC 1002 section 4.2.17: node status of "*", whose 32 half-bytes are written as letters from A on.
     service: 'netbios-ns',
     ports: [137],
-    datagrams: () => [Buffer.concat([Buffer.from('504300000001000000000000', 'hex'), dnsName(`CK${'A'.repeat(30)}`), Buffer.from('00210001', 'hex')])],
-    recognises: (answer) => answer.length >= 12 && answer.readUInt16BE(0) === 0x5043 && (answer.readUInt8(2) & 0x80) !== 0,
+    datagrams: () => [Buffer.concat([Buffer.from('504e00000001000000000000', 'hex'), dnsName(`CK${'A'.repeat(30)}`), Buffer.from('00210001', 'hex')])],
+    recognises: (answer) => answer.length >= 12 && answer.readUInt16BE(0) === 0x504e && (answer.readUInt8(2) & 0x80) !== 0,
   },
   {
     // RFC 8489 section 5: Binding request; answers have the upper class bit.
@@ -121,6 +123,13 @@ export const UDP_QUESTIONS: readonly UdpQuestion[] = [
     recognises: (answer) => answer.length >= 4 && (answer.readUInt8(0) & 0xe0) === 0x60 && answer.readUInt16BE(2) === 0x5043,
   },
   {
+    // OpenVPN's wire protocol, as over TCP. With tls-auth or tls-crypt it answers nobody without the key.
+    service: 'openvpn',
+    ports: [1194],
+    datagrams: () => [OPENVPN_RESET],
+    recognises: isOpenVpnReset,
+  },
+  {
     // RFC 5426: syslog never answers, and anything sent would be logged: an empty datagram is not.
     service: 'syslog',
     ports: [514],
@@ -128,6 +137,13 @@ export const UDP_QUESTIONS: readonly UdpQuestion[] = [
     recognises: () => false,
   },
 ]
+
+/** RFC 3416 section 3, RFC 3412 section 6: a sequence of version (0, 1 or 3) and community or header data. */
+function isSnmpMessage(answer: Buffer): boolean {
+  if (answer.length < 12 || answer.readUInt8(0) !== 0x30) return false
+  const at = 2 + (answer.readUInt8(1) >= 0x80 ? answer.readUInt8(1) & 0x7f : 0)
+  return answer[at] === 2 && answer[at + 1] === 1 && [0, 1, 3].includes(answer[at + 2] ?? 255) && [0x04, 0x30].includes(answer[at + 3] ?? 0)
+}
 
 /** For every other port: eight zero bytes mean nothing to anybody, but make a service that answers whatever it gets answer. */
 const UNSPECIFIC: UdpQuestion = { service: '', ports: [], datagrams: () => [Buffer.alloc(8)], recognises: () => false }
@@ -148,21 +164,6 @@ function snmpSystemDescription(): Buffer {
   const request = tagged(0xa0, integer(0x5043), integer(0), integer(0), sequence(sequence(name, NULL)))
   return sequence(integer(0), octets('public'), request)
 }
-
-/** Addresses of documentation (RFC 5737): whoever answers, answers the sender (RFC 3581 rport). */
-const sipOptions = (): string =>
-  [
-    'OPTIONS sip:probe@192.0.2.1 SIP/2.0',
-    'Via: SIP/2.0/UDP 192.0.2.2:5060;branch=z9hG4bKportcullis;rport',
-    'Max-Forwards: 70',
-    'To: <sip:probe@192.0.2.1>',
-    'From: <sip:probe@192.0.2.2>;tag=portcullis',
-    'Call-ID: portcullis@192.0.2.2',
-    'CSeq: 1 OPTIONS',
-    'Content-Length: 0',
-    '',
-    '',
-  ].join('\r\n')
 
 /** An IKE header of major version 3 and nothing else: next payload none, exchange IKE_SA_INIT, flag initiator. */
 const ikeOfTheFuture = (): Buffer => Buffer.concat([randomBytes(8), Buffer.alloc(8), Buffer.from('00302208000000000000001c', 'hex')])

@@ -1,4 +1,4 @@
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 export const ANSWER_BYTES_MAX = 65_536
@@ -15,14 +15,10 @@ export interface Listening {
   readonly signal: AbortSignal | undefined
 }
 
-/** Connects, says something or nothing, and listens for a bounded time and size. Never throws: no answer is an empty one. */
-export function converse(place: Place, question: Buffer | undefined, listening: Listening): Promise<Buffer> {
-  const socket = connect({ host: place.address, port: place.port })
-  socket.once('connect', () => question && socket.write(question))
-  return listenTo(socket, listening)
-}
+/** What is written before it stands is sent as soon as it does. */
+export const connectTo = ({ address, port }: Place): Socket => connect({ host: address, port })
 
-/** Reads until enough has come, the time is over or the other side ends; then the stream is destroyed. */
+/** Reads until enough has come, the time is over or the other side ends; then the stream is destroyed. Never throws: no answer is an empty one. */
 export function listenTo(stream: Duplex, { isEnough, waitMs, signal }: Listening): Promise<Buffer> {
   return new Promise((resolve) => {
     let answer = Buffer.alloc(0)

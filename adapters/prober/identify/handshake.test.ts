@@ -29,6 +29,19 @@ test.each<[string, Buffer, string | undefined, string | undefined, Record<string
   ['MQTT, not authorised', hex('20020005'), 'mqtt', 'mqtt', { code: '5' }],
   ['RabbitMQ', Buffer.concat([hex('01000000000040000a000a'), hex('0009000000'), text('\u0007productS\0\0\0\u0008RabbitMQ\0')]), 'amqp', 'amqp', { product: 'RabbitMQ' }],
   ['Kafka', hex('0000000a5043504b000000000000'), 'kafka', 'kafka'],
+  ['slapd', hex('300c02010161070a010004000400'), 'ldap', 'ldap'],
+  ['slapd, disconnecting on noise', hex('300c02010078070a010204000400'), 'http', 'ldap'],
+  ['an SNMP message', hex('300c020101040670756200a200'), 'http', undefined],
+  ['rpcbind', hex('80000018504350430000000100000000000000000000000000000000'), 'rpcbind', 'rpcbind'],
+  ['mountd, asked for the port mapper', hex('80000018504350430000000100000000000000000000000000000001'), 'rpcbind', 'sunrpc'],
+  ['rsync', text('@RSYNCD: 31.0 sha512 sha256\n'), undefined, 'rsync', { banner: '@RSYNCD: 31.0' }],
+  ['an RTSP server asked in HTTP', text('RTSP/1.0 400 Bad Request\r\n\r\n'), 'http', 'rtsp', { status: '400' }],
+  ['SIP', text('SIP/2.0 405 Method Not Allowed\r\n\r\n'), 'sip', 'sip', { status: '405' }],
+  ['ZooKeeper', text('Zookeeper version: 3.8.0-1, built on x\n'), 'zookeeper', 'zookeeper', { version: '3.8.0-1' }],
+  ['STUN', hex('010100002112a442504f5254504f5254504f5254'), 'stun', 'stun'],
+  ['epmd with a node', Buffer.concat([hex('00001111'), text('name rabbit at port 25672\n')]), 'epmd', 'epmd'],
+  ['the same bytes, not asked for', Buffer.concat([hex('00001111'), text('name rabbit at port 25672\n')]), 'http', undefined],
+  ['OpenVPN', Buffer.concat([hex('001a40'), Buffer.alloc(8, 7), hex('0100000000'), text('PORTCULL'), Buffer.alloc(4)]), 'openvpn', 'openvpn'],
   ['silence', Buffer.alloc(0), 'http', undefined],
   ['noise', hex('00010203'), 'http', undefined],
 ])('%s', (_, answer, asked, service, details) => {
@@ -57,6 +70,9 @@ test('questions hold the lengths they state', () => {
   expect(question('smb').readUInt32BE(0)).toBe(question('smb').length - 4)
   expect(question('mqtt')[1]).toBe(question('mqtt').length - 2)
   expect(question('kafka').readUInt32BE(0)).toBe(question('kafka').length - 4)
+  expect(question('ldap')[1]).toBe(question('ldap').length - 2)
+  expect(question('rpcbind').readUInt32BE(0)).toBe(0x80000000 + question('rpcbind').length - 4)
+  expect(question('openvpn').readUInt16BE(0)).toBe(question('openvpn').length - 2)
   expect(question('dns').readUInt16BE(0)).toBe(question('dns').length - 2)
 })
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { sipOptions } from '../sipOptions.ts'
 
 /** What a handshake has told. The facts' names are stable; their values are the server's own words, cut to a sane length. */
 export interface Identity {
@@ -27,6 +28,8 @@ export const HANDSHAKES: readonly Handshake[] = [
   { service: 'imap', recognise: (answer) => line(answer, /^\* OK ([^\r\n]*)/, 'banner') },
   { service: 'mysql', recognise: recogniseMysql },
   { service: 'vnc', recognise: (answer) => line(answer, /^(RFB [0-9]{3}\.[0-9]{3})\n/, 'version') },
+  // rsync(1), "rsync daemon": greets with its protocol's version.
+  { service: 'rsync', recognise: (answer) => line(answer, /^(@RSYNCD: [0-9.]+)/, 'banner') },
   // RFC 854: a server that negotiates options at once. IAC, then WILL, WONT, DO or DONT.
   { service: 'telnet', recognise: (answer) => (answer[0] === 0xff && (answer[1] ?? 0) >= 0xfb && (answer[1] ?? 0) <= 0xfe ? {} : undefined) },
   { service: 'http', question: () => Buffer.from('GET / HTTP/1.1\r\nHost: portcullis.invalid\r\nUser-Agent: portcullis\r\nAccept: */*\r\nConnection: close\r\n\r\n'), recognise: recogniseHttp },
@@ -42,9 +45,33 @@ export const HANDSHAKES: readonly Handshake[] = [
   // MQTT 3.1.1 section 3.1: clean session, keep alive 60 s.
   { service: 'mqtt', question: () => Buffer.concat([Buffer.from('101600044d5154540402003c000a', 'hex'), Buffer.from('portcullis')]), recognise: recogniseMqtt },
   { service: 'amqp', question: () => Buffer.from('AMQP\0\0\u0009\u0001', 'latin1'), recognise: recogniseAmqp },
+  // RFC 4511 section 4.2: anonymous bind, version 3; answered by a BindResponse (application 1) or, unasked, by a notice of disconnection (application 24).
+  { service: 'ldap', question: () => Buffer.from('300c020101600702010304008000', 'hex'), recognise: recogniseLdap },
+  // RFC 5531: the NULL procedure of the port mapper. Another server of remote procedures answers that it does not have this program.
+  { service: 'rpcbind', question: () => Buffer.concat([Buffer.from('80000028', 'hex'), RPC_CALL]), recognise: (answer) => rpcReply(answer) === 0 ? {} : undefined },
+  { service: 'sunrpc', recognise: (answer) => rpcReply(answer) === undefined ? undefined : {} },
+  // RFC 2326 section 10.1, RFC 3261 section 11: what can you do?
+  { service: 'rtsp', question: () => Buffer.from('OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n'), recognise: (answer) => line(answer, /^RTSP\/1\.[01] ([0-9]{3})/, 'status') },
+  { service: 'sip', question: () => Buffer.from(sipOptions('TCP')), recognise: (answer) => line(answer, /^SIP\/2\.0 ([0-9]{3})/, 'status') },
+  // ZooKeeper administrator's guide, "The Four Letter Words": the only one that is on by default.
+  { service: 'zookeeper', question: () => Buffer.from('srvr'), recognise: (answer) => line(answer, /^Zookeeper version: ([^\r\n,]*)/, 'version') },
+  // RFC 8489 section 5: Binding request; answers have the upper class bit and our transaction.
+  { service: 'stun', question: () => Buffer.from(`000100002112a442${'504f5254'.repeat(3)}`, 'hex'), recognise: (answer) => (answer.length >= 20 && (answer.readUInt16BE(0) & 0xfeef) === 0x0001 && answer.includes(Buffer.from(`2112a442${'504f5254'.repeat(3)}`, 'hex')) ? {} : undefined) },
+  // Erlang distribution protocol, NAMES_REQ: answered by epmd's own port and a line for each node.
+  { service: 'epmd', question: () => Buffer.from('00016e', 'hex'), recognise: recogniseEpmd },
+  // OpenVPN's wire protocol: P_CONTROL_HARD_RESET_CLIENT_V2 (7) of session "PORTCULL", no acknowledgement, packet 0.
+  { service: 'openvpn', question: () => Buffer.concat([Buffer.from('000e', 'hex'), OPENVPN_RESET]), recognise: (answer) => (isOpenVpnReset(answer.subarray(2)) ? {} : undefined) },
   // Kafka protocol guide: ApiVersions (18) version 0, correlation id, client id.
   { service: 'kafka', question: () => Buffer.concat([Buffer.from('00000014001200005043504b000a', 'hex'), Buffer.from('portcullis')]), recognise: recogniseKafka },
 ]
+
+/** A call of program 100000, version 2, procedure 0, without credentials; its number is "PCPC". */
+export const RPC_CALL = Buffer.from(`504350430000000000000002000186a000000002${'00000000'.repeat(5)}`, 'hex')
+
+export const OPENVPN_RESET = Buffer.from('38504f525443554c4c0000000000', 'hex')
+
+/** P_CONTROL_HARD_RESET_SERVER_V2 (8) that acknowledges our session. */
+export const isOpenVpnReset = (answer: Buffer): boolean => answer.length >= 14 && answer.readUInt8(0) >>> 3 === 8 && answer.includes('PORTCULL', 9, 'latin1')
 
 export function identityOf(answer: Buffer, asked: string | undefined): Identity | undefined {
   if (answer.length === 0) return undefined
@@ -95,6 +122,26 @@ function recognisePostgresql(answer: Buffer, asked: string | undefined): Record<
 function recogniseDns(answer: Buffer): Record<string, string> | undefined {
   const isAnswer = answer.length >= 14 && answer.readUInt16BE(0) >= 12 && answer.readUInt16BE(2) === 0x5043 && ((answer[4] ?? 0) & 0x80) !== 0
   return isAnswer ? {} : undefined
+}
+
+function recogniseLdap(answer: Buffer): Record<string, string> | undefined {
+  if (answer.length < 8 || answer[0] !== 0x30) return undefined
+  // BER: a long form tells how many bytes the length takes.
+  const at = 2 + ((answer[1] ?? 0) >= 0x80 ? (answer[1] ?? 0) & 0x7f : 0)
+  const isMessage = answer[at] === 2 && answer[at + 1] === 1 && (answer[at + 2] ?? 255) <= 1
+  return isMessage && (answer[at + 3] === 0x61 || answer[at + 3] === 0x78) ? {} : undefined
+}
+
+/** RFC 5531 section 9: the accept status of a reply to our call, behind the record mark; undefined when it is none. */
+function rpcReply(answer: Buffer): number | undefined {
+  const isReply = answer.length >= 28 && answer.readUInt32BE(4) === 0x50435043 && answer.readUInt32BE(8) === 1 && answer.readUInt32BE(12) === 0
+  return isReply ? answer.readUInt32BE(answer.length >= 28 + answer.readUInt32BE(20) ? 24 + answer.readUInt32BE(20) : 24) : undefined
+}
+
+function recogniseEpmd(answer: Buffer, asked: string | undefined): Record<string, string> | undefined {
+  if (asked !== 'epmd' || answer.length < 4 || answer.readUInt32BE(0) === 0 || answer.readUInt32BE(0) > 65_535) return undefined
+  const nodes = answer.toString('latin1', 4)
+  return /^(?:name [^\n]* at port [0-9]+\n)*$/.test(nodes) ? named({ nodes }) : undefined
 }
 
 /** DICOM PS3.8 section 9.3: type, reserved, length of the rest. Items of the user information: 52H class, 55H version name. */
