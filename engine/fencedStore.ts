@@ -15,6 +15,7 @@ export function fencedStore({ store, rollouts }: RolloutWorld, lease: Lease): St
   return {
     addObservations: (observations) => store.addObservations(observations),
     observations: (filter) => store.observations(filter),
+    usage: (hosts, span) => store.usage(hosts, span),
     saveFacts: (snapshot) => store.saveFacts(snapshot),
     latestFacts: (host) => store.latestFacts(host),
     savePolicy: (policy) => store.savePolicy(policy),

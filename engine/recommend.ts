@@ -1,6 +1,6 @@
 import { dayOf, type BusinessCalendar } from '@portcullis/core/inventory/businessCalendar.ts'
 import type { Instant } from '@portcullis/core/inventory/observation.ts'
-import { foldUsageDays, type HostUsage } from '@portcullis/core/inventory/usageDays.ts'
+import { foldRecordedUsage, type HostUsage } from '@portcullis/core/inventory/usageDays.ts'
 import { compareAddresses, formatAddress, type Address } from '@portcullis/core/net/address.ts'
 import type { Host, Policy } from '@portcullis/core/policy/policy.ts'
 import { draftNeeds, needsOpening, type DraftNeed } from '@portcullis/core/policy/recommend/draftNeeds.ts'
@@ -37,14 +37,14 @@ export interface HostWatch {
 }
 
 /**
- * Reads the hosts one after the other, so that the observations of one are in memory at a time; what stays of each is its days of use.
+ * Reads the hosts one after the other; what stays of each is its days of use.
  * Scanners are told by what they tried on all hosts, so the verdicts come after the last host is read.
  */
-export async function recommend(store: Pick<Store, 'observations'>, policy: Policy, hosts: readonly Host[], options: RecommendOptions): Promise<RecommendReport> {
+export async function recommend(store: Pick<Store, 'usage'>, policy: Policy, hosts: readonly Host[], options: RecommendOptions): Promise<RecommendReport> {
   const usages: HostUsage[] = []
   const reach = new Map<string, SourceReach>()
-  for (const { name } of hosts) {
-    const usage = foldUsageDays(name, await store.observations({ host: name, since: options.since, kinds: KINDS }), options.calendar)
+  for await (const recorded of store.usage(hosts.map(({ name }) => name), { since: options.since, utcOffsetMinutes: options.calendar.utcOffsetMinutes })) {
+    const usage = foldRecordedUsage(recorded, options.calendar)
     noteReach(reach, usage)
     usages.push(usage)
   }
@@ -76,5 +76,3 @@ function scannersOf(usages: readonly HostUsage[], reach: ReadonlyMap<string, Sou
   }
   return [...found.values()].toSorted(compareAddresses).map(formatAddress)
 }
-
-const KINDS = ['listener', 'flow', 'published', 'scan', 'reading', 'evidence', 'use'] as const

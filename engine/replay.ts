@@ -1,6 +1,6 @@
 import type { BusinessCalendar, Day } from '@portcullis/core/inventory/businessCalendar.ts'
 import type { Instant } from '@portcullis/core/inventory/observation.ts'
-import { foldUsageDays, type EndpointDays, type HostUsage, type SourceDays } from '@portcullis/core/inventory/usageDays.ts'
+import { foldRecordedUsage, type EndpointDays, type HostUsage, type SourceDays } from '@portcullis/core/inventory/usageDays.ts'
 import { formatAddress } from '@portcullis/core/net/address.ts'
 import { containsPort } from '@portcullis/core/net/port.ts'
 import { containsAddress } from '@portcullis/core/net/prefix.ts'
@@ -50,13 +50,13 @@ export interface ReplayOptions {
 }
 
 /** Host after host; refused where the policy cannot be resolved. */
-export async function replay(store: Pick<Store, 'observations'>, policy: Policy, hosts: readonly Host[], options: ReplayOptions): Promise<Result<ReplayReport>> {
+export async function replay(store: Pick<Store, 'usage'>, policy: Policy, hosts: readonly Host[], options: ReplayOptions): Promise<Result<ReplayReport>> {
   const intents = resolveAll(policy, () => 1)
   if (!intents.ok) return intents
   const usages: HostUsage[] = []
   const reach = new Map<string, SourceReach>()
-  for (const { name } of hosts) {
-    const usage = foldUsageDays(name, await store.observations({ host: name, since: options.since, kinds: ['listener', 'flow', 'published', 'reading', 'evidence', 'use'] }), options.calendar)
+  for await (const recorded of store.usage(hosts.map(({ name }) => name), { since: options.since, utcOffsetMinutes: options.calendar.utcOffsetMinutes })) {
+    const usage = foldRecordedUsage(recorded, options.calendar)
     noteReach(reach, usage)
     usages.push(usage)
   }

@@ -1,5 +1,6 @@
 import type { Fault } from '@portcullis/core/fault/fault.ts'
 import type { Instant, Observation } from '@portcullis/core/inventory/observation.ts'
+import type { RecordedUsage, UsageSpan } from '@portcullis/core/inventory/usageDays.ts'
 import type { IntentText } from '@portcullis/core/plan/intentText.ts'
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
 
@@ -13,6 +14,8 @@ export interface Store {
   addObservations(observations: readonly Observation[] | AsyncIterable<readonly Observation[]>): Promise<void>
   /** Oldest first. */
   observations(filter: ObservationFilter): Promise<readonly Observation[]>
+  /** What the observations tell of the use of these hosts, kept day by day as they are added. In the order given; also of hosts of which nothing is known. */
+  usage(hosts: readonly string[], span: UsageSpan): AsyncIterable<RecordedUsage>
 
   saveFacts(snapshot: FactsSnapshot): Promise<void>
   /** The newest snapshot of the host by `at`. */
@@ -94,7 +97,7 @@ export interface NewJournalEntry {
   readonly run: string
   readonly at: Instant
   readonly kind: 'action' | 'signal'
-  /** An ApplyStep, or `begin`, `end`, `install`, `observe`. */
+  /** An ApplyStep, or `begin`, `end`, `install`, `observe`, `cut`, `warn`. */
   readonly name: string
   readonly host?: string
   readonly plan?: string

@@ -1,4 +1,5 @@
 import type { Observation } from '@portcullis/core/inventory/observation.ts'
+import { recordedUsageOf } from '@portcullis/core/inventory/usageDays.ts'
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
 import type { ConfirmedGeneration, FactsSnapshot, JournalEntry, ObservationFilter, SeenPolicy, Store } from '@portcullis/engine/store.ts'
 
@@ -22,6 +23,10 @@ export function simStore(): Store {
       observations.push(...taken)
     },
     observations: async (filter) => observations.filter((seen) => matches(seen, filter)).toSorted((a, b) => a.at - b.at),
+    usage: async function* (hosts, span) {
+      const byHost = Map.groupBy(observations, ({ host }) => host)
+      for (const host of hosts) yield recordedUsageOf(host, (byHost.get(host) ?? []).toSorted((a, b) => a.at - b.at), span)
+    },
     saveFacts: async (snapshot) => void facts.push(snapshot),
     latestFacts: async (host) => facts.filter((snapshot) => snapshot.host === host).toSorted((a, b) => a.at - b.at).at(-1),
     savePolicy: async (policy) => {

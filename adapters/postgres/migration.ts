@@ -3,6 +3,7 @@ import { sql, type Kysely } from 'kysely'
 import { Migrator, type Migration } from 'kysely/migration'
 import { storeNewer } from './storeFault.ts'
 import { SCHEMA, type Tables } from './tables.ts'
+import { createUsage } from './usageTables.ts'
 
 /** Forward only: a step that was released is never changed, the next one corrects it. Named in order. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -10,16 +11,17 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0002-alert-outbox': { up: createAlertOutbox },
   '0003-rollouts': { up: createRollouts },
   '0004-plan-approvals': { up: createPlanApprovals },
+  '0005-usage': { up: createUsage },
 }
 
-/** Brings the store to this version. Two processes may do it at the same time. Faults: STORE_NEWER; throws what the database throws. */
-export async function migrate(database: Kysely<Tables>): Promise<Result<void>> {
+/** Brings the store to this version, or to the one that is named. Two processes may do it at the same time. Faults: STORE_NEWER; throws what the database throws. */
+export async function migrate(database: Kysely<Tables>, version?: string): Promise<Result<void>> {
   const done = await doneMigrations(database)
   const unknown = done.find((name) => !Object.hasOwn(MIGRATIONS, name))
   if (unknown !== undefined) return fail(storeNewer(unknown))
-  if (done.length === Object.keys(MIGRATIONS).length) return succeed(undefined)
+  if (version === undefined && done.length === Object.keys(MIGRATIONS).length) return succeed(undefined)
   const migrator = new Migrator({ db: database, provider: { getMigrations: async () => MIGRATIONS }, migrationTableSchema: SCHEMA })
-  const { error } = await migrator.migrateToLatest()
+  const { error } = await (version === undefined ? migrator.migrateToLatest() : migrator.migrateTo(version))
   if (error !== undefined) throw error instanceof Error ? error : new Error('a migration failed', { cause: error })
   return succeed(undefined)
 }

@@ -2,6 +2,7 @@ import { promisify } from 'node:util'
 import { zstdCompress, zstdDecompress } from 'node:zlib'
 import type { Fault } from '@portcullis/core/fault/fault.ts'
 import type { Observation } from '@portcullis/core/inventory/observation.ts'
+import type { RecordedUsage, UsageSpan } from '@portcullis/core/inventory/usageDays.ts'
 import type { IntentText } from '@portcullis/core/plan/intentText.ts'
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
 import type { ConfirmedGeneration, FactsSnapshot, JournalEntry, JournalFilter, NewJournalEntry, ObservationFilter, SeenPolicy, Store } from '@portcullis/engine/store.ts'
@@ -13,6 +14,7 @@ import type { RolloutStore } from '@portcullis/engine/rolloutStore.ts'
 import { readObservation, writeObservation } from './observationRow.ts'
 import { asStoreFault } from './storeFault.ts'
 import type { Tables } from './tables.ts'
+import { readUsage, UsageIntake } from './usageTables.ts'
 
 /** The Store port on a database that `migrate` has brought to this version. `server` names it in faults. */
 export class PostgresStore implements Store {
@@ -33,9 +35,13 @@ export class PostgresStore implements Store {
   addObservations(observations: readonly Observation[] | AsyncIterable<readonly Observation[]>): Promise<void> {
     return this.#ask((database) =>
       database.transaction().execute(async (transaction) => {
-        for await (const batch of Symbol.asyncIterator in observations ? observations : [observations]) {
+        const isLong = Symbol.asyncIterator in observations
+        const intake = await UsageIntake.open(transaction, isLong)
+        for await (const batch of isLong ? observations : [observations]) {
           for (let at = 0; at < batch.length; at += BATCH_ROWS) await insertObservations(transaction, batch.slice(at, at + BATCH_ROWS))
+          await intake.add(batch)
         }
+        await intake.end()
       }),
     )
   }
@@ -49,6 +55,14 @@ export class PostgresStore implements Store {
       if (filter.since !== undefined) query = query.where('at', '>=', filter.since)
       return (await query.orderBy('at').orderBy('sequence').execute()).map(readObservation)
     })
+  }
+
+  async *usage(hosts: readonly string[], span: UsageSpan): AsyncGenerator<RecordedUsage> {
+    try {
+      yield* readUsage(this.#database, hosts, span)
+    } catch (error) {
+      throw asStoreFault(this.#server, error)
+    }
   }
 
   saveFacts(snapshot: FactsSnapshot): Promise<void> {

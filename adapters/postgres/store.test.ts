@@ -1,8 +1,11 @@
 import { FaultError } from '@portcullis/core/fault/fault.ts'
 import type { Observation } from '@portcullis/core/inventory/observation.ts'
+import { recordedUsageOf, type RecordedUsage, type UsageSpan } from '@portcullis/core/inventory/usageDays.ts'
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
 import type { ConfirmedGeneration, NewJournalEntry, Store } from '@portcullis/engine/store.ts'
 import { simStore } from '@portcullis/sim/store.ts'
+import { addressOf, atHour } from '@portcullis/sim/usageWorld.ts'
+import { FIRST_DAY, allOf, inOneOrder, watchedHost } from '@portcullis/sim/watchedHost.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 describeStore('in memory', async () => simStore())
@@ -68,6 +71,49 @@ export function describeStore(where: string, open: () => Promise<Store>): void {
         await store.addObservations([strange])
         expect(await store.observations({ host: 'strange' })).toEqual([strange])
       })
+    })
+
+    describe('use', () => {
+      test.each([1, 2, 3, 4])('recorded reading by reading is what all readings together tell: seed %i', async (seed) => {
+        const host = `use-${seed}`
+        const observations = watchedHost(host, seed)
+        for (const reading of Map.groupBy(observations, ({ at }) => at).values()) await store.addObservations(reading)
+        for (const utcOffsetMinutes of [0, 330, -480]) {
+          for (const since of [0, atHour(FIRST_DAY + 12, 7)]) {
+            const span = { since, utcOffsetMinutes }
+            expect(inOneOrder(await read([host], span))).toEqual(inOneOrder([recordedUsageOf(host, observations, span)]))
+          }
+        }
+      })
+
+      test('of a stream adds up with what was there, day by day', async () => {
+        const flow = (connections: number, hour: number): Observation => ({ kind: 'flow', host: 'use-log', sensor: 'zeek', at: atHour(FIRST_DAY, hour), source: addressOf('10.0.0.9'), protocol: 'tcp', port: 443, connections, tally: 'events', firstSeen: atHour(FIRST_DAY, hour - 2), lastSeen: atHour(FIRST_DAY, hour), verdict: 'accepted', service: 'tls' })
+        async function* log(...batches: readonly Observation[][]): AsyncGenerator<Observation[]> {
+          yield* batches
+        }
+        await store.addObservations([flow(1, 5)])
+        await store.addObservations(log([flow(2, 6), flow(3, 20)], [flow(4, 25)]))
+        const [usage] = await read(['use-log'], { since: 0, utcOffsetMinutes: 0 })
+        expect(usage?.uses.map(({ connections, days }) => [connections, days.toSorted((a, b) => a - b)])).toEqual([[10, [FIRST_DAY, FIRST_DAY + 1]]])
+        expect(usage?.claims).toEqual([flow(4, 25)])
+      })
+
+      test('of a stream that breaks is not kept', async () => {
+        async function* broken(): AsyncGenerator<Observation[]> {
+          yield watchedHost('use-broken', 1)
+          throw new FaultError({ code: 'BROKEN', what: { en: 'broken', zh: '损坏' } })
+        }
+        await expect(store.addObservations(broken())).rejects.toThrow('BROKEN')
+        expect(await read(['use-broken'], { since: 0, utcOffsetMinutes: 0 })).toEqual([{ host: 'use-broken', claims: [], watches: [], uses: [] }])
+      })
+
+      test('comes in the order that was asked for, also of hosts that nobody knows', async () => {
+        await store.addObservations(watchedHost('use-order', 5))
+        const hosts = [...Array.from({ length: 450 }, (_, index) => `nobody-${index}`), 'use-order', 'nobody']
+        expect((await read(hosts, { since: 0, utcOffsetMinutes: 0 })).map(({ host, uses }) => `${host} ${uses.length > 0}`)).toEqual(hosts.map((host) => `${host} ${host === 'use-order'}`))
+      })
+
+      const read = (hosts: readonly string[], span: UsageSpan): Promise<RecordedUsage[]> => allOf(store.usage(hosts, span))
     })
 
     describe('facts', () => {

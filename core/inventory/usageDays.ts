@@ -2,8 +2,8 @@ import type { Address } from '../net/address.ts'
 import { TRANSPORT_PROTOCOLS, type TransportProtocol } from '../net/protocol.ts'
 import { dayOf, DAY_MS, type BusinessCalendar, type Day } from './businessCalendar.ts'
 import { DaySet } from './daySet.ts'
-import type { EvidenceObservation, FlowObservation, Instant, ListenerObservation, Observation, PublishedObservation, UseObservation } from './observation.ts'
-import { isUse } from './usage.ts'
+import type { EvidenceObservation, Instant, ListenerObservation, Observation, UseObservation } from './observation.ts'
+import { NOTHING_KNOWN, recordUsage, type DayOfUse, type WatchSpan } from './usageRecord.ts'
 
 /** The days on which each endpoint of a host was used, by source, and the days of which anything is known. */
 export interface HostUsage {
@@ -47,7 +47,6 @@ export interface ListeningDays {
   readonly process?: string
   readonly unit?: string
   readonly isEphemeral: boolean
-  readonly firstDay?: Day
   readonly lastDay?: Day
 }
 
@@ -61,262 +60,197 @@ export interface SourceDays {
 /** Endpoints of the public have more; what comes after these is counted. */
 export const SOURCES_KEPT_MAX = 4096
 
-/**
- * Counters are read now and then; between two readings further apart than this nobody knows on which day a use was, nor whether the
- * host was down or its counters began again.
- */
-export const READING_GAP_MS_MAX = 36 * 3_600_000
-/** Unless counters that stood before the gap stand after it and never fell: then what they do not show was not used. */
-export const PROVEN_GAP_MS_MAX = 8 * DAY_MS
+/** What was recorded of a host, as it is kept. */
+export interface RecordedUsage {
+  readonly host: string
+  /** The newest about each thing. */
+  readonly claims: readonly Observation[]
+  readonly watches: readonly WatchSpan[]
+  readonly uses: readonly CountedUse[]
+}
 
-/** Folds what sensors said of one host, oldest first. Linear in the observations. */
+/** Use of an endpoint by one source, by days of the business. */
+export interface CountedUse {
+  readonly protocol: TransportProtocol
+  readonly port: number
+  readonly source: Address
+  readonly isAnswered: boolean
+  readonly connections: number
+  readonly days: readonly Day[]
+}
+
+/** Days of use of what sensors said of one host, oldest first. Linear in the observations. */
 export function foldUsageDays(host: string, observations: readonly Observation[], calendar: BusinessCalendar): HostUsage {
-  const readings = readingsOf(observations)
-  const firstDay = dayOf(calendar, observations[0]?.at ?? 0) - 1
-  const fold = new UsageFold(firstDay, calendar, readings)
-  for (const observation of observations) fold.add(observation)
-  return { host, watch: fold.watch(), endpoints: fold.endpoints() }
+  return foldRecordedUsage(recordedUsageOf(host, observations, { since: -Infinity, utcOffsetMinutes: calendar.utcOffsetMinutes }), calendar)
 }
 
-interface Readings {
-  /** By sensor: for each reading of the flows, the time of the one before it. */
-  readonly flows: ReadonlyMap<string, ReadonlyMap<Instant, Instant | undefined>>
-  /** The newest complete reading of the listeners by any sensor. */
-  readonly listeners?: Instant
+export interface UsageSpan {
+  readonly since: Instant
+  /** When a day begins. */
+  readonly utcOffsetMinutes: number
 }
 
-function readingsOf(observations: readonly Observation[]): Readings {
-  const flows = new Map<string, Map<Instant, Instant | undefined>>()
-  const newest = new Map<string, Instant>()
-  let listeners: Instant | undefined
-  for (const each of observations) {
-    if (each.kind !== 'reading') continue
-    if (each.covers === 'listeners') listeners = Math.max(listeners ?? each.at, each.at)
-    if (each.covers !== 'flows' || newest.get(each.sensor) === each.at) continue
-    let known = flows.get(each.sensor)
-    if (!known) flows.set(each.sensor, (known = new Map()))
-    known.set(each.at, newest.get(each.sensor))
-    newest.set(each.sensor, each.at)
+/** What a store that records as it goes would have kept of these observations of one host, oldest first. */
+export function recordedUsageOf(host: string, observations: readonly Observation[], { since, utcOffsetMinutes }: UsageSpan): RecordedUsage {
+  const { claims, watches, uses } = recordUsage(observations, NOTHING_KNOWN)
+  return {
+    host,
+    claims: claims.filter(({ claim }) => claim.at >= since).map(({ claim }) => claim),
+    watches: watches.filter(({ last }) => last >= since).map((span) => (span.first >= since ? span : { ...span, first: since })),
+    uses: uses.flatMap(({ days, ...of }) => {
+      const within = days.filter(({ last }) => last >= since)
+      return within.length === 0 ? [] : [{ ...of, connections: within.reduce((sum, { connections }) => sum + connections, 0), days: businessDays(within, utcOffsetMinutes) }]
+    }),
   }
-  return { flows, ...(listeners === undefined ? {} : { listeners }) }
+}
+
+function businessDays(days: readonly DayOfUse[], utcOffsetMinutes: number): Day[] {
+  const offsetMs = utcOffsetMinutes * 60_000
+  return days.flatMap(({ first, last }) => {
+    const [from, to] = [Math.floor((first + offsetMs) / DAY_MS), Math.floor((last + offsetMs) / DAY_MS)]
+    return from === to ? [from] : [from, to]
+  })
+}
+
+/** Judges nothing: days, listeners and losses as they are needed. */
+export function foldRecordedUsage(recorded: RecordedUsage, calendar: BusinessCalendar): HostUsage {
+  const fold = new UsageFold(recorded, calendar)
+  return { host: recorded.host, watch: fold.watch(), endpoints: fold.endpoints() }
 }
 
 interface EndpointFold {
   readonly protocol: TransportProtocol
   readonly port: number
-  readonly sources: Map<bigint | number, SourceFold>
+  readonly sources: SourceDays[]
   moreSources: number
   lost: number
   sourceless?: { readonly days: DaySet; readonly because: string }
   listener?: ListenerObservation
-  listenerFirst?: Instant
   onLoopback?: Instant
-  published?: PublishedObservation
+  published?: string
   fingerprint?: string
 }
 
-interface SourceFold {
-  readonly source: Address
-  connections: number
-  readonly days: DaySet
-  isAnswered: boolean
-  /** The newest state of each running counter: nearly always one. */
-  counters?: { readonly sensor: string; readonly verdict: string; latest: number }[]
-}
-
 class UsageFold {
-  readonly #firstDay: Day
   readonly #calendar: BusinessCalendar
-  readonly #readings: Readings
+  readonly #recorded: RecordedUsage
+  /** Before all that is known, so that every set of days begins with the same. */
+  readonly #firstDay: Day
+  readonly #listenersRead: Instant | undefined
   readonly #endpoints = new Map<number, EndpointFold>()
   readonly #lost = new Map<string, string>()
-  /** Readings at which a counter had begun again, by sensor. */
-  readonly #restarts = new Set<string>()
-  /** Readings at which a counter of before still stood, by sensor. */
-  readonly #continued = new Set<string>()
-  #lastGrown: { readonly sensor: string; readonly at: Instant; readonly day: Day } | undefined
-  #lastContinued: { readonly sensor: string; readonly at: Instant } | undefined
 
-  constructor(firstDay: Day, calendar: BusinessCalendar, readings: Readings) {
-    this.#firstDay = firstDay
+  constructor(recorded: RecordedUsage, calendar: BusinessCalendar) {
     this.#calendar = calendar
-    this.#readings = readings
-  }
-
-  add(observation: Observation): void {
-    if (observation.kind === 'flow') this.#flow(observation)
-    else if (observation.kind === 'listener') this.#listener(observation)
-    else if (observation.kind === 'published') this.#at(observation.protocol, observation.ports.first).published = observation
-    else if (observation.kind === 'evidence') this.#loss(observation)
-    else if (observation.kind === 'use') this.#use(observation)
-    else if (observation.kind === 'scan' && observation.service !== undefined) this.#at(observation.protocol, observation.port).fingerprint = observation.service
+    this.#recorded = recorded
+    this.#firstDay = this.#earliest() - 1
+    this.#listenersRead = recorded.claims.reduce<Instant | undefined>((newest, { kind, at }) => (kind === 'reading' ? Math.max(newest ?? at, at) : newest), undefined)
+    for (const claim of recorded.claims) this.#claim(claim)
+    for (const use of recorded.uses) this.#use(use)
   }
 
   watch(): UsageWatch {
     const watched = new DaySet(this.#firstDay)
-  
-    for (const [sensor, readings] of this.#readings.flows) {
+    for (const spans of Map.groupBy(this.#recorded.watches, ({ sensor }) => sensor).values()) {
       const countedMs = new Map<Day, number>()
-      for (const [at, before] of readings) {
-        if (before !== undefined && this.#isCounted(sensor, before, at)) this.#count(countedMs, before, at)
-      }
+      for (const span of spans) this.#count(countedMs, span)
       for (const [day, ms] of countedMs) if (ms >= DAY_MS / 2) watched.add(day)
     }
     const days = watched.days()
-    const lost = [...this.#lost.values()]
-    return { watched, firstDay: days[0] ?? this.#firstDay, lastDay: days.at(-1) ?? this.#firstDay, areListenersRead: this.#readings.listeners !== undefined, lost }
+    return { watched, firstDay: days[0] ?? this.#firstDay, lastDay: days.at(-1) ?? this.#firstDay, areListenersRead: this.#listenersRead !== undefined, lost: [...this.#lost.values()] }
   }
 
-  /** Adds the time between two readings to the days that it lies in. */
-  #count(countedMs: Map<Day, number>, before: Instant, at: Instant): void {
+  /** Adds the time that was counted to the days that it lies in. */
+  #count(countedMs: Map<Day, number>, { first, last }: WatchSpan): void {
     const offsetMs = this.#calendar.utcOffsetMinutes * 60_000
-    for (let day = this.#day(before); day <= this.#day(at); day += 1) {
-      const ms = Math.min(at, (day + 1) * DAY_MS - offsetMs) - Math.max(before, day * DAY_MS - offsetMs)
+    for (let day = this.#day(first); day <= this.#day(last); day += 1) {
+      const ms = Math.min(last, (day + 1) * DAY_MS - offsetMs) - Math.max(first, day * DAY_MS - offsetMs)
       countedMs.set(day, (countedMs.get(day) ?? 0) + ms)
     }
   }
 
-  #isCounted(sensor: string, before: Instant, at: Instant): boolean {
-    const reading = `${sensor} ${at}`
-    if (this.#restarts.has(reading)) return false
-    return at - before <= (this.#continued.has(reading) ? PROVEN_GAP_MS_MAX : READING_GAP_MS_MAX)
-  }
-
   endpoints(): EndpointDays[] {
-    return [...this.#endpoints.keys()].toSorted((a, b) => a - b).flatMap((key) => {
-      const fold = this.#endpoints.get(key)
-      return fold ? [this.#endpoint(fold)] : []
-    })
+    return [...this.#endpoints].toSorted(([a], [b]) => a - b).map(([, fold]) => this.#endpoint(fold))
   }
 
   #endpoint({ protocol, port, sources, moreSources, lost, sourceless, published, fingerprint, ...listening }: EndpointFold): EndpointDays {
-    const kept = [...sources.values()].map(({ source, connections, days, isAnswered }): SourceDays => ({ source, connections, days, isAnswered }))
     return {
       protocol,
       port,
       listening: this.#listening(listening),
-      ...(published ? { published: published.target } : {}),
-      sources: kept,
+      ...(published === undefined ? {} : { published }),
+      sources,
+      ...(sourceless ? { sourceless } : {}),
       moreSources,
       lost,
-      ...(sourceless ? { sourceless } : {}),
       ...(fingerprint === undefined ? {} : { fingerprint }),
     }
   }
 
-  #listening({ listener, listenerFirst, onLoopback }: Pick<EndpointFold, 'listener' | 'listenerFirst' | 'onLoopback'>): ListeningDays {
-    const newest = this.#readings.listeners
+  #listening({ listener, onLoopback }: Pick<EndpointFold, 'listener' | 'onLoopback'>): ListeningDays {
+    const newest = this.#listenersRead
     if (!listener) return { state: onLoopback !== undefined ? 'loopback' : newest === undefined ? 'unknown' : 'absent', isEphemeral: false }
     return {
       state: newest === undefined || listener.at >= newest ? 'seen' : 'gone',
       ...(listener.process === undefined ? {} : { process: listener.process }),
       ...(listener.unit === undefined ? {} : { unit: listener.unit }),
       isEphemeral: listener.isEphemeral,
-      firstDay: this.#day(listenerFirst ?? listener.at),
       lastDay: this.#day(listener.at),
     }
+  }
+
+  #claim(claim: Observation): void {
+    if (claim.kind === 'listener') this.#listener(claim)
+    else if (claim.kind === 'published') this.#at(claim.protocol, claim.ports.first).published = claim.target
+    else if (claim.kind === 'evidence') this.#loss(claim)
+    else if (claim.kind === 'use') this.#sourceless(claim)
+    else if ((claim.kind === 'scan' || claim.kind === 'flow') && claim.service !== undefined) this.#at(claim.protocol, claim.port).fingerprint = claim.service
   }
 
   #listener(observation: ListenerObservation): void {
     const fold = this.#at(observation.protocol, observation.port)
     if (observation.isLoopback) fold.onLoopback = observation.at
-    else {
-      fold.listener = observation
-      fold.listenerFirst ??= observation.at
-    }
-  }
-
-  #flow(flow: FlowObservation): void {
-    if (!isUse(flow)) return
-    const fold = this.#at(flow.protocol, flow.port)
-    if (flow.service !== undefined) fold.fingerprint = flow.service
-    // Numbers are found far faster than big ones; no address of IPv6 is one.
-    const key = flow.source.family === 4 ? Number(flow.source.value) : flow.source.value
-    let source = fold.sources.get(key)
-    if (!source) {
-      if (fold.sources.size >= SOURCES_KEPT_MAX) return void (fold.moreSources += 1)
-      fold.sources.set(key, (source = { source: flow.source, connections: 0, days: new DaySet(this.#firstDay), isAnswered: false }))
-    }
-    if (flow.isAnswered) source.isAnswered = true
-    const grown = this.#growth(source, flow)
-    if (grown <= 0) return
-    source.connections += grown
-    if (flow.tally === 'running') source.days.add(this.#dayOfGrowth(flow))
-    else this.#markDays(source.days, flow)
-  }
-
-  /** A counter that has not moved was not used again, whatever the time of the reading. */
-  #growth(source: SourceFold, flow: FlowObservation): number {
-    if (flow.tally !== 'running') return flow.connections
-    const counters = (source.counters ??= [])
-    const counter = counters.find(({ sensor, verdict }) => sensor === flow.sensor && verdict === flow.verdict)
-    if (!counter) {
-      counters.push({ sensor: flow.sensor, verdict: flow.verdict, latest: flow.connections })
-      return flow.connections
-    }
-    const { latest } = counter
-    counter.latest = flow.connections
-    if (flow.connections >= latest) {
-      this.#continue(flow)
-      return flow.connections - latest
-    }
-    this.#restarts.add(`${flow.sensor} ${flow.at}`)
-    return flow.connections
-  }
-
-  /** Once a reading: a string for each of its counters would cost more than all else. */
-  #continue({ sensor, at }: FlowObservation): void {
-    if (this.#lastContinued?.at === at && this.#lastContinued.sensor === sensor) return
-    this.#lastContinued = { sensor, at }
-    this.#continued.add(`${sensor} ${at}`)
-  }
-
-  /** A counter grew between two readings: most of that time belongs to the day in its middle. */
-  #dayOfGrowth(flow: FlowObservation): Day {
-    if (flow.lastSeen < flow.at) return this.#day(flow.lastSeen)
-    let grown = this.#lastGrown
-    // The flows of one reading stand together.
-    if (grown?.at !== flow.at || grown.sensor !== flow.sensor) {
-      const before = this.#readings.flows.get(flow.sensor)?.get(flow.at)
-      const isKnown = before !== undefined && flow.at - before <= READING_GAP_MS_MAX
-      this.#lastGrown = grown = { sensor: flow.sensor, at: flow.at, day: this.#day(isKnown ? (before + flow.at) / 2 : flow.at) }
-    }
-    return grown.day
-  }
-
-  #markDays(days: DaySet, { tally, firstSeen, lastSeen }: FlowObservation): void {
-    const last = this.#day(lastSeen)
-    const first = firstSeen === undefined ? last : Math.max(this.#day(firstSeen), this.#firstDay)
-    days.add(first)
-    days.add(last)
-    // A flow that is alive was so on every day between.
-    if (tally === 'snapshot') for (let day = first; day < last; day += 1) days.add(day)
-  }
-
-  #use({ protocol, port, because, firstSeen, lastSeen }: UseObservation): void {
-    const { days } = (this.#at(protocol, port).sourceless ??= { days: new DaySet(this.#firstDay), because })
-    days.add(Math.max(this.#firstDay, this.#day(firstSeen)))
-    days.add(Math.max(this.#firstDay, this.#day(lastSeen)))
+    else fold.listener = observation
   }
 
   #loss({ lost, because, endpoint, sensor }: EvidenceObservation): void {
-    if (lost <= 0 || sensor === DENIALS_SENSOR) return
     if (!endpoint) return void this.#lost.set(`${sensor} ${because}`, because)
     const fold = this.#at(endpoint.protocol, endpoint.port)
     fold.lost = Math.max(fold.lost, lost)
   }
 
+  #sourceless({ protocol, port, because, firstSeen, lastSeen }: UseObservation): void {
+    const { days } = (this.#at(protocol, port).sourceless ??= { days: new DaySet(this.#firstDay), because })
+    days.add(Math.max(this.#firstDay, this.#day(firstSeen)))
+    days.add(Math.max(this.#firstDay, this.#day(lastSeen)))
+  }
+
+  #use({ protocol, port, source, connections, isAnswered, days: on }: CountedUse): void {
+    const fold = this.#at(protocol, port)
+    if (fold.sources.length >= SOURCES_KEPT_MAX) return void (fold.moreSources += 1)
+    const days = new DaySet(this.#firstDay)
+    for (const day of on) days.add(day)
+    fold.sources.push({ source, connections, days, isAnswered })
+  }
+
   #at(protocol: TransportProtocol, port: number): EndpointFold {
     const key = TRANSPORT_PROTOCOLS.indexOf(protocol) * 65_536 + port
     let fold = this.#endpoints.get(key)
-    if (!fold) this.#endpoints.set(key, (fold = { protocol, port, sources: new Map(), moreSources: 0, lost: 0 }))
+    if (!fold) this.#endpoints.set(key, (fold = { protocol, port, sources: [], moreSources: 0, lost: 0 }))
     return fold
   }
 
   #day(at: Instant): Day {
     return dayOf(this.#calendar, at)
   }
-}
 
-/** What an enforcing gate lost of denials was no use. */
-const DENIALS_SENSOR = 'nft-denials'
+  /** A log or a counter may tell of days before the first reading. */
+  #earliest(): Day {
+    const { claims, watches, uses } = this.#recorded
+    let first = Infinity
+    for (const { first: at } of watches) first = Math.min(first, this.#day(at))
+    for (const { at } of claims) first = Math.min(first, this.#day(at))
+    for (const { days } of uses) for (const day of days) first = Math.min(first, day)
+    return first === Infinity ? 0 : first
+  }
+}
