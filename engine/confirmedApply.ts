@@ -1,4 +1,4 @@
-import { fail, FaultError, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
+import { fail, FaultError, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import { readIntent } from '@portcullis/core/plan/intentText.ts'
 import type { ChangePlan, HostPlan } from '@portcullis/core/plan/plan.ts'
 import type { Intent } from '@portcullis/core/policy/intent.ts'
@@ -63,6 +63,8 @@ interface Attempt {
   link?: HostLink
   intent?: Intent
   text?: string
+  /** An earlier call has brought it. */
+  isStaged?: boolean
   /** On our own clock; from before the call, so that it is never later than the host's own. */
   armedUntilMs?: number
   expectations: readonly Expectation[]
@@ -142,23 +144,30 @@ async function checkBase(attempt: Attempt): Promise<Result<unknown>> {
   const version = await sessionOf(attempt).version(options.signal)
   if (!version.ok) return version
   if (version.value.armedSeconds !== undefined) return fail(otherApply(host.name, version.value.armedSeconds))
-  const confirmed = version.value.confirmed?.generation ?? 0
-  return confirmed === hostPlan.baseGeneration ? version : fail(moved(host.name, hostPlan.baseGeneration, confirmed))
+  const { confirmed, staged } = version.value
+  attempt.isStaged = staged?.generation === hostPlan.generation && staged.digest === hostPlan.rulesetDigest
+  const generation = confirmed?.generation ?? 0
+  return generation === hostPlan.baseGeneration ? version : fail(moved(host.name, hostPlan.baseGeneration, generation))
 }
 
-function stage(attempt: Attempt): Promise<Result<unknown>> {
+/** What lies there already was checked and rehearsed when it came, and is read again before it is loaded. */
+async function stage(attempt: Attempt): Promise<Result<unknown>> {
+  if (attempt.isStaged) return succeed(undefined)
   return sessionOf(attempt).stage(heldBy(attempt), attempt.text ?? '', attempt.options.signal)
 }
 
 /** That what is staged is ours, and what answers us now, so that the probe has something to compare with. */
 async function check(attempt: Attempt): Promise<Result<unknown>> {
   const { world, host, hostPlan, intent, options } = attempt
-  const version = await sessionOf(attempt).version(options.signal)
+  const [version, expectations] = await Promise.all([
+    attempt.isStaged ? undefined : sessionOf(attempt).version(options.signal),
+    intent ? expectationsOf(world, host, intent, hostPlan.changes, options.signal) : [],
+  ])
+  attempt.expectations = expectations
+  if (version === undefined) return succeed(undefined)
   if (!version.ok) return version
   if (version.value.armedSeconds !== undefined) return fail(otherApply(host.name, version.value.armedSeconds))
-  if (version.value.staged?.digest !== hostPlan.rulesetDigest) return fail(otherRuleset(host.name))
-  if (intent) attempt.expectations = await expectationsOf(world, host, intent, hostPlan.changes, options.signal)
-  return version
+  return version.value.staged?.digest === hostPlan.rulesetDigest ? version : fail(otherRuleset(host.name))
 }
 
 async function arm(attempt: Attempt): Promise<Result<unknown>> {
