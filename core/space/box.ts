@@ -68,7 +68,7 @@ class BoxUnion {
       const ranges = mergeRanges(boxes.flatMap((box) => box[depth]?.ranges ?? []))
       return rangesDiagram(this.#combiner.arena, chunks, ranges, this.#yes, this.#no)
     }
-    const branches = splitByValue(boxes, depth)
+    const branches = splitApart(boxes, depth) ?? splitByValue(boxes, depth)
     if (!branches) return this.#merged(boxes, depth)
     const inner = branches.map((branch) => this.of(branch.boxes, depth + 1))
     return branchDiagram(this.#combiner.arena, chunks, branches, (index) => inner[index] ?? this.#no, this.#no)
@@ -95,6 +95,22 @@ function groupByField(boxes: readonly Box[], depth: number): Map<number, Box[]> 
 
 interface Branch extends Range {
   readonly boxes: readonly Box[]
+}
+
+/** Where every box has one range and any two of these are the same or apart, as the elements of sets are. */
+function splitApart(boxes: readonly Box[], depth: number): Branch[] | undefined {
+  const branches = new Map<bigint, { readonly first: bigint; readonly last: bigint; readonly boxes: Box[] }>()
+  for (const box of boxes) {
+    const ranges = box[depth]?.ranges
+    const range = ranges?.[0]
+    if (!range || ranges.length > 1) return undefined
+    const known = branches.get(range.first)
+    if (!known) branches.set(range.first, { first: range.first, last: range.last, boxes: [box] })
+    else if (known.last === range.last) known.boxes.push(box)
+    else return undefined
+  }
+  const sorted = [...branches.values()].sort((a, b) => (a.first < b.first ? -1 : 1))
+  return sorted.every((branch, index) => index === 0 || (sorted[index - 1]?.last ?? 0n) < branch.first) ? sorted : undefined
 }
 
 /** The values of one field, cut where the set of boxes changes. Undefined: too many boxes overlap. */

@@ -1,5 +1,5 @@
 import { TERMINALS, type Arena, type Diagram } from './arena.ts'
-import { PairMemory } from './pairMemory.ts'
+import { hashOf, PairMemory } from './pairMemory.ts'
 
 /** A binary operation on terminals, lifted to diagrams point by point. */
 export interface Operation {
@@ -8,6 +8,13 @@ export interface Operation {
   /** The result where it is plain without going deeper, else −1. Must decide every pair of terminals. */
   readonly shortcut: (a: Diagram, b: Diagram) => Diagram
   readonly isCommutative: boolean
+}
+
+/** Another terminal in the place of each, remembered as operations are. */
+export interface TerminalChange {
+  /** Unique among these and operations. */
+  readonly code: number
+  readonly to: (terminal: number) => number
 }
 
 const CACHE_SLOTS_MIN = 1 << 12
@@ -36,6 +43,22 @@ export class Combiner {
     const plain = operation.shortcut(a, b)
     if (plain >= 0) return plain
     return operation.isCommutative && a > b ? this.#cached(operation, b, a) : this.#cached(operation, a, b)
+  }
+
+  /** Like `mapTerminals`, which does not remember: for changes that are made again and again. */
+  change(change: TerminalChange, diagram: Diagram): Diagram {
+    if (isTerminal(diagram)) return change.to(diagram)
+    const hash = hashOf(change.code, diagram, 0)
+    const slot = (hash & this.#slotMask) * 4
+    const cache = this.#cache
+    if (cache[slot + 1] === diagram && cache[slot] === change.code) return cache[slot + 3] ?? 0
+    const { arena } = this
+    const mark = arena.open()
+    const end = arena.endOf(diagram)
+    for (let edge = arena.startOf(diagram); edge < end; edge += 1) arena.emit(mark, arena.lastOf(edge), this.change(change, arena.childOf(edge)))
+    const result = arena.close(mark, arena.levelOf(diagram))
+    this.#remember(hash, change.code, diagram, 0, result)
+    return result
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { Diagram } from './arena.ts'
-import { isTerminal, operation, type Operation } from './combine.ts'
+import { isTerminal, operation, type Operation, type TerminalChange } from './combine.ts'
 
 /**
  * What may become of a packet: a set of outcomes as bits, used as terminals. More than one bit means that a match is unknown.
@@ -54,6 +54,28 @@ export const MASK = operation(
   (a, b) => (a === 0 || b === NOWHERE ? NOWHERE : isTerminal(a) ? b : -1),
 )
 
+/**
+ * A base chain by itself, then what comes after it: an accept ends this chain only, a drop is final. By what happens at the end of the chain.
+ * One walk through the chain's diagram, where first-match composition would take two.
+ */
+export const THROUGH: Readonly<Record<'accept' | 'drop', Operation>> = { accept: through(8, ACCEPT | NEXT | RETURN, 0), drop: through(9, ACCEPT, NEXT | RETURN) }
+
+function through(code: number, goesOn: Outcomes, isDropped: Outcomes): Operation {
+  const decided = (outcomes: Outcomes): Outcomes => (outcomes & (DROP | REJECT)) | (outcomes & isDropped ? DROP : 0)
+  return operation(
+    code,
+    false,
+    (own, after) => decided(own) | (own & goesOn ? after : 0),
+    (own, after) => (!isTerminal(own) ? -1 : (own & goesOn) === 0 ? decided(own) : decided(own) === 0 ? after : -1),
+  )
+}
+
+/** Drop and reject count as the same refusal. */
+export const REJECT_AS_DROP: TerminalChange = { code: 10, to: (outcomes) => (outcomes & REJECT ? (outcomes & ~REJECT) | DROP : outcomes) }
+
+/** 1 where more than one thing may happen. */
+export const IS_OPEN: TerminalChange = { code: 11, to: (outcomes) => (outcomes & (outcomes - 1) ? 1 : 0) }
+
 // ───────────────────────────── match diagrams ─────────────────────────────
 
 /** Terminals of a match: may answer no, may answer yes. Both: unknown. */
@@ -63,6 +85,13 @@ export const UNKNOWN = 3
 
 /** Both answer yes: no where one is a sure no, else unknown where one is. */
 export const BOTH = operation(5, true, both, (a, b) => (a === b || b === YES ? a : a === YES ? b : a === NO || b === NO ? NO : -1))
+
+/** Yes and no change places; unknown stays. */
+export const INVERT: TerminalChange = { code: 12, to: (answer) => (answer === YES ? NO : answer === NO ? YES : answer) }
+
+/** 1 where the answer is surely yes, surely no; else 0. */
+export const IS_YES: TerminalChange = { code: 13, to: (answer) => (answer === YES ? 1 : 0) }
+export const IS_NO: TerminalChange = { code: 14, to: (answer) => (answer === NO ? 1 : 0) }
 
 /** At least one answers yes. */
 export const EITHER = operation(6, true, either, (a, b) => (a === b || b === NO ? a : a === NO ? b : a === YES || b === YES ? YES : -1))

@@ -56,7 +56,7 @@ export class PairMemory {
   }
 }
 
-function hashOf(code: number, a: Diagram, b: Diagram): number {
+export function hashOf(code: number, a: Diagram, b: Diagram): number {
   const key = Math.imul(a, 0x9e37_79b1) ^ Math.imul(b, 0x85eb_ca6b) ^ Math.imul(code, 0xc2b2_ae35)
   return (key ^ (key >>> 15)) >>> 0
 }

@@ -3,7 +3,7 @@ import type { HostFacts } from '../ruleset/hostfacts.ts'
 import type { Packet } from '../ruleset/packet.ts'
 import type { Ruleset } from '../ruleset/ruleset.ts'
 import { BudgetError, type Budget, type Diagram } from '../space/arena.ts'
-import { ACCEPT, MASK, PAIR, YES, pairOf, type Outcomes } from '../space/outcome.ts'
+import { ACCEPT, IS_OPEN, IS_YES, MASK, PAIR, pairOf, type Outcomes } from '../space/outcome.ts'
 import { mapTerminals } from '../space/transform.ts'
 import { composeWay, type Way } from './compose.ts'
 import { PacketSpace } from './packetSpace.ts'
@@ -95,14 +95,7 @@ export function compareDiagrams(space: PacketSpace, a: Diagram, b: Diagram): Com
 }
 
 /** Whether more than one thing may happen to some packet. O(nodes). */
-function holdsOpen(space: PacketSpace, diagram: Diagram): boolean {
-  let isOpen = false
-  mapTerminals(space.arena, diagram, (outcomes) => {
-    if (outcomes & (outcomes - 1)) isOpen = true
-    return 0
-  })
-  return isOpen
-}
+const holdsOpen = (space: PacketSpace, diagram: Diagram): boolean => space.combiner.change(IS_OPEN, diagram) !== 0
 
 /** Undefined: the same. */
 function changeOf(before: Outcomes, after: Outcomes): Change | undefined {
@@ -150,7 +143,7 @@ type Limits = readonly (readonly ['l4proto' | 'dport', readonly { readonly first
 function restrict(space: PacketSpace, diagram: Diagram, limits: Limits): Diagram {
   return limits.reduce((result, [field, ranges]) => {
     const merged = ranges.map(({ first, last }) => ({ first: BigInt(first), last: BigInt(last) }))
-    const test = mapTerminals(space.arena, space.test(field, merged), (terminal) => (terminal === YES ? 1 : 0))
+    const test = space.combiner.change(IS_YES, space.test(field, merged))
     return space.combiner.combine(MASK, test, result)
   }, diagram)
 }

@@ -2,9 +2,9 @@ import type { Family } from '../net/address.ts'
 import type { BaseChain, Hook, NatAddress, Ruleset, Step, Table } from '../ruleset/ruleset.ts'
 import { CT_STATUS, NUMBER_FIELD_BITS } from '../ruleset/ruleset.ts'
 import type { Diagram } from '../space/arena.ts'
-import { ACCEPT, BOTH, DROP, EITHER, NEXT, NOWHERE, PLAIN_OUTCOMES, REJECT, RETURN, YES } from '../space/outcome.ts'
+import { ACCEPT, BOTH, DROP, EITHER, NOWHERE, PLAIN_OUTCOMES, THROUGH } from '../space/outcome.ts'
 import { complementRanges, intersectRanges, mergeRanges, type Range } from '../space/ranges.ts'
-import { cofactor, mapTerminals, relabel, rewriteLevel } from '../space/transform.ts'
+import { cofactor, relabel, rewriteLevel } from '../space/transform.ts'
 import { ChainCompiler, type Following } from './compileChain.ts'
 import { CT_ESTABLISHED, CT_NEW, IPV4, IPV6, one } from './fieldValues.ts'
 import { forwardable } from './forwardable.ts'
@@ -141,21 +141,12 @@ class Composer {
 
   /** One base chain and all that follows it. An accept ends this chain only; a drop is final. */
   #run({ table, chain, base, family }: Station, following: Diagram, stage: Stage): Diagram {
-    const { combiner, arena } = this.#space
     const compiler = this.#compiler(table, stage)
     if (this.#reading.ofChanges) {
       const end = base.policy === 'accept' ? following : DROP
       return this.#ofFamily(family, compiler.chainBefore(chain.name, { end, accept: following, mapped: () => following }), following)
     }
-    const pass = (terminal: number): number => {
-      const decided = terminal & (DROP | REJECT)
-      const ended = terminal & (NEXT | RETURN) ? (base.policy === 'accept' ? NEXT : DROP) : 0
-      return decided | ended | (terminal & ACCEPT ? NEXT : 0)
-    }
-    const own = mapTerminals(arena, compiler.chain(chain.name), pass)
-    const test = family === undefined ? YES : this.#space.test(...(family === 4 ? IPV4 : IPV6))
-    const limited = test === YES ? own : combiner.combine(PLAIN_OUTCOMES.select, test, own)
-    return combiner.combine(PLAIN_OUTCOMES.firstMatch, limited, following)
+    return this.#ofFamily(family, this.#space.combiner.combine(THROUGH[base.policy], compiler.chain(chain.name), following), following)
   }
 
   #ofFamily(family: Family | undefined, own: Diagram, otherwise: Diagram): Diagram {

@@ -7,7 +7,7 @@ import type { InterfaceName, Ruleset } from '../ruleset/ruleset.ts'
 import { TCP_FLAGS } from '../ruleset/ruleset.ts'
 import type { Diagram } from '../space/arena.ts'
 import { boxesDiagram, type Box, type Constraint } from '../space/box.ts'
-import { ACCEPT, DROP, EITHER, MASK, NO, REJECT, YES } from '../space/outcome.ts'
+import { ACCEPT, DROP, EITHER, IS_NO, IS_YES, MASK, NO, REJECT_AS_DROP, YES } from '../space/outcome.ts'
 import type { Range } from '../space/ranges.ts'
 import { mapTerminals } from '../space/transform.ts'
 import { compareDiagrams, withinBudget, type Comparison, type Means } from './compare.ts'
@@ -27,9 +27,7 @@ export function compareWithIntent(intent: Intent, ruleset: Ruleset, { budget, me
   return withinBudget(() => {
     const space = new PacketSpace([ruleset, LOOPBACK], undefined, budget, memory)
     const meant = intentDiagram(space, intent)
-    const done = mapTerminals(space.arena, composeWay(space, ruleset, 'input'), (outcomes) =>
-      outcomes & REJECT ? (outcomes & ~REJECT) | DROP : outcomes,
-    )
+    const done = space.combiner.change(REJECT_AS_DROP, composeWay(space, ruleset, 'input'))
     const comparison = compareDiagrams(space, comparable(space, meant), comparable(space, done))
     return replayed(comparison, [{ side: 'after', ruleset, isRejectDrop: true }], 'input')
   })
@@ -68,7 +66,7 @@ export function intentDiagram(space: PacketSpace, intent: Intent): Diagram {
  * no valid flow holds one, and the gate drops a SYN that nobody may send before connection tracking is asked.
  */
 function comparable(space: PacketSpace, diagram: Diagram): Diagram {
-  const { combiner, arena } = space
+  const { combiner } = space
   const arrives = space.test('iif', [{ first: 1n, last: space.maxOf('iif') }])
   const pureSyn = Array.from({ length: 256 }, (_, flags) => flags).filter((flags) => (flags & SYN_MASK) === TCP_FLAGS.syn)
   const odd = boxesDiagram(
@@ -78,8 +76,7 @@ function comparable(space: PacketSpace, diagram: Diagram): Diagram {
     NO,
     EITHER,
   )
-  const bits = (test: Diagram, wanted: number): Diagram => mapTerminals(arena, test, (answer) => (answer === wanted ? 1 : 0))
-  return combiner.combine(MASK, bits(arrives, YES), combiner.combine(MASK, bits(odd, NO), diagram))
+  return combiner.combine(MASK, combiner.change(IS_YES, arrives), combiner.combine(MASK, combiner.change(IS_NO, odd), diagram))
 }
 
 const SYN_MASK = TCP_FLAGS.fin | TCP_FLAGS.syn | TCP_FLAGS.rst | TCP_FLAGS.ack

@@ -3,9 +3,8 @@ import type { Ruleset } from '../ruleset/ruleset.ts'
 import { Arena, type Budget, type Diagram } from '../space/arena.ts'
 import type { Combiner } from '../space/combine.ts'
 import { forgetLevels } from '../space/forget.ts'
-import { BOTH, EITHER, MASK, NO, PLAIN_OUTCOMES, UNKNOWN, YES } from '../space/outcome.ts'
+import { BOTH, EITHER, INVERT, IS_YES, MASK, NO, PLAIN_OUTCOMES, UNKNOWN, YES } from '../space/outcome.ts'
 import { mergeRanges, rangesDiagram, type Chunks, type Range } from '../space/ranges.ts'
-import { mapTerminals } from '../space/transform.ts'
 import { BOOLEANS_MAX, layLevels, type LevelField, type Levels } from './levels.ts'
 import type { NatEffects } from './natEffects.ts'
 import { exampleOf, nameClasses, type NameClass } from './names.ts'
@@ -51,7 +50,7 @@ export class PacketSpace {
 
   /** Yes and no change places; unknown stays. */
   invert(match: Diagram): Diagram {
-    return mapTerminals(this.arena, match, (terminal) => (terminal === YES ? NO : terminal === NO ? YES : UNKNOWN))
+    return this.combiner.change(INVERT, match)
   }
 
   ifThenElse(test: Diagram, yes: Diagram, no: Diagram): Diagram {
@@ -72,7 +71,7 @@ export class PacketSpace {
   }
 
   #is(test: Diagram): Diagram {
-    return mapTerminals(this.arena, test, (answer) => (answer === YES ? 1 : 0))
+    return this.combiner.change(IS_YES, test)
   }
 
   /** What every value of the fields leads to, together. */
