@@ -7,6 +7,7 @@ import { simPolicy, simWorld, type SimWorld } from '@portcullis/sim/world.ts'
 import { beforeEach, expect, test, vi } from 'vitest'
 import type { Doors, OpenedRollouts } from './cli.ts'
 import { EXIT } from './exitCode.ts'
+import { expectSchema } from './testdata/schema.ts'
 import { policyDoor, runTrial, type Ran } from './testdata/trial.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
@@ -49,8 +50,36 @@ test('a rollout that trips is put back, and says why', async () => {
 test('with --json each event is a line, and the rollout an object', async () => {
   const { out, err } = await run(...START, '--approve-core', '--json')
   expect(JSON.parse(out)).toMatchObject({ format: 'portcullis-rollout', isOver: true, rollout: { outcome: 'completed' }, figures: { hosts: { changed: 3 } } })
+  expectSchema('rollout', JSON.parse(out))
   const events = err.trim().split('\n').map((line) => JSON.parse(line) as RolloutEvent)
+  for (const event of events) expectSchema('rollout-event', event)
+  expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, index) => index + 1))
+  expectSchema('rollout-history', JSON.parse((await run('rollout', 'history', '--json')).out))
   expect(events.filter((event) => event.kind === 'action' && event.action.kind === 'apply')).toHaveLength(3)
+})
+
+test('a rollout that trips, as JSON', async () => {
+  verdict = 'trip'
+  const { code, out, err } = await run(...START, '--json')
+  expect(code).toBe(EXIT.hostFailed)
+  expectSchema('rollout', JSON.parse(out))
+  for (const line of err.trim().split('\n')) expectSchema('rollout-event', JSON.parse(line))
+})
+
+test.each([
+  ['rollout', 'pause'], ['rollout', 'resume'], ['rollout', 'abort'], ['rollout', 'promote'], ['rollout', 'promote', '--core'], ['rollout', 'rollback'],
+])('what can no longer be done is refused: %s %s', async (...argv) => {
+  await run(...START, '--approve-core')
+  const { code, err } = await run(...argv)
+  expect([code, err]).toEqual([EXIT.usage, expect.stringContaining('ROLLOUT_OVER')])
+})
+
+test('plans as JSON are what their schemas say', async () => {
+  const id = (await world.store.plans(1))[0]?.id ?? ''
+  expectSchema('approval', JSON.parse((await run('plan', 'approve', id, '--json')).out))
+  expectSchema('stored-plan', JSON.parse((await run('plan', 'show', id, '--json')).out))
+  expectSchema('plan-diff', JSON.parse((await run('plan', 'diff', id, id, '--json')).out))
+  expectSchema('plan-export', JSON.parse((await run('plan', 'export', id)).out))
 })
 
 test('four eyes: nothing begins before two people have approved', async () => {
