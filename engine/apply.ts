@@ -1,10 +1,12 @@
-import { fail, succeed, type Result } from '@portcullis/core/fault/fault.ts'
+import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
 import { isSealed } from '@portcullis/core/plan/seal.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import { confirmedApply, type HostOutcome } from './confirmedApply.ts'
 import { fanOut } from './fanOut.ts'
-import { openJournal } from './journal.ts'
+import { cutSteps, NO_FLOWS_ENDED, type FlowsEnded } from '@portcullis/core/plan/flowEnds.ts'
+import { endFlows } from './endFlows.ts'
+import { openJournal, type Journal } from './journal.ts'
 import type { FleetOptions } from './observe.ts'
 import { brokenSeal, hostUnknown } from './planFault.ts'
 import type { World } from './world.ts'
@@ -35,9 +37,43 @@ export async function apply(world: World, plan: ChangePlan, fleet: readonly Host
   const about = journal.about({ plan: plan.id })
   await about.action('begin', { hosts: hosts.length, confirmWithinSeconds: options.confirmWithinSeconds })
   const known = hosts.filter((host) => typeof host !== 'string')
-  const outcomes = await fanOut(known, options.concurrency, (host) => confirmedApply(world, journal, host, plan, options))
+  const outcomes = await fanOut(known, options.concurrency, async (host) => endAfter(world, about, host, plan, await confirmedApply(world, journal, host, plan, options), options))
   const confirmed = outcomes.filter((outcome) => outcome.kind === 'confirmed').length
   // The hosts have what they have: a store that is lost by now must not hide it.
   await about.signal('end', { detail: { hosts: hosts.length, confirmed } }).catch(() => undefined)
   return succeed({ run: journal.run, plan: plan.id, hosts: outcomes })
 }
+
+/** Once a host has confirmed: cuts at once what is to be cut at once, and the rest when the time of the warning is over. What is not known is told, and never counted as done. */
+async function endAfter(world: World, journal: Journal, host: Host, plan: ChangePlan, outcome: HostOutcome, { signal }: FleetApplyOptions): Promise<HostOutcome> {
+  const hostPlan = plan.hosts.find((one) => one.host === host.name)
+  const steps = hostPlan && outcome.kind === 'confirmed' ? cutSteps(hostPlan) : []
+  if (!hostPlan || steps.length === 0) return outcome
+  let ended: FlowsEnded = NO_FLOWS_ENDED
+  for (const step of steps) {
+    const warnSeconds = hostPlan.endings?.warnSeconds ?? 0
+    if (step === 'warned' && !(await waitWarned(world, journal, host, warnSeconds, signal))) return unknownFlows(outcome, ended, uncut(host.name))
+    const done = await endFlows(world, journal, host, hostPlan, step)
+    if (!done.ok) return unknownFlows(outcome, ended, ...done.faults)
+    const { left, draining, leased } = done.value
+    ended = { before: ended.before + done.value.before, cut: ended.cut + done.value.cut, ...(left === undefined ? {} : { left }), draining, silent: ended.silent + done.value.silent, leased }
+  }
+  return { ...outcome, flows: ended }
+}
+
+async function waitWarned(world: World, journal: Journal, host: Host, seconds: number, signal: FleetApplyOptions['signal']): Promise<boolean> {
+  await journal.about({ host: host.name }).signal('warn', { detail: { seconds } }).catch(() => undefined)
+  return world.clock.sleep(seconds * 1000, signal).then(
+    () => true,
+    () => false,
+  )
+}
+
+function unknownFlows(outcome: HostOutcome, { left: _, ...ended }: FlowsEnded, ...faults: readonly Fault[]): HostOutcome {
+  return { ...outcome, faults: [...outcome.faults, ...faults], flows: ended }
+}
+
+const uncut = (host: string): Fault => ({
+  code: 'FLOWS_UNCUT',
+  what: { en: `${host}: stopped before flows that are no longer let in were cut: they live on`, zh: `${host}：在切断不再放行的流之前已停止，这些流仍在继续` },
+})

@@ -1,4 +1,5 @@
 import { fail, FaultError, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
+import type { FlowsEnded } from '@portcullis/core/plan/flowEnds.ts'
 import { readIntent } from '@portcullis/core/plan/intentText.ts'
 import type { ChangePlan, HostPlan } from '@portcullis/core/plan/plan.ts'
 import type { Intent } from '@portcullis/core/policy/intent.ts'
@@ -26,6 +27,8 @@ export interface HostOutcome {
   readonly step: ApplyStep
   readonly faults: readonly Fault[]
   readonly swapUs?: number
+  /** What became of flows that are no longer let in, where the plan cuts any. */
+  readonly flows?: FlowsEnded
 }
 
 export interface ApplyOptions {

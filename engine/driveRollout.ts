@@ -1,3 +1,4 @@
+import { isCutBy } from '@portcullis/core/plan/flowEnds.ts'
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
 import { FaultError, type Fault } from '@portcullis/core/fault/fault.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
@@ -8,6 +9,7 @@ import { endFlows } from './endFlows.ts'
 import { fencedStore, LostLease } from './fencedStore.ts'
 import { applyHost, putBackHost, settleHost, type HostCase } from './hostSettlement.ts'
 import { openJournal, type Journal } from './journal.ts'
+import type { GateWindow } from './gates.ts'
 import type { Cancellation } from './ports.ts'
 import { loadRollout } from './loadRollout.ts'
 import { measure } from './measureGates.ts'
@@ -69,6 +71,7 @@ interface Drive {
   readonly lease: Lease
   readonly options: DriveOptions
   readonly cases: ReadonlyMap<string, HostCase>
+  readonly isMeant: NonNullable<GateWindow['isMeant']>
   readonly journal: Journal
   state: RolloutState
   sequence: number
@@ -91,7 +94,7 @@ async function openDrive(world: RolloutWorld, lease: Lease, options: DriveOption
   if (!loaded || !plan) throw new FaultError(rolloutGone(lease.rollout))
   const fenced = { ...world, store: fencedStore(world, lease) }
   const drive: Drive = {
-    world: fenced, lease, options, cases: casesOf(loaded.record.wayBack, plan, loaded.state, options.fleet), journal: openJournal(fenced).about({ plan: plan.id }),
+    world: fenced, lease, options, cases: casesOf(loaded.record.wayBack, plan, loaded.state, options.fleet), isMeant: meantBy(plan), journal: openJournal(fenced).about({ plan: plan.id }),
     state: loaded.state, sequence: loaded.sequence, snapshotAt: loaded.record.sequence, takenUpTo: 0,
     queue: [{ kind: 'taken', at: world.clock.now(), by: lease.holder }], doing: new Map(), cancels: new Map(), wake: () => undefined, isLeaving: false,
     leave: () => leave(drive),
@@ -105,6 +108,12 @@ function casesOf(wayBack: ChangePlan, plan: ChangePlan, state: RolloutState, fle
   const unknown = names.filter((name) => !known.has(name))
   if (unknown.length > 0) throw new FaultError(hostsUnknown(unknown))
   return new Map(names.map((name) => [name, { host: known.get(name) as Host, plan, wayBack, confirmWithinSeconds: state.options.confirmWithinSeconds }]))
+}
+
+/** Most plans cut nothing, and then nothing is worked out. */
+function meantBy(plan: ChangePlan): NonNullable<GateWindow['isMeant']> {
+  const cuts = new Map(plan.hosts.filter(({ endings }) => endings !== undefined).map((host) => [host.host, isCutBy(host)]))
+  return (flow) => cuts.get(flow.host)?.(flow) ?? false
 }
 
 async function run(drive: Drive): Promise<DriveEnd> {
@@ -157,7 +166,7 @@ async function look(drive: Drive, now: number): Promise<void> {
 async function measureOnce(drive: Drive): Promise<void> {
   const { world, state, cases } = drive
   try {
-    const gates = await measure(world, state, [...cases.values()].map(({ host }) => host))
+    const gates = await measure(world, state, [...cases.values()].map(({ host }) => host), drive.isMeant)
     hear(drive, { kind: 'measured', at: world.clock.now(), gates })
   } catch (error) {
     lose(drive, error)

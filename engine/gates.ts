@@ -1,4 +1,4 @@
-import type { Instant } from '@portcullis/core/inventory/observation.ts'
+import type { FlowObservation, Instant } from '@portcullis/core/inventory/observation.ts'
 import type { Text } from '@portcullis/core/fault/fault.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import type { Gate, GateReading } from '@portcullis/core/rollout/gate.ts'
@@ -18,6 +18,8 @@ export interface GateWindow {
   readonly since: Instant
   readonly until: Instant
   readonly hosts: readonly Host[]
+  /** Whether the plan says in so many words that such a flow is to be cut: that its client is denied from then on is no surprise. */
+  readonly isMeant?: (flow: Pick<FlowObservation, 'host' | 'protocol' | 'port' | 'source'>) => boolean
   /** No answer after this is a failed sample, or no data. */
   readonly timeoutMs: number
 }

@@ -28,7 +28,7 @@ export function hostGates(world: World, others: Gates): Gates {
     sample: async (gate: Gate, window, signal) => {
       if (gate.measure.kind === 'liveness') return readingOf(await fanOut(window.hosts, HOSTS_AT_ONCE, (host) => liveness(world, host, window.timeoutMs)))
       if (gate.measure.kind !== 'denied') return others.sample(gate, window, signal)
-      return readingOf(await fanOut(window.hosts, HOSTS_AT_ONCE, async (host) => denied(world, host, await remembered(host, window.since))))
+      return readingOf(await fanOut(window.hosts, HOSTS_AT_ONCE, async (host) => denied(world, host, (await remembered(host, window.since)).filter((flow) => window.isMeant?.(flow) !== true))))
     },
   }
 }

@@ -2,18 +2,22 @@ import type { Host } from '@portcullis/core/policy/policy.ts'
 import { evidenceOf, isGoodNow } from '@portcullis/core/rollout/evidence.ts'
 import type { Gate, GateReading } from '@portcullis/core/rollout/gate.ts'
 import type { GateMeasured, RolloutState } from '@portcullis/core/rollout/rollout.ts'
+import type { GateWindow } from './gates.ts'
 import type { RolloutWorld } from './rolloutWorld.ts'
 
 const TIMEOUT_MS = 3_000
 
 /** Measures every gate once, keeps what was measured, and judges by all that is kept. */
-export function measure(world: RolloutWorld, state: RolloutState, fleet: readonly Host[]): Promise<readonly GateMeasured[]> {
+export function measure(world: RolloutWorld, state: RolloutState, fleet: readonly Host[], isMeant: IsMeant): Promise<readonly GateMeasured[]> {
   const hosts = measuredHosts(state, fleet)
-  return Promise.all(state.gates.map((gate) => measureGate(world, state, gate, hosts)))
+  return Promise.all(state.gates.map((gate) => measureGate(world, state, gate, { hosts, isMeant })))
 }
 
-async function measureGate(world: RolloutWorld, state: RolloutState, gate: Gate, hosts: readonly Host[]): Promise<GateMeasured> {
-  const reading = await read(world, state, gate, hosts)
+type IsMeant = NonNullable<GateWindow['isMeant']>
+type Measured = Pick<GateWindow, 'hosts'> & { readonly isMeant: IsMeant }
+
+async function measureGate(world: RolloutWorld, state: RolloutState, gate: Gate, measured: Measured): Promise<GateMeasured> {
+  const reading = await read(world, state, gate, measured)
   if (reading.kind === 'samples') await world.rollouts.addSamples(state.id, reading.samples.map((sample) => ({ ...sample, gate: gate.name })))
   const kept = await world.rollouts.samples(state.id, gate.name)
   const verdict = world.judge(gate, evidenceOf(state, gate, kept, world.clock.now(), reading.kind === 'no-data' ? reading.because : undefined))
@@ -21,10 +25,10 @@ async function measureGate(world: RolloutWorld, state: RolloutState, gate: Gate,
   return { gate: gate.name, verdict, ...(isGood === undefined ? {} : { isGood }) }
 }
 
-async function read(world: RolloutWorld, state: RolloutState, gate: Gate, hosts: readonly Host[]): Promise<GateReading> {
+async function read(world: RolloutWorld, state: RolloutState, gate: Gate, measured: Measured): Promise<GateReading> {
   const until = world.clock.now()
   try {
-    const reading = await world.gates.sample(gate, { since: state.measuredAt ?? state.begun, until, hosts, timeoutMs: TIMEOUT_MS })
+    const reading = await world.gates.sample(gate, { since: state.measuredAt ?? state.begun, until, ...measured, timeoutMs: TIMEOUT_MS })
     return reading.kind === 'samples' && reading.samples.length === 0 ? { kind: 'no-data', because: { en: 'measuring brought no sample', zh: '测量没有返回任何样本' } } : reading
   } catch (error) {
     const because = error instanceof Error ? error.message : String(error)

@@ -39,9 +39,10 @@ export async function planChange(
   const intents = resolveAll(policy, (host) => next.get(host)?.generation ?? 1)
   if (!intents.ok) return intents
   await world.store.savePolicy(seen)
+  const critical = new Set(policy.needs.filter((need) => need.critical).map(({ id }) => id))
   const wanted = observed.readings.flatMap((reading) => {
     const intent = intents.value.get(reading.host.name)
-    return intent ? [{ reading, intent, known: next.get(reading.host.name)?.known ?? 0 }] : []
+    return intent ? [{ reading, intent, known: next.get(reading.host.name)?.known ?? 0, critical }] : []
   })
   return succeed(await planIntents(world, wanted, seen.digest, { kind: 'change' }, observed.unread))
 }
@@ -52,6 +53,8 @@ export interface WantedIntent {
   readonly intent: Intent
   /** The newest generation of the host in the store; 0 for none. */
   readonly known: number
+  /** Ids of the policy's critical needs. */
+  readonly critical?: ReadonlySet<string>
 }
 
 /** Drafts, guards and seals what brings each host to its intent; a sealed plan is stored. */
@@ -107,17 +110,22 @@ const isAsIntended = (world: World, live: LiveHost, reading: HostReading): boole
 /** A service that is used once a month is seen at least twice. */
 const FLOWS_REMEMBERED_MS = 62 * 24 * 3600 * 1000
 
-async function liveHost(world: World, { reading, intent }: WantedIntent): Promise<LiveHost> {
+async function liveHost(world: World, { reading, intent, critical }: WantedIntent): Promise<LiveHost> {
   const { facts, snapshot, version, confirmed } = reading
   const live = confirmed ? readIntent(confirmed.intent) : fail()
+  const remembered = await rememberedFlows(world, reading.host.name, snapshot.at)
+  const watchedSince = await watchedFrom(world, reading.host.name, remembered)
   const controller = facts.controller ?? (await controllerPath(world, reading))
   return {
     host: reading.host.name,
+    tier: reading.host.tier,
+    ...(critical ? { critical } : {}),
+    ...(watchedSince === undefined ? {} : { watchedSince }),
     confirmedGeneration: version.confirmed?.generation ?? 0,
     ...(live.ok ? { intent: live.value } : {}),
     factsAt: snapshot.at,
     ...(facts.clock === undefined ? {} : { clockSkewMs: skewMs(facts.clock, snapshot.at, snapshot.durationMs) }),
-    observations: [...reading.observations, ...(await rememberedFlows(world, reading.host.name, snapshot.at))],
+    observations: [...reading.observations, ...remembered],
     ...(controller ? { controller } : {}),
     foreignRefusals: world.facts.foreignRefusals(intent, snapshot),
   }
@@ -144,6 +152,15 @@ async function controllerPath(world: World, { host, observations }: HostReading)
   }
   return undefined
 }
+
+/** Since the first flow that is remembered, or since the host's own counters count. */
+async function watchedFrom(world: World, host: string, flows: readonly Observation[]): Promise<Instant | undefined> {
+  const [oldest] = (await world.store.generations(host, GENERATIONS_KEPT)).toReversed()
+  const since = flows.reduce((earliest, { at }) => Math.min(earliest, at), oldest?.confirmedAt ?? Number.POSITIVE_INFINITY)
+  return Number.isFinite(since) ? since : undefined
+}
+
+const GENERATIONS_KEPT = 1000
 
 async function rememberedFlows(world: World, host: string, at: Instant): Promise<readonly Observation[]> {
   const flows = await world.store.observations({ host, kinds: ['flow'], since: at - FLOWS_REMEMBERED_MS })

@@ -63,6 +63,7 @@ function defaultsEntry(defaults: Defaults): DefaultsEntry {
     ping: defaults.ping,
     ...(defaults.flows === undefined ? {} : { flows: defaults.flows }),
     ...(defaults.warnSeconds === undefined ? {} : { warnSeconds: defaults.warnSeconds }),
+    ...(defaults.approvals === undefined ? {} : { approvals: defaults.approvals }),
     management: { from: one(defaults.managementFrom.map(formatPrefix)), ports: defaults.managementPorts.map((range) => (range.first === range.last ? range.first : formatPortRange(range))) },
   }
 }

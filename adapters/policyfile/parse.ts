@@ -80,8 +80,8 @@ function readManagement(entry: DefaultsEntry['management'], zones: ZoneReader, r
 }
 
 function readDefaults(entry: DefaultsEntry | undefined, management: Management): Defaults {
-  const { mode = 'observe', refusal = 'drop', ping = true, flows, warnSeconds } = entry ?? {}
-  return { mode, refusal, ping, ...management, ...(flows === undefined ? {} : { flows }), ...(warnSeconds === undefined ? {} : { warnSeconds }) }
+  const { mode = 'observe', refusal = 'drop', ping = true, flows, warnSeconds, approvals } = entry ?? {}
+  return { mode, refusal, ping, ...management, ...(flows === undefined ? {} : { flows }), ...(warnSeconds === undefined ? {} : { warnSeconds }), ...(approvals === undefined ? {} : { approvals }) }
 }
 
 type PortsEntry = NonNullable<NonNullable<DefaultsEntry['management']>['ports']>

@@ -249,6 +249,12 @@ const DEFAULTS = z.strictObject({
     'write a number of seconds from 1 to 86400',
     '应写成 1 到 86400 的秒数',
   ).optional(),
+  approvals: hinted(
+    z.int().min(0).max(10),
+    'How many different people must approve a plan before it is applied or rolled out; 2 for four eyes. Default: 0.',
+    'write a number of people from 0 to 10',
+    '应写成 0 到 10 的人数',
+  ).optional(),
   management: hinted(
     MANAGEMENT,
     'The way back in. It cannot be closed by any need.',

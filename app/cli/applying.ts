@@ -49,9 +49,9 @@ async function mayApply(cli: Cli, plan: ChangePlan, only: readonly string[], val
   return /^(y|yes|是)$/i.test(answer.trim()) ? undefined : EXIT.differs
 }
 
-/** All confirmed or nothing to do: 0. A host whose outcome nobody knows makes the whole incomplete, unless one failed for sure. */
+/** All confirmed or nothing to do, and no flow left that was to be cut: 0. A host whose outcome nobody knows makes the whole incomplete, unless one failed for sure. */
 export function applyExit({ hosts }: ApplyReport): ExitCode {
-  if (hosts.every((outcome) => outcome.kind === 'confirmed')) return EXIT.ok
+  if (hosts.every((outcome) => outcome.kind === 'confirmed')) return hosts.every(({ flows }) => flows === undefined || flows.left === 0) ? EXIT.ok : EXIT.incomplete
   const isMoved = (code: string): boolean => code === 'HOST_MOVED' || code === 'HOST_OLDER_GENERATION'
   const failed = hosts.filter((outcome) => outcome.kind !== 'confirmed')
   if (failed.length === hosts.length && failed.every(({ faults }) => faults.some((fault) => isMoved(fault.code)))) return EXIT.differs

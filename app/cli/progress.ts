@@ -62,4 +62,6 @@ export const STEP_NAMES: Readonly<Record<string, Text>> = {
   probe: { en: 'probe', zh: '探测' },
   confirm: { en: 'confirm', zh: '确认' },
   revert: { en: 'revert', zh: '回退' },
+  cut: { en: 'cut flows', zh: '切断流' },
+  warn: { en: 'flows are going to be cut', zh: '即将切断流' },
 }

@@ -1,4 +1,5 @@
 import type { Fault, Text } from '@portcullis/core/fault/fault.ts'
+import { withApprovals } from '@portcullis/core/plan/approval.ts'
 import type { Command, RolloutState } from '@portcullis/core/rollout/rollout.ts'
 import { figuresOf } from '@portcullis/core/rollout/figures.ts'
 import { driveRollout } from '@portcullis/engine/driveRollout.ts'
@@ -31,7 +32,7 @@ export function withRollouts(cli: Cli, values: RolloutOptionValues, task: (fleet
     if (!fleet.openRollouts) return refuse(cli, [NO_ROLLOUTS])
     const events = new RolloutEvents(cli)
     const opened = await fleet.openRollouts({ report: events.tell, hosts: fleet.read.policy.hosts, ...(values.gates === undefined ? {} : { gatesFile: values.gates }), ...(values.alerts === undefined ? {} : { alertsFile: values.alerts }) })
-    return opened.ok ? task({ ...fleet, rollouts: opened.value, events }) : refuse(cli, opened.faults)
+    return opened.ok ? task({ ...fleet, rollouts: { ...opened.value, rules: withApprovals(opened.value.rules, fleet.read.policy.defaults.approvals) }, events }) : refuse(cli, opened.faults)
   })
 }
 

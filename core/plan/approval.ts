@@ -34,10 +34,27 @@ export interface StartSituation {
   readonly approvals: readonly Approval[]
   readonly rules: StartRules
   readonly now: Instant
+  /** A rollout that is not over. */
+  readonly running?: string
 }
 
 /** Why a sealed plan may not be rolled out now; each finding is a veto with its way out. */
-export const guardStart = (situation: StartSituation): Finding[] => [frozen, unapproved, staleFacts].flatMap((guard) => guard(situation))
+export const guardStart = (situation: StartSituation): Finding[] => [busy, frozen, unapproved, staleFacts].flatMap((guard) => guard(situation))
+
+/** Of two sets of rules whatever is stricter: what the policy file asks for cannot be left out by leaving out a file of gates. */
+export const withApprovals = (rules: StartRules, approvalsMin: number | undefined): StartRules => ({ ...rules, approvalsMin: Math.max(rules.approvalsMin, approvalsMin ?? 0) })
+
+function busy({ running }: StartSituation): Finding[] {
+  if (running === undefined) return []
+  return [
+    {
+      guard: 'ROLLOUT_RUNNING',
+      level: 'veto',
+      because: { en: `rollout ${running.slice(0, 8)} is not over yet`, zh: `发布 ${running.slice(0, 8)} 尚未结束` },
+      until: { en: 'it is over: portcullis rollout status; resume carries it on, abort or rollback ends it', zh: '该发布结束：查看 portcullis rollout status；resume 继续，abort 或 rollback 结束' },
+    },
+  ]
+}
 
 function frozen({ rules, now }: StartSituation): Finding[] {
   return rules.freezes.filter(({ from, until }) => now >= from && now < until).map(({ until, because }): Finding => ({

@@ -6,6 +6,7 @@ import { formatPortRange, singlePort, type PortRange } from '../net/port.ts'
 import { formatPrefix } from '../net/prefix.ts'
 import type { TransportProtocol } from '../net/protocol.ts'
 import type { Intent } from '../policy/intent.ts'
+import type { Tier } from '../policy/policy.ts'
 import { endingsBetween, endsUnder, type EndOf } from './flowEnds.ts'
 import { writeIntent } from './intentText.ts'
 import type { AffectedFlow, EndpointChange, Evidence, HostPlan, NeedReport } from './plan.ts'
@@ -18,6 +19,9 @@ export interface LiveHost {
   readonly confirmedGeneration: number
   /** The intent of that generation; absent where there is none, or where another controller's is live. */
   readonly intent?: Intent
+  readonly tier?: Tier
+  /** Ids of needs whose interruption puts a rollout back, where the policy is at hand. */
+  readonly critical?: ReadonlySet<string>
   readonly factsAt: Instant
   /** The first time that flows to it were read, or a sensor saw one; absent where that is these facts. */
   readonly watchedSince?: Instant
@@ -50,6 +54,7 @@ export function draftHost(intent: Intent, live: LiveHost): HostDraft {
   const endings = endingsBetween(live.intent, intent)
   return {
     host: intent.host,
+    ...(live.tier ? { tier: live.tier } : {}),
     baseGeneration: live.confirmedGeneration,
     generation: intent.generation,
     intent: writeIntent(intent),
@@ -182,7 +187,7 @@ function needReports(intent: Intent, live: LiveHost): NeedReport[] {
       portsOfNeed.set(need, known.set(ports, isHeard(grant.protocol, grant.ports, doors)))
     }
   }
-  return [...portsOfNeed].toSorted(([a], [b]) => compareText(a, b)).map(([need, ports]) => needReport(need, ports))
+  return [...portsOfNeed].toSorted(([a], [b]) => compareText(a, b)).map(([need, ports]) => ({ ...needReport(need, ports), ...(live.critical?.has(need) ? { isCritical: true as const } : {}) }))
 }
 
 function needReport(need: string, ports: ReadonlyMap<string, boolean>): NeedReport {

@@ -60,6 +60,14 @@ function readGrant({ protocol, ports, from, end }: HostEndings['granted'][number
   return range.ok && prefix.ok ? [{ protocol, ports: range.value, from: prefix.value, end }] : []
 }
 
+/** Says of a flow whether the plan cuts it, now or after a warning. */
+export function isCutBy(plan: HostPlan): (flow: Pick<FlowObservation, 'protocol' | 'port' | 'source'>) => boolean {
+  const intent = readIntent(plan.intent)
+  if (!intent.ok || !plan.endings) return () => false
+  const endOf = endsUnder(intent.value, plan.endings)
+  return (flow) => (endOf(flow) ?? 'drain') !== 'drain'
+}
+
 /** When flows of a host are cut: as soon as it has confirmed, and when the time of the warning is over. */
 export const CUT_STEPS = ['now', 'warned'] as const
 export type CutStep = (typeof CUT_STEPS)[number]

@@ -23,10 +23,11 @@ export interface GuardLimits {
   readonly factsAgeSecondsMax: number
   readonly clockSkewSecondsWarn: number
   readonly clockSkewSecondsMax: number
+  readonly watchedDaysMin: number
 }
 
-/** Facts of a quarter of an hour ago miss the daemon that was started since; five minutes of skew make Kerberos and TLS fail anyway. */
-export const GUARD_LIMITS: GuardLimits = { factsAgeSecondsMax: 900, clockSkewSecondsWarn: 30, clockSkewSecondsMax: 300 }
+/** What is used once a week is seen within one. Facts of a quarter of an hour ago miss the daemon that was started since; five minutes of skew make Kerberos and TLS fail anyway. */
+export const GUARD_LIMITS: GuardLimits = { factsAgeSecondsMax: 900, clockSkewSecondsWarn: 30, clockSkewSecondsMax: 300, watchedDaysMin: 7 }
 
 export const guardHost = (situation: Situation): Finding[] => GUARDS.flatMap((guard) => guard(situation))
 
@@ -190,6 +191,28 @@ const lostEvidence: Guard = ({ draft }) => {
   ]
 }
 
+const DAY_MS = 86_400_000
+const CLOSING: ReadonlySet<string> = new Set(['closes', 'narrows', 'moves'])
+
+/** Nobody seen is not nobody there. */
+const thinEvidence: Guard = ({ draft, live, now, limits, intent }) => {
+  if (intent.mode === 'observe' || !draft.changes.some(({ kind }) => CLOSING.has(kind))) return []
+  const days = live.watchedSince === undefined ? 0 : Math.floor((now - live.watchedSince) / DAY_MS)
+  if (days >= limits.watchedDaysMin) return []
+  return [
+    {
+      guard: 'EVIDENCE_THIN',
+      level: 'warn',
+      host: draft.host,
+      because: {
+        en: `its flows were watched for ${days === 0 ? 'less than a day' : plural(days, 'day')}: a client that comes once a week is not seen in that time`,
+        zh: `流量仅观察了${days === 0 ? '不足一天' : ` ${days} 天`}：每周才来一次的客户端还未出现`,
+      },
+      until: { en: `${limits.watchedDaysMin} days in observe mode`, zh: `观察模式运行满 ${limits.watchedDaysMin} 天` },
+    },
+  ]
+}
+
 const foreignTables: Guard = ({ live, draft }) =>
   live.foreignRefusals.map((refusal) => ({
     guard: 'FOREIGN_REFUSES',
@@ -210,6 +233,7 @@ const GUARDS: readonly Guard[] = [
   noNeeds,
   liveFlows,
   lostEvidence,
+  thinEvidence,
   foreignTables,
 ]
 

@@ -80,6 +80,19 @@ describe('clients that lose an endpoint', () => {
     expect(flows.map((one) => `${one.isLive ? 'live' : 'seen'} ${one.source} ${one.protocol}/${one.port}`).join()).toBe(expected)
   })
 
+  test('says what becomes of each, and the bytes of those that are up', () => {
+    const flows = [{ ...FLOW, tally: 'snapshot' as const, bytes: 7 }, { ...FLOW, source: address('10.1.1.2'), at: NOW - 5 }]
+    const live = liveHost({ observations: flows, intent: { ...intentOf('tcp 443 10.0.0.0/8 shop'), endings: { otherwise: 'drain', needs: { shop: 'cut-now' }, warnSeconds: 9 } }, confirmedGeneration: 1 })
+    expect(draftHost(intentOf(''), live).flows).toMatchObject([{ source: '10.1.1.1', isLive: true, bytes: 7, end: 'cut-now' }, { source: '10.1.1.2', isLive: false, end: 'cut-now' }])
+    expect(draftHost({ ...intentOf(''), mode: 'observe' }, live).flows[0]?.end).toBeUndefined()
+  })
+
+  test('one that the rules before refused too is told where it is to be cut', () => {
+    const live = liveHost({ observations: [{ ...FLOW, tally: 'snapshot' }], intent: intentOf(''), confirmedGeneration: 1 })
+    expect(draftHost(intentOf(''), live).flows).toEqual([])
+    expect(draftHost({ ...intentOf(''), endings: { otherwise: 'cut-now', needs: {}, warnSeconds: 9 } }, live).flows).toMatchObject([{ isLive: true, end: 'cut-now' }])
+  })
+
   test('two sensors of the same connections do not add up', () => {
     const flows = [{ ...FLOW, tally: 'snapshot' as const, connections: 2, firstSeen: 5 }, { ...FLOW, sensor: 'nft-counters', at: NOW - 9, connections: 3, firstSeen: 7 }]
     expect(draftHost(intentOf(''), liveHost({ observations: flows })).flows).toMatchObject([{ connections: 3, since: 5, isLive: true }])
@@ -120,6 +133,9 @@ describe('guards', () => {
       { observations: [...listenersOf('0.0.0.0:80'), { kind: 'evidence', host: 'h', sensor: 'nft-counters', at: NOW, lost: 7, because: 'set full' }] },
       'warn EVIDENCE_LOST',
     ],
+    ['a week of evidence', { intent: intentOf('tcp 80 10.0.0.0/8 web') }, { watchedSince: NOW - 7 * 86_400_000 }, ''],
+    ['six days of evidence', { intent: intentOf('tcp 80 10.0.0.0/8 web') }, { watchedSince: NOW - 6 * 86_400_000 }, 'warn EVIDENCE_THIN'],
+    ['six days of evidence, where nothing closes', {}, { watchedSince: NOW - 6 * 86_400_000 }, ''],
     [
       'another firewall refuses',
       {},
@@ -247,7 +263,7 @@ const FLOW: FlowObservation = {
 }
 
 function liveHost(changes: Partial<LiveHost>): LiveHost {
-  return { host: 'h', confirmedGeneration: 0, factsAt: NOW, observations: [], foreignRefusals: [], ...changes }
+  return { host: 'h', confirmedGeneration: 0, factsAt: NOW, watchedSince: NOW - 30 * 86_400_000, observations: [], foreignRefusals: [], ...changes }
 }
 
 function hostOf(transport: Host['transport']): Host {

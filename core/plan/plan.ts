@@ -1,7 +1,7 @@
 import type { Text } from '../fault/fault.ts'
 import type { Instant } from '../inventory/observation.ts'
 import type { TransportProtocol } from '../net/protocol.ts'
-import type { FlowEnd } from '../policy/policy.ts'
+import type { FlowEnd, Tier } from '../policy/policy.ts'
 import type { IntentText } from './intentText.ts'
 
 /**
@@ -33,6 +33,8 @@ export type PlanCause =
 
 export interface HostPlan {
   readonly host: string
+  /** Absent in plans of earlier versions. */
+  readonly tier?: Tier
   /** The generation that the host had confirmed when the plan was made; 0 where there was none. The host must still have it. */
   readonly baseGeneration: number
   /** One more than the newest that the host or the store knows: whoever comes later loses and has to plan again. */
@@ -94,6 +96,8 @@ export interface EndpointChange {
 export interface NeedReport {
   readonly need: string
   readonly state: 'served' | 'partly' | 'unserved'
+  /** Its interruption puts a rollout back. */
+  readonly isCritical?: true
   /** Ports of the need on this host that nothing listens on: `tcp/443`. */
   readonly silentPorts: readonly string[]
 }

@@ -117,6 +117,8 @@ export interface Defaults {
   readonly flows?: FlowEnd
   /** Between the warning and the cut; WARN_SECONDS where it is absent. */
   readonly warnSeconds?: number
+  /** How many different people must have approved a plan before it is carried out; none where it is absent. */
+  readonly approvals?: number
 }
 
 /** A person who is told has time to call somebody back. */

@@ -16,7 +16,8 @@ import { NO_PLAN, noSuchPlan } from './apply.ts'
 export const show = about('[plan]', [['portcullis plan show 3f9a1c20', { en: 'blast radius of every host, approvals, what forbids a rollout', zh: '每台主机的影响范围、批准情况与禁止原因' }]], async (cli, fleet, [plan]) => {
   if (!plan) return EXIT.usage
   const approvals = await fleet.rollouts.world.rollouts.approvals(plan.id)
-  const findings = guardStart({ plan, approvals, rules: fleet.rollouts.rules, now: cli.now() })
+  const running = (await fleet.rollouts.world.rollouts.active())?.id
+  const findings = guardStart({ plan, approvals, rules: fleet.rollouts.rules, now: cli.now(), ...(running === undefined ? {} : { running }) })
   const isWhole = isSealed(plan, fleet.world.digest)
   if (cli.isJson) outJson(cli, { format: 'portcullis-stored-plan', version: 1, plan, isSealed: isWhole, approvals, findings })
   else cli.out(showStoredPlan(cli, { plan, isSealed: isWhole, approvals, findings }))

@@ -3,17 +3,22 @@ import type { ApplyReport } from '@portcullis/engine/apply.ts'
 import type { HostOutcome } from '@portcullis/engine/confirmedApply.ts'
 import { layTable } from '../table.ts'
 import { faultLines } from './faults.ts'
+import { flowWords } from './flows.ts'
 import { count, shortId, stepWord, t, type Pen } from './words.ts'
 
 export function showApply(pen: Pen, report: ApplyReport): string {
   const rows = report.hosts.map((outcome) => outcomeRow(pen, outcome))
   const table = layTable(rows)
-  const lines = report.hosts.flatMap((outcome, index) => [table[index] ?? '', ...faultLines(pen, outcome.faults, '  ')])
+  const lines = report.hosts.flatMap((outcome, index) => [table[index] ?? '', ...flowLines(pen, outcome), ...faultLines(pen, outcome.faults, '  ')])
   const confirmed = report.hosts.filter((outcome) => outcome.kind === 'confirmed').length
   const total = count(pen, report.hosts.length, 'host', '台主机')
   const paint = confirmed === report.hosts.length ? pen.paint.green : pen.paint.yellow
   const summary = t(pen, { en: `${confirmed} of ${total} confirmed`, zh: `${total}中 ${confirmed} 台已确认` })
   return `${[...lines, '', `${paint(summary)} · ${t(pen, { en: 'plan', zh: '计划' })} ${shortId(report.plan)}`].join('\n')}\n`
+}
+
+function flowLines(pen: Pen, { flows }: HostOutcome): string[] {
+  return flows === undefined ? [] : [`  ${flowWords(pen, flows)}`]
 }
 
 const KINDS: Readonly<Record<HostOutcome['kind'], readonly [mark: string, paint: keyof Pen['paint'], text: Text]>> = {

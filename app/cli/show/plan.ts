@@ -1,9 +1,9 @@
-import type { EndpointChange, Finding } from '@portcullis/core/plan/plan.ts'
-import type { Mode } from '@portcullis/core/policy/policy.ts'
+import type { AffectedFlow, EndpointChange, Finding } from '@portcullis/core/plan/plan.ts'
 import type { DraftedHost } from '@portcullis/core/plan/seal.ts'
 import type { PlanReport } from '@portcullis/engine/planChange.ts'
 import { layTable } from '../table.ts'
 import { faultLines, unreadLines } from './faults.ts'
+import { byteWords, endWords } from './flows.ts'
 import { count, shortId, sourceWords, t, timeWords, type Pen } from './words.ts'
 
 /** A plan as a person reads it: what each host loses and gains, who would be hurt, what guards found, and how to go on unless it goes on by itself. */
@@ -45,7 +45,7 @@ function showHost(pen: Pen, { draft, findings }: DraftedHost, digest: string): s
     ...layTable(changed.map((change) => changeRow(pen, change)), '  '),
     ...(stays === 0 ? [] : [paint.dim(`  = ${t(pen, { en: `${stays} ${stays === 1 ? 'endpoint stays as it is' : 'endpoints stay as they are'}`, zh: `${stays} 个端点不变` })}`)]),
     ...findings.map((finding) => findingLine(pen, finding, '  ')),
-    ...flowLines(pen, draft.flows, draft.intent.mode),
+    ...flowLines(pen, draft.flows),
   ]
 }
 
@@ -58,7 +58,7 @@ const MARKS: Readonly<Record<EndpointChange['kind'], readonly [mark: string, pai
   stays: ['=', 'dim', 'stays', '不变'],
 }
 
-function changeRow(pen: Pen, change: EndpointChange): string[] {
+export function changeRow(pen: Pen, change: EndpointChange): string[] {
   const isOnly = change.kind === 'stays' && change.ifEnforced !== undefined
   const [mark, colour, en, zh] = MARKS[isOnly ? change.ifEnforced.kind : change.kind]
   const words = isOnly ? pen.paint.dim(`${mark} ${t(pen, { en: `would ${infinitive(en)}`, zh: `将会${zh}` })}`) : pen.paint[colour](`${mark} ${t(pen, { en, zh })}`)
@@ -71,7 +71,7 @@ function changeRow(pen: Pen, change: EndpointChange): string[] {
   ]
 }
 
-function findingLine(pen: Pen, { guard, level, because, until, host }: Finding, indent: string): string {
+export function findingLine(pen: Pen, { guard, level, because, until, host }: Finding, indent: string): string {
   const [mark, paint] = level === 'veto' ? (['✗', pen.paint.red] as const) : (['!', pen.paint.yellow] as const)
   const way = until === undefined ? '' : ` → ${t(pen, until)}`
   const about = host !== undefined && indent === '' ? `${host}: ` : ''
@@ -80,16 +80,16 @@ function findingLine(pen: Pen, { guard, level, because, until, host }: Finding, 
 
 const FLOWS_SHOWN_MAX = 10
 
-function flowLines(pen: Pen, flows: DraftedHost['draft']['flows'], mode: Mode): string[] {
-  const cut = mode === 'observe' ? pen.paint.dim(t(pen, { en: 'would cut', zh: '将会中断' })) : pen.paint.yellow(t(pen, { en: 'cut', zh: '中断' }))
+export function flowLines(pen: Pen, flows: readonly AffectedFlow[]): string[] {
   const rows = flows.slice(0, FLOWS_SHOWN_MAX).map((flow) => [
-    flow.isLive ? cut : pen.paint.dim(t(pen, { en: 'used', zh: '曾用' })),
+    flow.isLive ? endWords(pen, flow) : pen.paint.dim(t(pen, { en: 'used', zh: '曾用' })),
     flow.source,
     `→ ${flow.protocol}/${flow.port}`,
     count(pen, flow.connections, 'connection', '条连接'),
     flow.isLive
       ? `${t(pen, { en: 'since', zh: '自' })} ${timeWords(flow.since)}`
       : `${t(pen, { en: 'last', zh: '最近' })} ${timeWords(flow.lastSeen)}`,
+    byteWords(pen, flow),
   ])
   const more = flows.length - rows.length
   return [...layTable(rows, '      '), ...(more > 0 ? [pen.paint.dim(`      ${t(pen, { en: `and ${more} more`, zh: `另有 ${more} 个` })}`)] : [])]

@@ -1,6 +1,7 @@
 import type { Approval } from '@portcullis/core/plan/approval.ts'
 import type { ChangePlan, EndpointChange, Finding, HostPlan } from '@portcullis/core/plan/plan.ts'
 import { layTable } from '../table.ts'
+import { changeRow, findingLine, flowLines } from './plan.ts'
 import { count, shortId, sourceWords, t, timeWords, type Pen } from './words.ts'
 
 export interface StoredPlan {
@@ -27,17 +28,44 @@ export function showStoredPlan(pen: Pen, { plan, isSealed, approvals, findings }
 
 function hostLines(pen: Pen, host: HostPlan): string[] {
   const { paint } = pen
-  const changed = host.changes.filter((change) => change.kind !== 'stays')
-  const unserved = host.needs.filter((need) => need.state !== 'served')
-  const served = host.needs.length - unserved.length
+  const changed = host.changes.filter((change) => change.kind !== 'stays' || (change.ifEnforced?.kind ?? 'stays') !== 'stays')
+  const stays = host.changes.length - changed.length
+  const core = host.tier === 'core' ? `  ${paint.red(t(pen, { en: 'core host', zh: '核心主机' }))}` : ''
   return [
-    `${paint.bold(host.host)}  ${paint.dim(`${t(pen, { en: 'generation', zh: '代次' })} ${host.baseGeneration} → ${host.generation}  ${shortId(host.rulesetDigest)}`)}`,
-    ...layTable(changed.map((change) => [change.kind, `${change.protocol}/${change.ports}`, change.listener ?? '-', `${sourceWords(pen, change.before)} → ${sourceWords(pen, change.after)}`]), '  '),
-    ...layTable(host.flows.map((flow) => [paint[flow.isLive ? 'red' : 'yellow'](flow.isLive ? t(pen, { en: 'cut', zh: '中断' }) : t(pen, { en: 'used', zh: '曾用' })), flow.source, `${flow.protocol}/${flow.port}`, count(pen, flow.connections, 'connection', '条连接'), `${timeWords(flow.since)} … ${timeWords(flow.lastSeen)}`]), '  '),
-    `  ${t(pen, { en: `${served} of ${host.needs.length} needs served`, zh: `业务需求 ${served}/${host.needs.length} 有监听` })}${unserved.map((need) => paint.yellow(` · ${need.need}: ${need.silentPorts.join(' ')}`)).join('')}`,
-    ...(host.evidence.lost === 0 ? [] : [paint.yellow(`  ${t(pen, { en: `${host.evidence.lost} observations lost`, zh: `丢失 ${host.evidence.lost} 条观测` })}: ${host.evidence.because.join('; ')}`)]),
-    ...host.findings.map((finding) => paint.yellow(`  ! ${t(pen, finding.because)} [${finding.guard}]`)),
+    `${paint.bold(host.host)}  ${paint.dim(`${t(pen, { en: 'generation', zh: '代次' })} ${host.baseGeneration} → ${host.generation}  ${shortId(host.rulesetDigest)}`)}${core}`,
+    ...layTable(changed.map((change) => changeRow(pen, change)), '  '),
+    ...(stays === 0 ? [] : [paint.dim(`  = ${t(pen, { en: `${stays} ${stays === 1 ? 'endpoint stays as it is' : 'endpoints stay as they are'}`, zh: `${stays} 个端点不变` })}`)]),
+    ...flowsOf(pen, host),
+    ...needLines(pen, host.needs),
+    `  ${evidenceWords(pen, host)}`,
+    ...host.findings.map((finding) => findingLine(pen, finding, '  ')),
   ]
+}
+
+function flowsOf(pen: Pen, { flows, endings, intent }: HostPlan): string[] {
+  const live = flows.filter(({ isLive }) => isLive)
+  if (flows.length === 0) return [pen.paint.dim(`  ${t(pen, { en: 'no client that was seen loses anything', zh: '已观测到的客户端均不受影响' })}`)]
+  const clients = new Set(live.map(({ source }) => source)).size
+  const warned = endings && live.some(({ end }) => end === 'warn-then-cut') ? t(pen, { en: `, ${endings.warnSeconds} s after the warning`, zh: `，告警后 ${endings.warnSeconds} 秒` }) : ''
+  const title = intent.mode === 'observe' ? { en: 'would no longer be let in', zh: '将不再放行' } : { en: 'are no longer let in', zh: '不再放行' }
+  return [`  ${t(pen, { en: `${count(pen, clients, 'client', '')} with live flows, ${flows.length - live.length} seen before, ${title.en}${warned}:`, zh: `${clients} 个客户端有活动流，另有 ${flows.length - live.length} 个曾用，${title.zh}${warned}：` })}`, ...flowLines(pen, flows)]
+}
+
+function needLines(pen: Pen, needs: HostPlan['needs']): string[] {
+  const unserved = needs.filter((need) => need.state !== 'served')
+  const critical = needs.filter((need) => need.isCritical).map(({ need }) => need)
+  const summary = t(pen, { en: `${needs.length - unserved.length} of ${needs.length} needs served`, zh: `业务需求 ${needs.length - unserved.length}/${needs.length} 有监听` })
+  return [
+    `  ${summary}${critical.length === 0 ? '' : ` · ${t(pen, { en: `critical: ${critical.join(' ')}`, zh: `关键：${critical.join(' ')}` })}`}`,
+    ...layTable(unserved.map((need) => [pen.paint.yellow(t(pen, need.state === 'partly' ? { en: 'served in part', zh: '部分有监听' } : { en: 'not served', zh: '无监听' })), need.need, t(pen, { en: `nothing listens on ${need.silentPorts.join(' ')}`, zh: `${need.silentPorts.join(' ')} 无监听` })]), '      '),
+  ]
+}
+
+function evidenceWords(pen: Pen, { evidence }: HostPlan): string {
+  const facts = t(pen, { en: `facts of ${timeWords(evidence.factsAt)}`, zh: `主机信息采集于 ${timeWords(evidence.factsAt)}` })
+  const since = evidence.since === undefined ? '' : t(pen, { en: `, flows watched since ${timeWords(evidence.since)}`, zh: `，流量自 ${timeWords(evidence.since)} 起观察` })
+  const lost = evidence.lost === 0 ? '' : pen.paint.yellow(t(pen, { en: ` · ${evidence.lost} observations lost: ${evidence.because.join('; ')}`, zh: ` · 丢失 ${evidence.lost} 条观测：${evidence.because.join('；')}` }))
+  return pen.paint.dim(facts + since) + lost
 }
 
 export interface HostDifference {
