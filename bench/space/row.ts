@@ -56,7 +56,7 @@ function measureRound({ way, parse, parseChanged }: Subject): { readonly round: 
   const parsed = performance.now()
   const changed = parseChanged()
   const ready = performance.now()
-  const space = new PacketSpace([ruleset, changed])
+  const space = new PacketSpace([ruleset, changed], undefined, undefined, { isForwarded: way === 'forward' })
   const whole = composeWay(space, ruleset, way)
   const built = performance.now()
   if (composeWay(space, changed, way) === whole) throw new Error('the changed ruleset must differ')

@@ -36,6 +36,8 @@ const COUNT_MASK = (1 << COUNT_BITS) - 1
 /** In the head of a node that is reached, while the others are let go. */
 const REACHED = 1 << 31
 const NO_NODE = 0
+/** Numbers, 64 MB: while it grows old and new stand side by side, and doubling would ask for twice of what is needed. */
+const GROWTH_MAX = 1 << 24
 
 export class Arena {
   /** Values of each level: 0 to size − 1; at most 65,536. */
@@ -193,7 +195,7 @@ export class Arena {
     const count = (end - mark) >> 1
     if (this.#made - this.#madeBefore + count > this.#edgesMax) throw new BudgetError(this.#edgesMax)
     const top = node + 1 + count
-    if (top * 2 > this.#pairs.length) this.#pairs = grown(this.#pairs, Math.max(top * 2, this.#pairs.length * 2))
+    if (top * 2 > this.#pairs.length) this.#pairs = grown(this.#pairs, Math.max(top * 2, this.#pairs.length + Math.min(this.#pairs.length, GROWTH_MAX)))
     const pairs = this.#pairs
     const pending = this.#pending
     const start = node * 2

@@ -64,7 +64,7 @@ export interface Means {
 /** Compares all that two rulesets do to every packet of a way. Differences are at most 200, the rest is counted. */
 export function compareRulesets(a: Ruleset, b: Ruleset, { way, facts, budget, memory }: CompareOptions): Comparison {
   return withinBudget(() => {
-    const space = new PacketSpace([a, b], facts, budget, memory)
+    const space = new PacketSpace([a, b], facts, budget, { memory, isForwarded: way === 'forward' })
     const comparison = compareDiagrams(space, composeWay(space, a, way), composeWay(space, b, way))
     return replayed(comparison, [{ side: 'before', ruleset: a }, { side: 'after', ruleset: b }], way, facts)
   })

@@ -74,15 +74,32 @@ export interface Levels {
   readonly of: Readonly<Record<LevelField, Chunks>>
   /** The largest value of each field. */
   readonly maxima: Readonly<Record<LevelField, bigint>>
+  /** From the top. */
   readonly fields: readonly LevelField[]
+  /** The same for levels that are laid alike. */
+  readonly key: string
+}
+
+/**
+ * Rules for forwarded packets say first to whom: with the destinations on top the rules of each network stay among themselves, where otherwise
+ * every port would hold all of them (20 times fewer edges for 5,000 rules in 50 chains). Only where all rules are of one family: above the level
+ * `family` each destination of IPv4 would be told apart for every one of IPv6.
+ */
+const DESTINATION_FIRST = destinationFirst()
+
+function destinationFirst(): typeof FIELDS[number][] {
+  const isDestination = ([field]: typeof FIELDS[number]): boolean => /^(daddr|ctOriginalDaddr|newDaddr)[46]$/.test(field)
+  const others = FIELDS.filter((each) => !isDestination(each))
+  return others.toSpliced(others.findIndex(([field]) => field === 'l4proto'), 0, ...FIELDS.filter(isDestination))
 }
 
 /** The levels of one analysis; `names`: how many interface name classes it tells apart. */
-export function layLevels(names: number): Levels {
+export function layLevels(names: number, isDestinationFirst = false): Levels {
   const sizes: number[] = []
   const of = new Map<LevelField, Chunks>()
   const maxima = new Map<LevelField, bigint>()
-  for (const [field, count, stated] of FIELDS) {
+  const order = isDestinationFirst ? DESTINATION_FIRST : FIELDS
+  for (const [field, count, stated] of order) {
     const size = stated === 0 ? names : stated
     of.set(field, { firstLevel: sizes.length, count, bits: Math.ceil(Math.log2(size)) })
     maxima.set(field, BigInt(size) ** BigInt(count) - 1n)
@@ -92,6 +109,7 @@ export function layLevels(names: number): Levels {
     sizes,
     of: Object.fromEntries(of) as Record<LevelField, Chunks>,
     maxima: Object.fromEntries(maxima) as Record<LevelField, bigint>,
-    fields: FIELDS.map(([field]) => field),
+    fields: order.map(([field]) => field),
+    key: `${names} ${isDestinationFirst}`,
   }
 }

@@ -11,6 +11,13 @@ import { exampleOf, nameClasses, type NameClass } from './names.ts'
 import { Routing } from './routing.ts'
 import { freshGround, type SpaceMemory } from './spaceMemory.ts'
 
+export interface SpaceOptions {
+  /** What earlier analyses have left, which this one builds upon; it must be done before the next one begins. */
+  readonly memory?: SpaceMemory | undefined
+  /** Only forwarded packets are asked about: the order of the levels may suit that. */
+  readonly isForwarded?: boolean
+}
+
 /** What one analysis shares: one arena, the classes of interface names of all its rulesets, the named unknowns. */
 export class PacketSpace {
   readonly arena: Arena
@@ -23,10 +30,9 @@ export class PacketSpace {
   /** What is asked by each boolean level, by index. */
   readonly booleans: string[] = []
 
-  /** `memory`: what earlier analyses have left, which this one builds upon; it must be done before the next one begins. */
-  constructor(rulesets: readonly Ruleset[], facts?: HostFacts, budget?: Budget, memory?: SpaceMemory) {
+  constructor(rulesets: readonly Ruleset[], facts?: HostFacts, budget?: Budget, { memory, isForwarded = false }: SpaceOptions = {}) {
     this.names = nameClasses(rulesets, facts)
-    this.levels = layLevels(this.names.length)
+    this.levels = layLevels(this.names.length, isForwarded && areOfOneFamily(rulesets))
     const { combiner, natEffects } = memory?.begin(this.levels, budget) ?? freshGround(new Arena(this.levels.sizes, budget, edgesExpected(rulesets)))
     this.combiner = combiner
     this.arena = combiner.arena
@@ -122,8 +128,13 @@ export class PacketSpace {
   }
 }
 
-/** Rules of hosts leave about a hundred edges each behind while they are merged. */
+function areOfOneFamily(rulesets: readonly Ruleset[]): boolean {
+  const families = new Set(rulesets.flatMap(({ tables }) => tables.map(({ family }) => family)))
+  return families.size === 1 && !families.has('inet')
+}
+
+/** Rules of hosts leave about a hundred edges each behind while they are merged. Room that is not used takes no memory. */
 function edgesExpected(rulesets: readonly Ruleset[]): number {
   const rules = rulesets.reduce((sum, { tables }) => sum + tables.reduce((all, { chains }) => all + chains.reduce((each, chain) => each + chain.rules.length, 0), 0), 0)
-  return Math.min(4096 + rules * 96, 4_000_000)
+  return Math.min(4096 + rules * 128, 16_000_000)
 }

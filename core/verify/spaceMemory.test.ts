@@ -63,7 +63,7 @@ function edited(lines: readonly string[], { what, at, line: other }: Edit): stri
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 const meaningOf = (ruleset: Ruleset, memory?: SpaceMemory): string => {
-  const space = new PacketSpace([ruleset], undefined, undefined, memory)
+  const space = new PacketSpace([ruleset], undefined, undefined, { memory })
   return digestOf(space, composeWay(space, ruleset, 'input'), sha256)
 }
 
@@ -113,7 +113,7 @@ describe('what earlier analyses left changes no answer', { timeout: 60_000 }, ()
     const memory = new SpaceMemory()
     for (let generation = 0; generation < 5; generation += 1) {
       const ruleset = manyRules(generation)
-      expect(() => composeWay(new PacketSpace([ruleset], undefined, { edgesMax: needs * 2 }, memory), ruleset, 'input')).not.toThrow(BudgetError)
+      expect(() => composeWay(new PacketSpace([ruleset], undefined, { edgesMax: needs * 2 }, { memory }), ruleset, 'input')).not.toThrow(BudgetError)
     }
   })
 })
@@ -123,7 +123,7 @@ const manyRules = (generation: number, changed = -1, extra: readonly string[] = 
   nft([...Array.from({ length: 1_000 }, (_, index) => `ip saddr 10.${generation}.${index >> 8}.${index & 255} tcp dport ${index === changed ? 60_000 : 1_024 + index * 7} ${index % 3 ? 'accept' : 'drop'}`), ...extra])
 
 function newEdges(ruleset: Ruleset, memory: SpaceMemory): number {
-  const space = new PacketSpace([ruleset], undefined, undefined, memory)
+  const space = new PacketSpace([ruleset], undefined, undefined, { memory })
   const { top } = space.arena
   composeWay(space, ruleset, 'input')
   return space.arena.top - top

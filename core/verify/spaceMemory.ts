@@ -13,7 +13,7 @@ export const freshGround = (arena: Arena, leftoversMax?: number): Ground => ({ c
 
 /** Nodes and edges of 8 bytes: 32 MB. A host of 10,000 rules fits, or 40 different ones of 300. */
 const KEPT_MAX = 1 << 22
-/** Hosts with as many interface names share one ground; few numbers of names are common. */
+/** Hosts with as many interface names share one ground. */
 const GROUNDS_MAX = 4
 /** Terminals hold numbers of sets of effects, see {@link NatEffects}. */
 const EFFECTS_MAX = 1_000
@@ -24,8 +24,8 @@ const EFFECTS_MAX = 1_000
  * left depends on structure alone, never on whose rules they were. A space from here is valid until the next one begins.
  */
 export class SpaceMemory {
-  /** By the number of interface names, the latest last. */
-  readonly #grounds = new Map<number, Ground>()
+  /** By how levels are laid, the latest last. */
+  readonly #grounds = new Map<string, Ground>()
   readonly #keptMax: number
 
   /** `keptMax`: nodes and edges, 8 bytes each, above which all of them are let go. */
@@ -34,10 +34,9 @@ export class SpaceMemory {
   }
 
   begin(levels: Levels, budget: Budget | undefined): Ground {
-    const names = levels.maxima.iif
-    const ground = this.#usable(Number(names)) ?? freshGround(new Arena(levels.sizes, budget), this.#keptMax)
-    this.#grounds.delete(Number(names))
-    this.#grounds.set(Number(names), ground)
+    const ground = this.#usable(levels.key) ?? freshGround(new Arena(levels.sizes, budget), this.#keptMax)
+    this.#grounds.delete(levels.key)
+    this.#grounds.set(levels.key, ground)
     const [oldest] = this.#grounds.keys()
     if (this.#grounds.size > GROUNDS_MAX && oldest !== undefined) this.#grounds.delete(oldest)
     ground.combiner.arena.begin(budget)
@@ -45,8 +44,8 @@ export class SpaceMemory {
   }
 
   /** One that has grown past its bounds is left to the garbage collector, or emptied where its room is still small. */
-  #usable(names: number): Ground | undefined {
-    const ground = this.#grounds.get(names)
+  #usable(key: string): Ground | undefined {
+    const ground = this.#grounds.get(key)
     if (!ground) return undefined
     const { combiner, natEffects } = ground
     if (combiner.arena.room > this.#keptMax * 2 || natEffects.all.length > EFFECTS_MAX) return undefined
