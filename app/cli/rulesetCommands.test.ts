@@ -9,12 +9,14 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { EXIT } from './exitCode.ts'
 import { expectSchema } from './testdata/schema.ts'
+import { widthOf } from './table.ts'
 import { runTrial, type Ran } from './testdata/trial.ts'
 
 // The first call of a command loads its modules, which a busy machine takes seconds for.
 vi.setConfig({ testTimeout: 30_000 })
 
 const TESTDATA = join(import.meta.dirname, 'testdata')
+const OWN_TABLE = join(import.meta.dirname, '../../core/ruleset/nft/golden/mixed.nft')
 const directory = mkdtempSync(join(tmpdir(), 'vc-cli-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
@@ -45,6 +47,32 @@ describe('what a person reads', () => {
     const ran = await run(argv)
     expect(ran.code).toBe(code)
     await expect(ran.out).toMatchFileSnapshot(join(import.meta.dirname, 'golden', `${name}.txt`))
+  })
+})
+
+/** What Debian's tools and people write, as `lab/kernel/tools/dump.ts` has kept it: `golden/NAME.txt`. */
+describe('what an auditor reads of rulesets as they are', () => {
+  const both = (tool: string): string => `--ruleset tools/${tool}.save --ruleset tools/${tool}6.save`
+  test.each<[name: string, code: number, argv: string, columns?: number]>([
+    ['accepts-ufw', EXIT.incomplete, `accepts ${both('ufw')}`],
+    ['accepts-ufw-zh', EXIT.incomplete, `accepts ${both('ufw')} --hook input --lang zh`, 80],
+    ['accepts-ferm', EXIT.incomplete, `accepts ${both('ferm')}`, 80],
+    ['accepts-firewalld', EXIT.incomplete, 'accepts --ruleset tools/firewalld.nft'],
+    ['accepts-firewalld-by-the-routes', EXIT.incomplete, 'accepts --ruleset tools/firewalld.nft --facts tools/host.facts'],
+    ['accepts-shorewall', EXIT.ok, `accepts ${both('shorewall')}`, 100],
+    ['accepts-fail2ban', EXIT.ok, 'accepts --ruleset tools/fail2ban.nft'],
+    ['accepts-docker', EXIT.ok, 'accepts --ruleset tools/docker.save'],
+    ['accepts-docker-nft', EXIT.ok, 'accepts --ruleset tools/docker.nft --facts tools/host.facts'],
+    ['accepts-docker-nft-zh', EXIT.ok, 'accepts --ruleset tools/docker.nft --lang zh', 80],
+    ['accepts-handwritten', EXIT.incomplete, 'accepts --ruleset tools/handwritten.nft', 80],
+    ['accepts-portcullis', EXIT.ok, `accepts --ruleset ${OWN_TABLE}`],
+    ['accepts-portcullis-by-the-routes', EXIT.ok, `accepts --ruleset ${OWN_TABLE} --facts tools/host.facts --hook forward`],
+  ])('%s', async (name, code, argv, columns) => {
+    const ran = await run(argv, columns)
+    await expect(ran.out).toMatchFileSnapshot(join(import.meta.dirname, 'golden', `${name}.txt`))
+    expect(ran.code).toBe(code)
+    const [tables = ''] = ran.out.split(/^.*(?:change|不起作用).*$/m)
+    expect(Math.max(...tables.split('\n').map(widthOf))).toBeLessThanOrEqual(columns ?? 120)
   })
 })
 
@@ -145,11 +173,11 @@ describe('docs/verify.md', () => {
   })
 })
 
-async function run(line: string): Promise<Ran> {
+async function run(line: string, columns?: number): Promise<Ran> {
   const [words = '', packet] = line.split(' : ')
   const argv = [...words.split(' ').map((word) => (/\.[a-z]+$/.test(word) && !word.startsWith('/') ? join(TESTDATA, word) : word)), ...(packet === undefined ? [] : [packet])]
-  const { code, out, err } = await runTrial(argv, { now: () => 0 })
-  return { code, out: out.replaceAll(`${TESTDATA}/`, ''), err: err.replaceAll(`${TESTDATA}/`, '') }
+  const { code, out, err } = await runTrial(argv, { now: () => 0, ...(columns ? { columns } : {}) })
+  return { code, out: out.replaceAll(`${TESTDATA}/`, '').replaceAll(OWN_TABLE, 'portcullis.nft'), err: err.replaceAll(`${TESTDATA}/`, '') }
 }
 
 

@@ -1,9 +1,10 @@
 import { formatPortRange } from '@portcullis/core/net/port.ts'
 import type { Rule, Ruleset, Source } from '@portcullis/core/ruleset/ruleset.ts'
-import type { AcceptedRow } from '@portcullis/core/verify/accepts.ts'
+import type { AcceptedRow, Assumption } from '@portcullis/core/verify/accepts.ts'
 import type { PacketVerdict } from '@portcullis/core/verify/decide.ts'
 import { writeProtocol, writeSources } from '@portcullis/core/verify/differenceText.ts'
 import type { Finding } from '@portcullis/core/verify/findings.ts'
+import type { Service } from '@portcullis/core/verify/services.ts'
 import type { Unknown } from '@portcullis/core/verify/linear.ts'
 import type { ChainPath, HookPath, PathStep } from '@portcullis/core/verify/rulePath.ts'
 
@@ -43,14 +44,24 @@ const stepJson = ({ rule, effect, isSure, into }: PathStep): unknown => ({
   ...(into ? { into: chainJson(into) } : {}),
 })
 
-export const rowJson = ({ states, interfaces, protocols, ports, icmpTypes, sources, verdict }: AcceptedRow) => ({
+export const assumptionJson = (assumption: Assumption) => (assumption.kind === 'route' ? { route: assumption.field } : { noMatch: unknownJson(assumption.unknown) })
+
+/** A row for each service. */
+export const rowsJson = (row: AcceptedRow) => (row.services.length === 0 ? [{ protocols: [], ports: [], icmpTypes: [] }] : row.services).map((service) => rowJson(row, service))
+
+const rowJson = ({ states, interfaces, outInterfaces, sources, destinations, destinationTypes, conditions, verdict, because }: AcceptedRow, { protocols, ports, icmpTypes }: Service) => ({
   states,
   interfaces,
+  outInterfaces,
   protocols: protocols.map(writeProtocol),
   ports: ports.map(formatPortRange),
   icmpTypes: icmpTypes.map(formatPortRange),
   sources: writeSources(sources),
+  destinations: writeSources(destinations),
+  destinationTypes,
+  conditions: conditions.map(({ field, values }) => ({ field, values: values.map(({ first, last }) => (first === last ? String(first) : `${first}-${last}`)) })),
   verdict,
+  ...(verdict === 'undecided' ? { because: because.map(unknownJson) } : {}),
 })
 
 export const findingJson = ({ kind, table, chain, rule }: Finding) => ({ kind, table: `${table.family} ${table.name}`, chain: chain.name, rule: ruleJson(rule) })

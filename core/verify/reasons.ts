@@ -60,13 +60,13 @@ export class Reasons {
   }
 }
 
-interface Named {
+export interface NamedQuestions {
   readonly ruleset: Ruleset
   readonly questions: ReadonlyMap<string, Unknown>
 }
 
 /** The same ruleset with every unknown match under a name of its own, as if its answer were the packet's. */
-function nameQuestions(ruleset: Ruleset): Named {
+export function nameQuestions(ruleset: Ruleset): NamedQuestions {
   const questions = new Map<string, Unknown>()
   const tables = ruleset.tables.map((table) => ({
     ...table,

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import { formatPrefix } from '../net/prefix.ts'
 import { parseNftText } from '../ruleset/nft/parseText.ts'
-import { acceptedRows } from './accepts.ts'
+import { acceptedTable } from './accepts.ts'
 import type { Sources } from './sources.ts'
 
 const sourcesOfSsh = (rules: string): Sources | undefined => {
   const parsed = parseNftText(`table inet t {\nchain in {\ntype filter hook input priority 0; policy drop;\n${rules}\n}\n}`, 'test.nft')
-  return parsed.ok ? acceptedRows(parsed.value, 'input').find((row) => row.ports.some((port) => port.first === 22))?.sources : undefined
+  return parsed.ok ? acceptedTable(parsed.value, 'input').rows.find((row) => row.services.some(({ ports }) => ports.some((port) => port.first === 22)))?.sources : undefined
 }
 
 test.each([

@@ -21,19 +21,38 @@ export type Sources =
 const PREFIXES_MAX = 64
 
 /** Sources by what a diagram over family and source addresses says of them: one entry a terminal other than 0. */
-export function sourcesOf(space: PacketSpace, diagram: Diagram): Map<number, Sources> {
+export const sourcesOf = (space: PacketSpace, diagram: Diagram): Map<number, Sources> => addressesOf(space, diagram, 's', [4, 6])
+
+/** The same of destination addresses, of some families. */
+export function destinationsOf(space: PacketSpace, diagram: Diagram, families: readonly Family[] = [4, 6]): Sources {
+  const found = addressesOf(space, diagram, 'd', families).get(1) ?? NOBODY
+  return found.kind === 'family' && families.length === 1 ? { kind: 'any' } : found
+}
+
+export const NOBODY: Sources = { kind: 'prefixes', prefixes: [], more: 0 }
+
+/** How many things must be listed to say it; 0: any. `ofFamily` more where a family is named beside exceptions. */
+export function wordsOf(sources: Sources, ofFamily = 0): number {
+  if (sources.kind !== 'prefixes') return sources.kind === 'any' ? 0 : 0.5
+  return sources.except ? sources.except.length + (sources.family ? ofFamily : 0) : sources.prefixes.length + sources.more
+}
+
+function addressesOf(space: PacketSpace, diagram: Diagram, side: 's' | 'd', families: readonly Family[]): Map<number, Sources> {
   if (diagram < TERMINALS) return new Map(diagram === 0 ? [] : [[diagram, { kind: 'any' }]])
   const ranges = new Map<number, Record<Family, Range[]>>()
   for (const branch of branchesAt(space, diagram, space.chunks('family').firstLevel)) {
     for (const { first, last } of branch.ranges) {
-      for (let index = first; index <= last; index += 1) collect(space, branch.child, index === 0 ? 4 : 6, ranges)
+      for (const family of families) if (first <= INDEXES[family] && INDEXES[family] <= last) collect(space, branch.child, side, family, ranges)
     }
   }
   return new Map([...ranges].map(([terminal, byFamily]) => [terminal, describe(byFamily)]))
 }
 
-function collect(space: PacketSpace, diagram: Diagram, family: Family, into: Map<number, Record<Family, Range[]>>): void {
-  const { firstLevel, count, bits } = space.chunks(`saddr${family}`)
+/** Values of the level `family`. */
+const INDEXES: Readonly<Record<Family, number>> = { 4: 0, 6: 1 }
+
+function collect(space: PacketSpace, diagram: Diagram, side: 's' | 'd', family: Family, into: Map<number, Record<Family, Range[]>>): void {
+  const { firstLevel, count, bits } = space.chunks(`${side}addr${family}`)
   const walk = (node: Diagram, chunk: number, prefix: bigint): void => {
     if (node === 0) return
     if (node < TERMINALS) {

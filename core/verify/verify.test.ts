@@ -9,7 +9,6 @@ import { parseNftText } from '../ruleset/nft/parseText.ts'
 import { renderNft } from '../ruleset/nft/render.ts'
 import type { Packet } from '../ruleset/packet.ts'
 import type { Ruleset } from '../ruleset/ruleset.ts'
-import { acceptedRows } from './accepts.ts'
 import { compareRulesets, type Comparison, type Difference } from './compare.ts'
 import { composeWay } from './compose.ts'
 import { Decider } from './decide.ts'
@@ -192,26 +191,6 @@ describe('comparing the rendered text with the intent', () => {
   })
 })
 
-describe('what a ruleset accepts', () => {
-  test('as an auditor reads it', () => {
-    const rows = acceptedRows(input('ct state established,related accept\niif lo accept\ntcp dport { 22, 80 } accept\nip saddr 10.0.0.0/8 udp dport 53 accept\ntcp dport 8080 limit rate 3/second accept\nicmp type echo-request accept'), 'input')
-    const shown = rows
-      .filter((row) => row.states.includes('new') || row.states.length === 0)
-      .map((row) => `${row.verdict} ${row.interfaces.join(',') || 'any'} ${ports(row.protocols)} ${ports(row.ports)} ${ports(row.icmpTypes)} ${sources(row.sources)}`)
-    expect(shown).toEqual([
-      'accepted lo any any any any',
-      'accepted any 1 any 8 IPv4',
-      'accepted any 6 22,80 any any',
-      'undecided other 6 8080 any any',
-      'accepted any 17 53 any 10.0.0.0/8',
-    ])
-  })
-
-  test('what an unshown field decides is accepted in part', () => {
-    expect(acceptedRows(input('ip daddr 192.0.2.1 tcp dport 22 accept'), 'input').map((row) => row.verdict)).toEqual(['in part'])
-  })
-})
-
 describe('idle rules', () => {
   const idle = (rules: string, policy?: string): string[] => findIdleRules(input(rules, policy)).map(({ kind, rule }) => `${kind} ${rule.source.text.trim()}`)
 
@@ -220,6 +199,9 @@ describe('idle rules', () => {
     ['a rule that the policy repeats', 'tcp dport 22 accept\ntcp dport 23 drop', undefined, ['redundant tcp dport 23 drop']],
     ['two rules that together hide a third', 'ip saddr 10.0.0.0/9 accept\nip saddr 10.128.0.0/9 accept\nip saddr 10.0.0.0/8 drop', undefined, ['shadowed ip saddr 10.0.0.0/8 drop']],
     ['a limit hides nothing', 'limit rate 1/second drop\ntcp dport 22 accept', undefined, []],
+    ['a rule that keeps packets from a log is not idle', 'tcp dport 23 drop\nlog prefix "all else"', undefined, []],
+    ['a rule that keeps no packet of a log is', 'tcp dport 23 drop\nudp dport 53 log', undefined, ['redundant tcp dport 23 drop']],
+    ['a rule that refuses by a reset, before one by ICMP', 'tcp dport 23 reject with tcp reset\ntcp dport 23 reject', undefined, ['shadowed tcp dport 23 reject']],
     ['counting is no verdict', 'counter\ntcp dport 22 accept', undefined, []],
   ])('%s', (_title, rules, policy, expected) => {
     expect(idle(rules, policy)).toEqual(expected)

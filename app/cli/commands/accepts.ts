@@ -1,7 +1,7 @@
 import type { HostFacts } from '@portcullis/core/ruleset/hostfacts.ts'
 import type { Ruleset } from '@portcullis/core/ruleset/ruleset.ts'
 import { BudgetError } from '@portcullis/core/space/arena.ts'
-import { acceptedRows } from '@portcullis/core/verify/accepts.ts'
+import { acceptedTable, type AcceptedTable } from '@portcullis/core/verify/accepts.ts'
 import type { Way } from '@portcullis/core/verify/compose.ts'
 import { findIdleRules, type Finding } from '@portcullis/core/verify/findings.ts'
 import { openRules } from '@portcullis/core/verify/openRules.ts'
@@ -10,7 +10,7 @@ import { outJson } from '../cli.ts'
 import { examples, type CommandModule } from '../command.ts'
 import { EXIT, type ExitCode } from '../exitCode.ts'
 import { refuse } from '../fleet.ts'
-import { findingJson, rowJson, sourceJson, unmodelledJson } from '../rulesetJson.ts'
+import { assumptionJson, findingJson, rowsJson, sourceJson, unmodelledJson } from '../rulesetJson.ts'
 import { hostOptions, readFileHost, rulesetOptions, type RulesetOptionValues } from '../rulesetOptions.ts'
 import { showAccepts, type AcceptedWay } from '../show/accepts.ts'
 import { unmodelledLines } from '../show/ruleWords.ts'
@@ -30,7 +30,7 @@ export const define: CommandModule['define'] = (command, { text, run }) => {
     const ways = shownWays(values.hook, ruleset).map((way) => acceptedWay(ruleset, way, facts))
     const [open, idle] = [openRules(ruleset), idleOf(ruleset)]
     if (cli.isJson) {
-      const hooks = ways.map(({ way, rows }) => ({ hook: way, kind: rows ? 'decided' : 'budget', rows: (rows ?? []).map(rowJson) }))
+      const hooks = ways.map(({ way, table }) => ({ hook: way, kind: table ? (table.isWhole ? 'decided' : 'cut') : 'budget', assuming: (table?.assuming ?? []).map(assumptionJson), rows: (table?.rows ?? []).flatMap(rowsJson) }))
       outJson(cli, { format: 'portcullis-accepts', version: 1, hooks, open: open.map(({ source }) => sourceJson(source)), idle: idle.map(findingJson), unmodelled: unmodelledJson(ruleset) })
     } else cli.out([showAccepts(cli, ways, open, idle), ...unmodelledLines(cli, ruleset, facts).map((line) => `${line}\n`)].join(''))
     return exitOf(ways)
@@ -45,7 +45,7 @@ function shownWays(hook: RulesetOptionValues['hook'], ruleset: Ruleset): readonl
 }
 
 function acceptedWay(ruleset: Ruleset, way: Way, facts: HostFacts | undefined): AcceptedWay {
-  return { way, rows: withinBudget(() => acceptedRows(ruleset, way, facts)) }
+  return { way, table: withinBudget(() => acceptedTable(ruleset, way, facts)) }
 }
 
 const idleOf = (ruleset: Ruleset): readonly Finding[] => withinBudget(() => findIdleRules(ruleset)) ?? []
@@ -59,9 +59,10 @@ function withinBudget<T>(decide: () => T): T | undefined {
   }
 }
 
-/** A row that is undecided, or a table that could not be made, is no full answer. */
-const exitOf = (ways: readonly AcceptedWay[]): ExitCode =>
-  ways.every(({ rows }) => rows?.every((row) => row.verdict !== 'undecided')) ? EXIT.ok : EXIT.incomplete
+/** A row that is undecided, one that only facts can tell the meaning of, a table that is cut or could not be made: no full answer. */
+const exitOf = (ways: readonly AcceptedWay[]): ExitCode => (ways.every(({ table }) => table && isFull(table)) ? EXIT.ok : EXIT.incomplete)
+
+const isFull = ({ rows, assuming, isWhole }: AcceptedTable): boolean => isWhole && assuming.length === 0 && rows.every((row) => row.verdict !== 'undecided')
 
 const NO_RULESET: Fault = {
   code: 'RULESET_NONE',

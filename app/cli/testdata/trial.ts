@@ -17,10 +17,12 @@ export interface Trial {
   /** Instead of those of the real command. */
   readonly doors?: Partial<Doors>
   readonly signal?: AbortSignal
+  /** Of the terminal. */
+  readonly columns?: number
 }
 
 /** One command line, as a person would type it who sees no colours; in Chinese where `zh` is among its words. */
-export async function runTrial(argv: readonly string[], { now, doors, signal = new AbortController().signal }: Trial): Promise<Ran> {
+export async function runTrial(argv: readonly string[], { now, doors, signal = new AbortController().signal, columns = 120 }: Trial): Promise<Ran> {
   let [written, told] = ['', '']
   const out = (text: string): void => void (written += text)
   const err = (text: string): void => void (told += text)
@@ -33,7 +35,7 @@ export async function runTrial(argv: readonly string[], { now, doors, signal = n
     paint: paintFor(false),
     errPaint: paintFor(false),
     isTerminal: false,
-    columns: 120,
+    columns,
     signal,
     now,
     doors: { ...wiredDoors(), ...doors },

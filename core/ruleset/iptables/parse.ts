@@ -260,7 +260,8 @@ function unknownModule(module: { readonly name: string; readonly options: readon
   const [only] = module.options
   const isNegated = module.options.length === 1 && only?.isNegated === true
   const text = module.options.map((option) => [option.isNegated && !isNegated ? '!' : '', option.name.text.replace(/^--/, ''), ...option.values.map((value) => value.text)].filter((part) => part !== '').join(' '))
-  return { kind: 'unknown', what: [module.name, ...text].join(' ').slice(0, 300), isDeterministic: DETERMINISTIC_MODULES.has(module.name), isNegated }
+  const words = text[0]?.split(' ')[0] === module.name ? text : [module.name, ...text]
+  return { kind: 'unknown', what: words.join(' ').slice(0, 300), isDeterministic: DETERMINISTIC_MODULES.has(module.name), isNegated }
 }
 
 function readOption(readers: typeof BASIC_OPTIONS, option: Option, context: OptionContext): Match | undefined {

@@ -18,18 +18,27 @@ if (!tool || !backend || !values.into) throw new Error(`--tool ${Object.keys(TOO
 const folder = mkdtempSync(join(tmpdir(), 'portcullis-dump-'))
 const stage = await openStage()
 const stop = await tool.load({ backend, folder })
-const path = (end: string): string => join(values.into ?? '', `${values.tool}.${end}`)
+const path = (end: string): string => join(values.into ?? '', `${values.tool}${end}`)
 if (backend === 'nft') {
   const ours = new RegExp(`^table inet ${PROBE_TABLE} \\{$.*?^\\}\\n`, 'ms')
-  write(path('nft'), run('nft', '-s', 'list', 'ruleset').replace(ours, ''))
+  write(path('.nft'), run('nft', '-s', 'list', 'ruleset').replace(ours, ''))
 } else {
-  write(path('save'), undated(run('iptables-save')))
-  write(path('save6'), undated(run('ip6tables-save')))
+  write(path('.save'), undated(run('iptables-save')))
+  write(path('6.save'), undated(run('ip6tables-save')))
 }
+write(join(values.into, 'host.facts'), facts())
 stop?.()
 closeStage(stage)
 rmSync(folder, { recursive: true, force: true })
 process.exit(0)
+
+/** Interfaces and routes of the stage, as --facts takes them; without hardware addresses, which are new each time. */
+function facts(): string {
+  const addresses = JSON.parse(run('ip', '-j', 'addr')) as { ifindex: number; ifname: string; link_type: string; addr_info: { local: string; prefixlen: number }[] }[]
+  const links = addresses.map(({ ifindex, ifname, link_type, addr_info }) => ({ ifindex, ifname, link_type, addr_info: addr_info.map(({ local, prefixlen }) => ({ local, prefixlen })) }))
+  const asked = [['route', 'show', 'table', 'all'], ['-6', 'route', 'show', 'table', 'all'], ['rule'], ['-6', 'rule']].map((words) => run('ip', '-j', ...words).trim())
+  return [JSON.stringify(links), ...asked, run('sysctl', 'net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding').trim(), ''].join('\n')
+}
 
 /** Without the date of the dump and what was counted until then. */
 function undated(text: string): string {
