@@ -66,8 +66,20 @@ describe('what ssh said', () => {
     expect(made.ok && made.value.explain(exitCode, stderr)?.code).toBe(code)
   })
 
-  test('sudo that would ask for a password', () => {
+  test.each([
+    [1, 'sudo: a password is required', 'HOST_SUDO_REFUSED'],
+    [1, 'sudo: unable to resolve host web-1: Name or service not known\nsudo: a password is required', 'HOST_SUDO_REFUSED'],
+    [1, "Sorry, user deploy is not allowed to execute '/usr/local/sbin/portcullis-host version' as root on web-1.", 'HOST_SUDO_REFUSED'],
+    [1, 'sudo: sorry, you must have a tty to run sudo', 'HOST_SUDO_REFUSED'],
+    [127, 'sh: 1: sudo: not found', 'HOST_SUDO_REFUSED'],
+    [127, 'bash: line 1: sudo: command not found', 'HOST_SUDO_REFUSED'],
+    [1, 'sudo: /usr/local/sbin/portcullis-host: command not found', 'HOST_SCRIPT_MISSING'],
+    [255, 'deploy@web-1: Permission denied (publickey).', 'HOST_AUTH_REFUSED'],
+    // A host that does not know its own name: sudo says so each time, and does its work.
+    [0, 'sudo: unable to resolve host web-1: Name or service not known', undefined],
+    [19, 'sudo: unable to resolve host web-1\nportcullis-host: another call has held this host for 10 s', undefined],
+  ])('with sudo: %i %j is %s', (exitCode, stderr, code) => {
     const made = way({ sudo: true })
-    expect(made.ok && made.value.explain(1, 'sudo: a password is required')?.code).toBe('HOST_SUDO_REFUSED')
+    expect(made.ok && made.value.explain(exitCode, stderr)?.code).toBe(code)
   })
 })

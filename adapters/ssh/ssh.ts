@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
-import { authRefused, badTransport, hostKeyChanged, hostKeyUnknown, sudoRefused, unreachable } from '../transport/linkFault.ts'
+import { authRefused, badTransport, hostKeyChanged, hostKeyUnknown, scriptMissing, sudoRefused, unreachable } from '../transport/linkFault.ts'
 import { SCRIPT_PATH } from '../transport/packagedScript.ts'
 import { isPlainWord, placement, type Way } from '../transport/way.ts'
 import type { Host, Transport } from '@portcullis/core/policy/policy.ts'
@@ -87,10 +87,18 @@ function jump(transport: SshTransport): string[] {
 /** ssh says 255 for every failure of its own, so only its words tell which (the texts of OpenSSH 8 to 10). */
 function explain(host: string, transport: SshTransport, exitCode: number, stderr: string): Fault | undefined {
   const said = stderr.trim().split('\n').at(-1) ?? ''
-  if (transport.sudo && /^sudo: /m.test(stderr) && exitCode !== 127) return sudoRefused(host, said)
+  if (transport.sudo && (exitCode === 1 || exitCode === 127)) return explainSudo(host, transport, stderr)
   if (exitCode !== 255) return undefined
   if (/REMOTE HOST IDENTIFICATION HAS CHANGED/.test(stderr)) return hostKeyChanged(host, transport.destination)
   if (/Host key verification failed/.test(stderr)) return hostKeyUnknown(host, transport.destination)
   if (/Permission denied|Too many authentication failures|no such identity/i.test(stderr)) return authRefused(host, said)
   return unreachable(host, said)
+}
+
+/** sudo says 1 for whatever it refuses, which the script never does (sudo(8), EXIT VALUE); a shell without a sudo says 127. Its warnings stand before the line that tells. */
+function explainSudo(host: string, transport: SshTransport, stderr: string): Fault | undefined {
+  const lines = stderr.trim().split('\n')
+  if (lines.some((line) => /^sudo: .*: command not found$/.test(line))) return scriptMissing(host, transport.scriptPath ?? SCRIPT_PATH)
+  const refusal = lines.findLast((line) => /^(sudo: |Sorry, user )|sudo: (command )?not found$/.test(line))
+  return refusal === undefined ? undefined : sudoRefused(host, refusal)
 }
