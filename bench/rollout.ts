@@ -1,0 +1,248 @@
+import { spawn } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
+import { runCommand } from '@portcullis/lab/command.ts'
+import { readOptions } from './measure/options.ts'
+import { formatTable, tell, type Table } from './measure/table.ts'
+import { must, portcullis, stateOf, type CommandRun, type Stand } from './rollout/command.ts'
+import type { Simulated } from './rollout/simulated.ts'
+import { GATES, openStage, policyFile, SHOP_PORT, type Stage } from './rollout/stage.ts'
+import type { Outage } from './rollout/watcher.ts'
+
+export const title = 'Rollouts: from an outage to every host restored, after kill -9, what a controller needs, simulated ones (aim: trip to restored in 2 s at 100 hosts; needs root)'
+
+interface Size {
+  readonly hosts: number
+  readonly outageSeconds: number
+  readonly simulatedHosts: number
+  readonly stories: number
+}
+
+const QUICK: Size = { hosts: 10, outageSeconds: 10, simulatedHosts: 1_000, stories: 20 }
+const FULL: Size = { hosts: 100, outageSeconds: 60, simulatedHosts: 10_000, stories: 300 }
+
+/** What can be measured alone: `npm run bench -- rollout outage`. */
+const PARTS = ['outage', 'recovery', 'simulated'] as const
+type Part = (typeof PARTS)[number]
+
+/** `--hosts N` lab hosts instead of the usual number. */
+export async function run(args: readonly string[]): Promise<void> {
+  const { parts, hosts, rest } = readParts(args)
+  const options = readOptions(rest)
+  const size = { ...(options.isQuick ? QUICK : FULL), ...(hosts === undefined ? {} : { hosts }) }
+  const result: Result = {}
+  if (parts.includes('outage') || parts.includes('recovery')) {
+    await using stage = await openStage(size.hosts)
+    await prepare(stage)
+    if (parts.includes('outage')) result.outage = await measureOutage(stage, size)
+    if (parts.includes('recovery')) result.recovery = await measureRecovery(stage)
+  }
+  if (parts.includes('simulated')) result.simulated = await measureSimulated(size)
+  if (options.isJson) console.log(JSON.stringify({ size, ...result }))
+  else for (const table of tablesOf(result, size)) console.log(formatTable(table))
+}
+
+interface Result {
+  outage?: OutageFigures
+  recovery?: readonly Recovery[]
+  simulated?: { readonly fleet: Simulated; readonly stories: Simulated }
+}
+
+function readParts(args: readonly string[]): { parts: readonly Part[]; hosts: number | undefined; rest: readonly string[] } {
+  const at = args.indexOf('--hosts')
+  const hosts = at < 0 ? undefined : Number(args[at + 1])
+  const left = at < 0 ? args : args.toSpliced(at, 2)
+  const named = PARTS.filter((part) => left.includes(part))
+  return { parts: named.length > 0 ? named : PARTS, hosts, rest: left.filter((arg) => !named.includes(arg as Part)) }
+}
+
+/** Every host has a first generation, which lets the shop's clients in. */
+async function prepare({ stand }: Stage): Promise<void> {
+  tell('the script is put on the hosts, and the first rules')
+  await must(stand, ['host', 'install', ...policyFile('whole'), '--concurrency', '32'])
+  await must(stand, ['plan', ...policyFile('whole'), '--concurrency', '32'])
+  await must(stand, ['apply', '--yes', ...policyFile('whole'), '--concurrency', '32', '--confirm-within', '300'])
+}
+
+const PACE = ['--baseline', '5', '--bake-min', '5', '--bake-max', '1200', '--every', '5', '--confirm-within', '300', '--shares', '100', '--at-once', '32', '--approve-core']
+
+/** All in seconds. */
+interface OutageFigures {
+  /** As the shop's clients see it: the first of them that is not served, to the last that is served again. */
+  readonly interrupted: number
+  readonly beyondThreshold: number
+  readonly detected: number
+  /** From the trip to the last host whose clients are served again. */
+  readonly served: number
+  /** From the trip to the last host that has confirmed its old rules. */
+  readonly confirmed: number
+  readonly cause: string
+  readonly controller: Pick<CommandRun, 'cpuSeconds' | 'residentBytesMax' | 'milliseconds'>
+}
+
+/** A policy that forgets the shop goes to all hosts in one wave; the gate sees it, and everything is put back. */
+async function measureOutage({ lab, stand, addresses }: Stage, { outageSeconds }: Size): Promise<OutageFigures> {
+  await must(stand, ['plan', ...policyFile('forgetful'), '--concurrency', '32'])
+  tell(`an outage of the shop on all hosts, ${outageSeconds} s allowed`)
+  const watcher = runWatcher(lab.switchNamespace, addresses)
+  const run = await portcullis(stand, ['rollout', 'start', '--yes', '--json', ...policyFile('forgetful'), ...PACE, '--outage', String(outageSeconds), ...GATES])
+  const outages = await watcher.end()
+  const state = stateOf(run)
+  const { trip } = state
+  if (!trip || state.outcome !== 'reverted') throw new Error(`the rollout ended ${String(state.outcome)}, and not as it should: ${run.err}`)
+  const ends = outages.map(({ until }) => until ?? Number.NaN)
+  const [first, last] = [Math.min(...outages.map(({ from }) => from)), Math.max(...ends)]
+  const confirmed = Math.max(...Object.values(state.hosts).map(({ since }) => since))
+  return {
+    interrupted: (last - first) / 1000,
+    beyondThreshold: (last - first) / 1000 - outageSeconds,
+    detected: (trip.at - first) / 1000,
+    served: (last - trip.at) / 1000,
+    confirmed: (confirmed - trip.at) / 1000,
+    cause: trip.cause,
+    controller: run,
+  }
+}
+
+function runWatcher(namespace: string, addresses: readonly string[]): { end(): Promise<readonly Outage[]> } {
+  let stop = (): void => undefined
+  const stopped = new Promise<void>((resolve) => (stop = resolve))
+  const told = watch(namespace, addresses, stopped)
+  return {
+    end: () => {
+      stop()
+      return told
+    },
+  }
+}
+
+async function watch(namespace: string, addresses: readonly string[], stopped: Promise<void>): Promise<readonly Outage[]> {
+  const file = fileURLToPath(new URL('rollout/watcher.ts', import.meta.url))
+  const child = spawn('ip', ['netns', 'exec', namespace, process.execPath, file, String(SHOP_PORT), ...addresses], { stdio: ['pipe', 'pipe', 'inherit'] })
+  let out = ''
+  child.stdout.on('data', (chunk) => (out += String(chunk)))
+  const closed = new Promise((resolve) => child.once('close', resolve))
+  await stopped
+  child.stdin.end()
+  await closed
+  return JSON.parse(out) as readonly Outage[]
+}
+
+interface Recovery {
+  readonly what: string
+  /** Seconds from the start of the next process to the moment it has the rollout, and to the first thing it does to a host. */
+  readonly taken: number
+  readonly goesOn: number
+}
+
+/** The controller is killed in the middle of a wave, then the same with its database, and each time started again. */
+async function measureRecovery({ stand }: Stage): Promise<readonly Recovery[]> {
+  tell('kill -9 of the controller')
+  await must(stand, ['plan', ...policyFile('forgetful'), '--concurrency', '32'])
+  const start = ['rollout', 'start', '--yes', '--json', ...policyFile('forgetful'), ...PACE, '--outage', '3600', ...GATES]
+  const resume = ['rollout', 'resume', '--json', ...policyFile('forgetful'), ...GATES]
+  await killedAt(stand, start, isApply)
+  const alone = await recover('kill -9 of the controller', stand, resume)
+  await killDatabase(stand)
+  const both = await recover('kill -9 of the controller and of its database', stand, resume)
+  return [alone, both]
+}
+
+const isApply = (event: RolloutEvent): boolean => event.kind === 'action' && event.action.kind === 'apply'
+const isTaken = (event: RolloutEvent): boolean => event.kind === 'signal' && event.signal.kind === 'taken'
+const isOnHost = (event: RolloutEvent): boolean => event.kind === 'action' && event.action.kind !== 'tell' && event.action.kind !== 'cancel'
+
+async function killedAt(stand: Stand, argv: readonly string[], isMoment: (event: RolloutEvent) => boolean): Promise<void> {
+  const run = await portcullis(stand, argv, { onEvent: (event, kill) => (isMoment(event) ? kill() : undefined) })
+  if (run.code !== null) throw new Error(`it ended with ${run.code} before it was killed: ${run.out.slice(-2_000)}${run.err}`)
+}
+
+/** Runs the command until it has done something, and kills it. */
+async function recover(what: string, stand: Stand, argv: readonly string[]): Promise<Recovery> {
+  const startedMs = performance.now()
+  let [taken, goesOn] = [Number.NaN, Number.NaN]
+  const run = await portcullis(stand, argv, {
+    onEvent: (event, kill) => {
+      const seconds = (performance.now() - startedMs) / 1000
+      if (isTaken(event) && Number.isNaN(taken)) taken = seconds
+      if (!isOnHost(event) || Number.isNaN(taken)) return
+      goesOn = seconds
+      kill()
+    },
+  })
+  if (Number.isNaN(goesOn)) throw new Error(`${what}: the rollout does not go on: ${run.out.slice(-2_000)}${run.err}`)
+  return { what, taken, goesOn }
+}
+
+/** The postmaster and whatever it has started, wherever below the state's folder its pid file lies. */
+async function killDatabase({ folder }: Stand): Promise<void> {
+  const files = await readdir(join(folder, 'state'), { recursive: true })
+  const pidFile = files.find((file) => file.endsWith('postmaster.pid'))
+  if (pidFile === undefined) return
+  const pid = Number((await readFile(join(folder, 'state', pidFile), 'utf8')).split('\n')[0])
+  if (Number.isInteger(pid) && pid > 1) await runCommand(['sh', '-c', 'pkill -KILL -P "$0"; kill -KILL "$0"', String(pid)])
+}
+
+async function measureSimulated({ simulatedHosts, stories }: Size): Promise<NonNullable<Result['simulated']>> {
+  tell(`${simulatedHosts} simulated hosts`)
+  const fleet = await simulate('fleet', simulatedHosts)
+  tell(`${stories} simulated rollouts`)
+  return { fleet, stories: await simulate('stories', stories) }
+}
+
+async function simulate(kind: string, count: number): Promise<Simulated> {
+  const file = fileURLToPath(new URL('rollout/simulated.ts', import.meta.url))
+  const { exitCode, stdout, stderr } = await runCommand(['taskset', '-c', '0', process.execPath, file, kind, String(count)], { timeoutMs: 3_600_000 })
+  if (exitCode !== 0) throw new Error(stderr)
+  const told = JSON.parse(stdout) as Simulated
+  if (told.broken > 0) throw new Error(`${told.broken} promises were broken`)
+  return told
+}
+
+function tablesOf({ outage, recovery, simulated }: Result, size: Size): Table[] {
+  return [...(outage ? [outageTable(outage, size)] : []), ...(recovery ? [recoveryTable(recovery, size)] : []), ...(simulated ? [simulatedTable(simulated, size)] : [])]
+}
+
+function outageTable(figures: OutageFigures, { hosts, outageSeconds }: Size): Table {
+  const { controller } = figures
+  const row = (what: string, value: number, aim = ''): string[] => [what, value.toFixed(2), aim]
+  return {
+    title: `${hosts} hosts over ssh whose service a new policy forgets, ${outageSeconds} s allowed: s`,
+    columns: ['', 's', 'aim'],
+    rows: [
+      row('the service was interrupted, first host down to last host up', figures.interrupted),
+      row('beyond the threshold', figures.beyondThreshold),
+      row('first host down to the trip', figures.detected),
+      row('trip to the last host served again', figures.served, hosts === 100 ? '2' : ''),
+      row('trip to the last old ruleset confirmed', figures.confirmed),
+      row('CPU time of the controller, whole rollout', controller.cpuSeconds),
+      row('  of a rollout that took', controller.milliseconds / 1000),
+    ],
+    notes: [
+      `Resident at most: ${mebibytes(controller.residentBytesMax)} MiB. Tripped by: ${figures.cause}.`,
+      'All hosts share the processors of this machine: what a hundred hosts do at the same moment is part of these figures.',
+    ],
+  }
+}
+
+const recoveryTable = (recovery: readonly Recovery[], { hosts }: Size): Table => ({
+  title: `${hosts} hosts, killed in the middle of a wave and started again: s from the start of the process`,
+  columns: ['', 'has the rollout', 'acts on a host'],
+  rows: recovery.map(({ what, taken, goesOn }) => [what, taken.toFixed(2), goesOn.toFixed(2)]),
+})
+
+function simulatedTable({ fleet, stories }: NonNullable<Result['simulated']>, { simulatedHosts }: Size): Table {
+  const perSecond = (one: Simulated): number => one.rollouts / (one.cpuMs / 1000)
+  return {
+    title: 'The production engine on simulated hosts, one processor',
+    columns: ['', 'rollouts', 'CPU s', 'rollouts a second', 'events', 'MiB'],
+    rows: ([
+      [`${simulatedHosts} hosts, nothing fails`, fleet],
+      ['10 to 150 hosts, kills, outages, lost calls', stories],
+    ] as const).map(([what, one]) => [what, String(one.rollouts), (one.cpuMs / 1000).toFixed(1), perSecond(one).toFixed(2), String(one.events), mebibytes(one.residentBytesMax)]),
+  }
+}
+
+const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0)
