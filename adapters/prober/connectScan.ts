@@ -1,7 +1,8 @@
 import { connect, type Socket } from 'node:net'
-import { formatAddress, type Address } from '@portcullis/core/net/address.ts'
 import { CLOSED, OPEN, REFUSED, SILENT, UNTOLD } from './answer.ts'
+import { Pace, steadyPace } from './pace.ts'
 import { portOrder } from './portOrder.ts'
+import { formatTarget, type ScanTarget } from './targetList.ts'
 
 /** Longer than the kernel's first retransmission of a SYN, one second (RFC 6298 section 2.1). */
 const TIMEOUT_MS = 1300
@@ -14,14 +15,18 @@ const IN_FLIGHT_MIN = 16
 const IN_FLIGHT_MAX = 4096
 
 export interface ConnectRequest {
-  readonly address: Address
+  readonly address: ScanTarget
   /** One byte a port; what is already told is not asked again. Answers are written here. */
   readonly cells: Uint8Array
 }
 
 export interface ConnectLimits {
   readonly ratePerSecondMax: number
+  readonly hostRatePerSecondMax: number | undefined
 }
+
+/** So many attempts at most wait for their host's turn. */
+const HELD_BACK_MAX = 4096
 
 interface Attempt {
   readonly request: ConnectRequest
@@ -46,17 +51,20 @@ export class ConnectScan {
   probesSent = 0
   open = 0
   readonly #ports: Uint16Array
-  readonly #limits: ConnectLimits
-  readonly #queue: Iterator<Attempt>
+  readonly #pace: Pace
+  readonly #hostPaces: ReadonlyMap<ConnectRequest, Pace>
+  readonly #queue: Iterator<Attempt, undefined>
   readonly #again: Attempt[] = []
   readonly #inFlight = new Map<Socket, { readonly attempt: Attempt; dueMs: number }>()
   #inFlightMax = IN_FLIGHT_START
   #tickedMs = performance.now()
-  #tokens = 0
+  #isQueueEmpty = false
 
   constructor(requests: readonly ConnectRequest[], ports: Uint16Array, limits: ConnectLimits) {
     this.#ports = ports
-    this.#limits = limits
+    const { ratePerSecondMax, hostRatePerSecondMax } = limits
+    this.#pace = steadyPace(ratePerSecondMax, this.#tickedMs)
+    this.#hostPaces = new Map(hostRatePerSecondMax === undefined ? [] : requests.map((request) => [request, steadyPace(hostRatePerSecondMax, this.#tickedMs)]))
     this.#queue = attempts(requests)
   }
 
@@ -66,7 +74,7 @@ export class ConnectScan {
       const timer = setInterval(() => {
         this.#tick()
         onTurn()
-        if (!signal?.aborted && this.#inFlight.size > 0) return
+        if (!signal?.aborted && !this.#isDone) return
         clearInterval(timer)
         for (const socket of this.#inFlight.keys()) socket.destroy()
         this.#inFlight.clear()
@@ -75,10 +83,13 @@ export class ConnectScan {
     })
   }
 
+  get #isDone(): boolean {
+    return this.#isQueueEmpty && this.#again.length === 0 && this.#inFlight.size === 0
+  }
+
   #tick(): void {
     const nowMs = performance.now()
     const lateMs = nowMs - this.#tickedMs - TICK_MS
-    this.#tokens = Math.min(this.#limits.ratePerSecondMax / 10, this.#tokens + ((nowMs - this.#tickedMs) * this.#limits.ratePerSecondMax) / 1000)
     this.#tickedMs = nowMs
     if (lateMs > STARVED_MS) for (const flight of this.#inFlight.values()) flight.dueMs += lateMs + TICK_MS
     else this.#judgeSilent(nowMs)
@@ -94,17 +105,36 @@ export class ConnectScan {
   }
 
   #start(): void {
-    while (this.#inFlight.size < this.#inFlightMax && this.#tokens >= 1) {
-      const attempt = this.#again.shift() ?? this.#queue.next().value
+    const nowMs = performance.now()
+    while (this.#inFlight.size < this.#inFlightMax && this.#pace.allowance(nowMs) >= 1) {
+      const attempt = this.#nextAllowed(nowMs)
       if (!attempt) return
-      this.#tokens -= 1
-      this.#ask(attempt as Attempt)
+      this.#pace.spend(1)
+      this.#hostPaces.get(attempt.request)?.spend(1)
+      this.#ask(attempt)
     }
+  }
+
+  /** The first whose host may be asked now; the others are held back. */
+  #nextAllowed(nowMs: number): Attempt | undefined {
+    const mayAsk = ({ request }: Attempt): boolean => (this.#hostPaces.get(request)?.allowance(nowMs) ?? 1) >= 1
+    for (let left = this.#again.length; left > 0; left--) {
+      const attempt = this.#again.shift()
+      if (attempt && mayAsk(attempt)) return attempt
+      if (attempt) this.#again.push(attempt)
+    }
+    while (this.#again.length < HELD_BACK_MAX) {
+      const attempt = this.#queue.next().value
+      this.#isQueueEmpty = attempt === undefined
+      if (!attempt || mayAsk(attempt)) return attempt
+      this.#again.push(attempt)
+    }
+    return undefined
   }
 
   #ask(attempt: Attempt): void {
     this.probesSent += 1
-    const socket = connect({ host: formatAddress(attempt.request.address), port: this.#ports[attempt.position] ?? 0 })
+    const socket = connect({ host: formatTarget(attempt.request.address), port: this.#ports[attempt.position] ?? 0 })
     this.#inFlight.set(socket, { attempt, dueMs: performance.now() + TIMEOUT_MS })
     socket.on('connect', () => {
       socket.resetAndDestroy()

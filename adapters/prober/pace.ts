@@ -43,3 +43,7 @@ export class Pace {
     this.#ratePerSecond = Math.max(this.ratePerSecondMin, this.#ratePerSecond / 2)
   }
 }
+
+/** A rate that neither grows nor shrinks. */
+export const steadyPace = (ratePerSecond: number, nowMs: number): Pace =>
+  new Pace({ ratePerSecondMin: ratePerSecond, ratePerSecondStart: ratePerSecond, ratePerSecondMax: ratePerSecond }, nowMs)

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { formatAddress, parseAddress, type Address } from '@portcullis/core/net/address.ts'
+import { formatTarget, type ScanTarget } from './targetList.ts'
 
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024
 const TIMEOUT_MS = 30_000
@@ -14,12 +15,16 @@ export interface Route {
   readonly isLocal: boolean
 }
 
-/** Asks the kernel by `ip route get`, all addresses in one process. An address without a route is missing from the answer. */
-export async function routesTo(addresses: readonly Address[], signal?: AbortSignal): Promise<ReadonlyMap<string, Route>> {
+/** Asks the kernel by `ip route get`, all targets in one process, and answers by their text. A target without a route is missing. */
+export async function routesTo(targets: readonly ScanTarget[], signal?: AbortSignal): Promise<ReadonlyMap<string, Route>> {
   const routes = new Map<string, Route>()
-  const questions = addresses.map((address) => `route get ${formatAddress(address)}\n`).join('')
+  const zones = new Set(targets.flatMap((target) => (target.zone === undefined ? [] : [formatTarget(target)])))
+  const questions = targets.map((target) => `route get ${formatAddress(target)}${target.zone === undefined ? '' : ` oif ${target.zone}`}\n`).join('')
   for (const line of (await askIp(questions, signal)).split('\n')) {
-    for (const [destination, route] of readRoutes(line)) routes.set(destination, route)
+    for (const [destination, route] of readRoutes(line)) {
+      const zoned = `${destination}%${route.interfaceName}`
+      routes.set(zones.has(zoned) ? zoned : destination, route)
+    }
   }
   return routes
 }

@@ -1,5 +1,4 @@
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
-import { formatAddress, type Address } from '@portcullis/core/net/address.ts'
 import { UNTOLD } from './answer.ts'
 import { packCells, unpackCells } from './cells.ts'
 import { ConnectScan } from './connectScan.ts'
@@ -9,6 +8,7 @@ import { readScanSpec, type PortState, type ResumeState, type ScanPlan, type Sca
 import { udpScan } from './udpScan.ts'
 import { synScan } from './synScan.ts'
 import type { SweepTarget } from './sweepTarget.ts'
+import { formatTarget, type ScanTarget } from './targetList.ts'
 
 /** Bytes of answers held at once; a larger scan runs in groups of targets. */
 const CELLS_MAX = 32 * 1024 * 1024
@@ -30,7 +30,7 @@ export async function scan(spec: ScanSpec, options: ScanOptions = {}): Promise<R
 }
 
 interface Subject {
-  readonly address: Address
+  readonly address: ScanTarget
   readonly cells: Uint8Array
 }
 
@@ -45,8 +45,9 @@ class Scan {
   readonly #methods = new Set<'syn' | 'connect'>()
   readonly #packed: Record<string, string> = {}
   #probes = 0
-  #toldBefore = 0
   #reportedMs = 0
+  /** Where the rate is reckoned from: what lies before the first report is preparation. */
+  #reckonedFrom: { readonly done: number; readonly atMs: number } | undefined
 
   constructor(plan: ScanPlan, options: ScanOptions) {
     this.#plan = plan
@@ -69,11 +70,11 @@ class Scan {
     return this.#options.signal?.aborted ?? false
   }
 
-  async #scanTcp(addresses: readonly Address[]): Promise<readonly Fault[]> {
+  async #scanTcp(addresses: readonly ScanTarget[]): Promise<readonly Fault[]> {
     const subjects = addresses.map((address) => ({ address, cells: this.#cellsOf(address) }))
     const routes = this.#isAborted ? new Map<string, Route>() : await routesTo(addresses, this.#options.signal).catch(() => new Map<string, Route>())
     const { byInterface, byConnect, withoutRoute } = this.#split(subjects, routes)
-    for (const { address } of withoutRoute) this.#unreachable.push({ address: formatAddress(address), fault: noRoute(address) })
+    for (const { address } of withoutRoute) this.#unreachable.push({ address: formatTarget(address), fault: noRoute(address) })
     for (const [interfaceName, members] of byInterface) {
       const faults = await this.#bySyn(interfaceName, members, routes, byConnect)
       if (faults.length > 0) return faults
@@ -83,9 +84,9 @@ class Scan {
     return []
   }
 
-  #cellsOf(address: Address): Uint8Array {
+  #cellsOf(address: ScanTarget): Uint8Array {
     const size = this.#plan.tcpPorts.length
-    const packed = this.#plan.resume?.cells[formatAddress(address)]
+    const packed = this.#plan.resume?.cells[formatTarget(address)]
     return (packed === undefined ? undefined : unpackCells(packed, size)) ?? new Uint8Array(size)
   }
 
@@ -94,7 +95,7 @@ class Scan {
     const byConnect: Subject[] = []
     const withoutRoute: Subject[] = []
     for (const subject of subjects) {
-      const route = routes.get(formatAddress(subject.address))
+      const route = routes.get(formatTarget(subject.address))
       if (!route) withoutRoute.push(subject)
       else if (route.isLocal || this.#plan.method === 'connect') byConnect.push(subject)
       else byInterface.set(route.interfaceName, [...(byInterface.get(route.interfaceName) ?? []), subject])
@@ -105,7 +106,7 @@ class Scan {
   /** Where raw sockets cannot be had and were not insisted on, the subjects join those to connect to. */
   async #bySyn(interfaceName: string, subjects: readonly Subject[], routes: ReadonlyMap<string, Route>, byConnect: Subject[]): Promise<readonly Fault[]> {
     const requests = subjects.flatMap((subject) => {
-      const route = routes.get(formatAddress(subject.address))
+      const route = routes.get(formatTarget(subject.address))
       return route ? [{ ...subject, route }] : []
     })
     const limits = { ratePerSecondMax: this.#plan.ratePerSecondMax, hostRatePerSecondMax: this.#plan.hostRatePerSecondMax, passesMin: this.#plan.rounds }
@@ -113,7 +114,7 @@ class Scan {
     const scanned = await synScan(interfaceName, requests, this.#plan.tcpPorts, limits, { signal, onTurn: (targets) => this.#reportSyn(targets) })
     if (!scanned.ok) {
       if (this.#plan.method === 'syn') return scanned.faults
-      this.#notes.push(...scanned.faults)
+      this.#notes.push(...scanned.faults.map(byConnecting))
       byConnect.push(...subjects)
       return []
     }
@@ -122,20 +123,20 @@ class Scan {
       this.#probes += target.probesSent
       if (target.isLossy) this.#notes.push(stillLossy(target))
     }
-    for (const { address, fault } of scanned.value.unreachable) this.#unreachable.push({ address: formatAddress(address), fault })
+    for (const { address, fault } of scanned.value.unreachable) this.#unreachable.push({ address: formatTarget(address), fault })
     return []
   }
 
   async #byConnect(subjects: readonly Subject[]): Promise<void> {
     this.#methods.add('connect')
-    const connecting = new ConnectScan(subjects, this.#plan.tcpPorts, { ratePerSecondMax: this.#plan.ratePerSecondMax })
+    const connecting = new ConnectScan(subjects, this.#plan.tcpPorts, { ratePerSecondMax: this.#plan.ratePerSecondMax, hostRatePerSecondMax: this.#plan.hostRatePerSecondMax })
     const total = subjects.length * this.#plan.tcpPorts.length
     await connecting.run(this.#options.signal, () => this.#report(Math.min(total, connecting.probesSent), total, connecting.open))
     this.#probes += connecting.probesSent
   }
 
   #gather({ address, cells }: Subject): void {
-    const text = formatAddress(address)
+    const text = formatTarget(address)
     // Not by entries(): a pair for each of a million ports takes longer than the answers to some of them.
     for (let position = 0; position < cells.length; position++) {
       const state = STATE_OF_CELL[cells[position] ?? UNTOLD] ?? 'unknown'
@@ -148,19 +149,21 @@ class Scan {
 
   async #scanUdp(): Promise<void> {
     const unreachable = new Set(this.#unreachable.map(({ address }) => address))
-    const addresses = this.#plan.addresses.filter((address) => !unreachable.has(formatAddress(address)))
+    const addresses = this.#plan.addresses.filter((address) => !unreachable.has(formatTarget(address)))
     this.#counts.udp.unknown += unreachable.size * this.#plan.udpPorts.length
     const { endpoints, probes, notes } = await udpScan(addresses, this.#plan.udpPorts, {
       signal: this.#options.signal,
       patienceSecondsMax: this.#plan.udpSecondsMax,
-      onTurn: (done, total, open) => this.#options.onProgress?.({ phase: 'udp', done, total, open, secondsLeft: undefined }),
+      ratePerSecondMax: this.#plan.ratePerSecondMax,
+      hostRatePerSecondMax: this.#plan.hostRatePerSecondMax,
+      onTurn: (progress) => this.#options.onProgress?.({ phase: 'udp', ...progress }),
     })
     this.#probes += probes
     this.#notes.push(...notes)
     for (const { address, port, state, service } of endpoints) {
       this.#counts.udp[state] += 1
       if (!this.#plan.listed.has(state)) continue
-      this.#endpoints.push({ address: formatAddress(address), protocol: 'udp', port, state, ...(service === undefined ? {} : { service }) })
+      this.#endpoints.push({ address: formatTarget(address), protocol: 'udp', port, state, ...(service === undefined ? {} : { service }) })
     }
   }
 
@@ -207,7 +210,8 @@ class Scan {
     const nowMs = performance.now()
     if (!this.#options.onProgress || nowMs - this.#reportedMs < PROGRESS_EVERY_MS) return
     this.#reportedMs = nowMs
-    const perSecond = (done - this.#toldBefore) / ((nowMs - this.#startedMs) / 1000)
+    this.#reckonedFrom ??= { done, atMs: nowMs }
+    const perSecond = (done - this.#reckonedFrom.done) / ((nowMs - this.#reckonedFrom.atMs) / 1000)
     const secondsLeft = perSecond > 0 ? (total - done) / perSecond : undefined
     this.#options.onProgress({ phase: 'tcp', done, total, open, secondsLeft })
   }
@@ -233,16 +237,25 @@ class Scan {
 /** Refused by an ICMP error and silent are both filtered; untold is never rounded to either. */
 const STATE_OF_CELL: readonly PortState[] = ['unknown', 'open', 'closed', 'filtered', 'filtered']
 
-const noRoute = (address: Address): Fault => ({
+const byConnecting = ({ what, next }: Fault): Fault => ({
+  code: 'PROBER_BY_CONNECTING',
+  what: {
+    en: `asked by ordinary connections, which is slower and shows in the targets' logs: ${what.en}`,
+    zh: `已改用普通连接扫描，速度较慢且会记入目标日志：${what.zh}`,
+  },
+  ...(next ? { next } : {}),
+})
+
+const noRoute = (address: ScanTarget): Fault => ({
   code: 'PROBER_NO_ROUTE',
-  what: { en: `${formatAddress(address)}: no route from here`, zh: `${formatAddress(address)}：此处没有到达它的路由` },
+  what: { en: `${formatTarget(address)}: no route from here`, zh: `${formatTarget(address)}：此处没有到达它的路由` },
 })
 
 const stillLossy = (target: SweepTarget): Fault => ({
   code: 'PROBER_LOSSY',
   what: {
-    en: `${formatAddress(target.fields.address)}: packets were still lost after ${target.pass + 1} rounds; ${target.silent} silent ports are unknown`,
-    zh: `${formatAddress(target.fields.address)}：${target.pass + 1} 轮之后仍有丢包，${target.silent} 个无应答端口状态未知`,
+    en: `${formatTarget(target.fields.address)}: packets were still lost after ${target.pass + 1} rounds; ${target.silent} silent ports are unknown`,
+    zh: `${formatTarget(target.fields.address)}：${target.pass + 1} 轮之后仍有丢包，${target.silent} 个无应答端口状态未知`,
   },
   next: { en: 'scan it again with a lower --rate', zh: '请用更低的 --rate 重新扫描' },
 })

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
-import { formatAddress, type Address } from '@portcullis/core/net/address.ts'
 import { parsePortList } from './portList.ts'
-import { parseTargets } from './targetList.ts'
+import { formatTarget, parseTargets, type ScanTarget } from './targetList.ts'
 
 /** Unless raised, no faster than this: what a gigabit link and a common firewall bear without notice. */
 export const RATE_PER_SECOND_DEFAULT = 200_000
@@ -51,7 +50,7 @@ export type ScanMethod = (typeof METHODS)[number]
 
 /** A spec, read and checked. */
 export interface ScanPlan {
-  readonly addresses: readonly Address[]
+  readonly addresses: readonly ScanTarget[]
   readonly tcpPorts: Uint16Array
   readonly udpPorts: Uint16Array
   readonly ratePerSecondMax: number
@@ -93,9 +92,9 @@ export function readScanSpec(input: unknown): Result<ScanPlan> {
   })
 }
 
-function digestOf(addresses: readonly Address[], ports: Uint16Array): string {
+function digestOf(addresses: readonly ScanTarget[], ports: Uint16Array): string {
   const hash = createHash('sha256')
-  for (const address of addresses) hash.update(`${formatAddress(address)}\n`)
+  for (const address of addresses) hash.update(`${formatTarget(address)}\n`)
   return hash.update(Buffer.from(ports.buffer, ports.byteOffset, ports.byteLength)).digest('hex')
 }
 

@@ -4,7 +4,7 @@ import { AddressIndex } from './addressIndex.ts'
 import { newAnswer, readAnswer } from './answer.ts'
 import { cookieOf } from './cookie.ts'
 import { addressBytes } from './frame.ts'
-import { Pace } from './pace.ts'
+import { Pace, steadyPace } from './pace.ts'
 import type { SweepTarget } from './sweepTarget.ts'
 import { questionOf, type SynBatch } from './synBatch.ts'
 
@@ -59,7 +59,7 @@ export class Sweep {
     for (const [number, { fields }] of targets.entries()) this.#index.add(addressBytes(fields.address), 0, fields.address.family, number)
     const now = performance.now()
     this.#pace = new Pace({ ratePerSecondMin: RATE_MIN, ratePerSecondStart: RATE_START, ratePerSecondMax: limits.ratePerSecondMax }, now)
-    this.#hostPaces = targets.flatMap(() => (limits.hostRatePerSecondMax === undefined ? [] : [hostPace(limits.hostRatePerSecondMax, now)]))
+    this.#hostPaces = targets.flatMap(() => (limits.hostRatePerSecondMax === undefined ? [] : [steadyPace(limits.hostRatePerSecondMax, now)]))
     this.#active = [...targets.keys()].filter((number) => targets[number]?.phase !== 'done')
   }
 
@@ -210,6 +210,3 @@ export class Sweep {
     await this.#socket.waitReadable(Math.max(1, Math.min(IDLE_MS_MAX, ...wakes.slice(0, RUN))))
   }
 }
-
-const hostPace = (ratePerSecondMax: number, nowMs: number): Pace =>
-  new Pace({ ratePerSecondMin: ratePerSecondMax, ratePerSecondStart: ratePerSecondMax, ratePerSecondMax }, nowMs)

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { parsePortList } from './portList.ts'
 import { readRoutes } from './route.ts'
 import { readScanSpec } from './scanSpec.ts'
-import { parseTargets } from './targetList.ts'
+import { formatTarget, parseTargets } from './targetList.ts'
 
 test.each<[string[], string[] | string]>([
   [['192.0.2.7'], ['192.0.2.7']],
@@ -14,13 +14,28 @@ test.each<[string[], string[] | string]>([
   [['192.0.2.9-3'], 'PROBER_RANGE'],
   [['192.0.2.1-2001:db8::1'], 'PROBER_RANGE'],
   [['192.0.2.1/24'], 'NET_PREFIX_HOST_BITS'],
-  [['host.example'], 'NET_ADDRESS'],
+  [['host.example'], 'PROBER_NAME'],
+  [['web-1'], 'PROBER_NAME'],
+  [['10.98.0.300'], 'NET_ADDRESS'],
+  [['fe80::1%eth0', 'fe80::1%eth1', 'fe80::1%eth0'], ['fe80::1%eth0', 'fe80::1%eth1']],
+  [['fe80::1'], 'PROBER_NO_ZONE'],
+  [['fe80::1%'], 'PROBER_NO_ZONE'],
+  [['fe80::1%eth0 oif eth1'], 'PROBER_NO_ZONE'],
+  [['fe80::1%eth0\nlink del eth0'], 'NET_ADDRESS'],
+  [['2001:db8::1%eth0'], 'PROBER_ZONE'],
+  [['192.0.2.1%eth0'], 'PROBER_ZONE'],
+  [['0.0.0.0'], 'PROBER_NOT_ONE_HOST'],
+  [['::'], 'PROBER_NOT_ONE_HOST'],
+  [['224.0.0.1'], 'PROBER_NOT_ONE_HOST'],
+  [['ff02::1'], 'PROBER_NOT_ONE_HOST'],
+  [['255.255.255.255'], 'PROBER_NOT_ONE_HOST'],
+  [['223.255.255.254-224.0.0.1'], 'PROBER_NOT_ONE_HOST'],
   [['10.0.0.0/8'], 'PROBER_TOO_MANY_TARGETS'],
   [['2001:db8::/64'], 'PROBER_TOO_MANY_TARGETS'],
   [[], 'PROBER_NO_TARGET'],
 ])('targets %j', (inputs, expected) => {
   const parsed = parseTargets(inputs)
-  expect(parsed.ok ? parsed.value.map(formatAddress) : parsed.faults[0]?.code).toEqual(expected)
+  expect(parsed.ok ? parsed.value.map(formatTarget) : parsed.faults[0]?.code).toEqual(expected)
 })
 
 test.each<[string, number[] | string]>([

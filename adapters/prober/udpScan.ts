@@ -1,8 +1,10 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Fault } from '@portcullis/core/fault/fault.ts'
-import { formatAddress, type Address } from '@portcullis/core/net/address.ts'
+import { steadyPace, type Pace } from './pace.ts'
+import type { ScanProgress } from './scanResult.ts'
 import type { PortState } from './scanSpec.ts'
+import { formatTarget, type ScanTarget } from './targetList.ts'
 import { questionFor } from './udpQuestion.ts'
 
 /** When a port is asked, counted from the first time: the gaps let a burst of loss pass. */
@@ -15,7 +17,7 @@ const PATIENT_EVERY_MS = 1030
 const PATIENT_TRIES_A_PORT = 2
 
 export interface UdpEndpoint {
-  readonly address: Address
+  readonly address: ScanTarget
   readonly port: number
   state: PortState
   service?: string
@@ -30,31 +32,67 @@ export interface UdpScan {
 export interface UdpOptions {
   readonly signal: AbortSignal | undefined
   readonly patienceSecondsMax: number
-  readonly onTurn: (done: number, total: number, open: number) => void
+  readonly ratePerSecondMax: number
+  readonly hostRatePerSecondMax: number | undefined
+  readonly onTurn: (progress: Omit<ScanProgress, 'phase'>) => void
 }
 
 /**
  * Asks UDP ports in their usual protocol. An answer is open, "port unreachable" is closed, another ICMP error is filtered;
  * silence is open|filtered, for UDP cannot tell more. Needs no privilege.
  */
-export async function udpScan(addresses: readonly Address[], ports: Uint16Array, options: UdpOptions): Promise<UdpScan> {
+export async function udpScan(addresses: readonly ScanTarget[], ports: Uint16Array, options: UdpOptions): Promise<UdpScan> {
   const probes = [...ports].flatMap((port) => addresses.map((address) => new UdpProbe(address, port)))
+  const paces = new UdpPaces(addresses, options)
+  const startedMs = performance.now()
+  const tell = (done: number, secondsLeft: number | undefined): void =>
+    options.onTurn({ done, total: probes.length, open: probes.filter(({ endpoint }) => endpoint.state === 'open').length, secondsLeft })
   for (let start = 0; start < probes.length && !options.signal?.aborted; start += OPEN_SOCKETS_MAX) {
-    await askAll(probes.slice(start, start + OPEN_SOCKETS_MAX), options)
-    options.onTurn(Math.min(probes.length, start + OPEN_SOCKETS_MAX), probes.length, probes.filter(({ endpoint }) => endpoint.state === 'open').length)
+    await askAll(probes.slice(start, start + OPEN_SOCKETS_MAX), paces, options)
+    const done = Math.min(probes.length, start + OPEN_SOCKETS_MAX)
+    tell(done, ((performance.now() - startedMs) / 1000 / done) * (probes.length - done))
   }
-  const notes = await askPatiently(probes, options)
+  const notes = await askPatiently(probes, options, (untold, secondsLeft) => tell(probes.length - untold, secondsLeft))
   for (const { endpoint } of probes) if (endpoint.state === 'unknown' && !options.signal?.aborted) endpoint.state = 'open|filtered'
   return { endpoints: probes.map(({ endpoint }) => endpoint), probes: probes.reduce((sum, probe) => sum + probe.sent, 0), notes }
 }
 
-async function askAll(probes: readonly UdpProbe[], options: UdpOptions): Promise<void> {
+/** How fast datagrams may leave, over all and to each host. */
+class UdpPaces {
+  readonly #all: Pace
+  readonly #hosts: ReadonlyMap<string, Pace>
+
+  constructor(addresses: readonly ScanTarget[], { ratePerSecondMax, hostRatePerSecondMax }: UdpOptions) {
+    const nowMs = performance.now()
+    this.#all = steadyPace(ratePerSecondMax, nowMs)
+    this.#hosts = new Map(hostRatePerSecondMax === undefined ? [] : addresses.map((address) => [formatTarget(address), steadyPace(hostRatePerSecondMax, nowMs)]))
+  }
+
+  /** Resolves when a question to this host may leave. */
+  async turn(host: string, signal: AbortSignal | undefined): Promise<void> {
+    const paces = [this.#all, this.#hosts.get(host)]
+    while (!signal?.aborted && paces.some((pace) => pace && pace.allowance(performance.now()) < 1)) await sleep(5)
+  }
+
+  spend(host: string, datagrams: number): void {
+    this.#all.spend(datagrams)
+    this.#hosts.get(host)?.spend(datagrams)
+  }
+}
+
+async function askAll(probes: readonly UdpProbe[], paces: UdpPaces, options: UdpOptions): Promise<void> {
   let before = 0
   for (const atMs of [...ASKED_AT_MS, (ASKED_AT_MS.at(-1) ?? 0) + LAST_WAIT_MS]) {
     await settled(probes, atMs - before, options.signal)
     before = atMs
     if (options.signal?.aborted || probes.every((probe) => probe.isTold)) break
-    if (atMs <= (ASKED_AT_MS.at(-1) ?? 0)) for (const probe of probes) if (!probe.isTold) probe.ask()
+    if (atMs > (ASKED_AT_MS.at(-1) ?? 0)) break
+    for (const probe of probes) {
+      if (probe.isTold) continue
+      await paces.turn(probe.host, options.signal)
+      if (options.signal?.aborted) break
+      paces.spend(probe.host, probe.ask())
+    }
   }
   for (const probe of probes) probe.close()
 }
@@ -71,11 +109,13 @@ async function settled(probes: readonly UdpProbe[], waitMs: number, signal: Abor
  * A host that sends ICMP errors at all sends only so many: what it left unsaid is asked again one by one, at its pace.
  * All hosts at the same time, until the patience ends.
  */
-async function askPatiently(probes: readonly UdpProbe[], options: UdpOptions): Promise<Fault[]> {
+async function askPatiently(probes: readonly UdpProbe[], options: UdpOptions, tell: (untold: number, secondsLeft: number) => void): Promise<Fault[]> {
   const untold = limitedHosts(probes)
   const endMs = performance.now() + options.patienceSecondsMax * 1000
   for (let turn = 0; untold.size > 0 && performance.now() < endMs; turn++) {
     if (options.signal?.aborted) return []
+    const longest = Math.max(...[...untold.values()].map((queue) => queue.length))
+    tell([...untold.values()].reduce((sum, queue) => sum + queue.length, 0), Math.min((longest * PATIENT_EVERY_MS) / 1000, (endMs - performance.now()) / 1000))
     const asked = [...untold.values()].flatMap((queue) => queue.slice(0, 1))
     for (const probe of asked) probe.askOnce()
     await settled(asked, PATIENT_EVERY_MS, options.signal)
@@ -119,20 +159,24 @@ class UdpProbe {
   #loose: Socket | undefined
   #isConnected = false
 
-  constructor(address: Address, port: number) {
+  constructor(address: ScanTarget, port: number) {
     this.endpoint = { address, port, state: 'unknown' }
-    this.host = formatAddress(address)
+    this.host = formatTarget(address)
   }
 
   get isTold(): boolean {
     return this.endpoint.state !== 'unknown'
   }
 
-  ask(): void {
+  /** Answers how many datagrams that makes. */
+  ask(): number {
     this.askOnce()
-    if (!questionFor(this.endpoint.port).answersFromElsewhere) return
+    const question = questionFor(this.endpoint.port)
+    const datagrams = question.datagrams().length
+    if (!question.answersFromElsewhere) return datagrams
     this.#loose ??= this.#openLoose()
     this.#send(this.#loose)
+    return 2 * datagrams
   }
 
   /** By the one socket that hears of errors. */
@@ -167,7 +211,7 @@ class UdpProbe {
   #openLoose(): Socket {
     const socket = this.#socket()
     socket.on('message', (answer, from) => {
-      if (from.address.split('%')[0] === this.host) this.#take(answer)
+      if (from.address.split('%')[0] === this.host.split('%')[0]) this.#take(answer)
     })
     return socket
   }

@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { accessSync, constants, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { accessSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ScanResult } from '@portcullis/adapters/prober/scanResult.ts'
@@ -21,28 +21,45 @@ export interface Verdict {
 const PROBER = new URL('../../adapters/prober/main.ts', import.meta.url).pathname
 const START_MS_MAX = 150_000
 const MOVED_BY = 20_000
+const AT_ONCE = 8
 
 /**
- * Starts each peer that is installed on its usual port and once more on another one's usual port, scans all of them, and takes them
- * down again. One peer at a time, so that several may stand on the same usual port and none starves the others.
+ * Starts each peer that is installed on its usual port and once more on another one's usual port, scans it, and takes it down again.
+ * Each try has a namespace of its own, so that several peers may want the same port.
  */
 export async function identifyPeers(chosen: (peer: Peer) => boolean, onVerdict: (verdict: Verdict) => void = () => undefined): Promise<{ verdicts: Verdict[]; absent: string[] }> {
   const peers = PEERS.filter(chosen)
   const absent = [...new Set(peers.filter(({ program }) => !isInstalled(program)).map(({ program }) => program))]
+  const tries = peers.filter(({ program }) => !absent.includes(program)).flatMap((peer) => [{ peer, place: 'usual' as const }, { peer, place: 'moved' as const }])
   const verdicts: Verdict[] = []
-  for (const peer of peers.filter(({ program }) => !absent.includes(program))) {
-    for (const place of ['usual', 'moved'] as const) {
-      for (const verdict of await tryPeer(peer, place)) {
+  const keys = makeKeys()
+  const queue = tries.entries()
+  const work = async (): Promise<void> => {
+    for (const [number, { peer, place }] of queue) {
+      for (const verdict of await tryPeer(peer, place, number, keys)) {
         verdicts.push(verdict)
         onVerdict(verdict)
       }
     }
   }
+  try {
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
+  } finally {
+    rmSync(keys, { recursive: true, force: true })
+  }
   return { verdicts, absent }
 }
 
-async function tryPeer(peer: Peer, place: 'usual' | 'moved'): Promise<Verdict[]> {
-  await using spaces = openNamespaces(`id-${process.pid}`)
+function makeKeys(): string {
+  const folder = mkdtempSync('/tmp/portcullis-identify-keys-')
+  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=peer.example', '-keyout', key, '-out', certificate], { stdio: 'ignore' })
+  writeFileSync(join(folder, 'both.pem'), `${readFileSync(certificate, 'utf8')}${readFileSync(key, 'utf8')}`)
+  return folder
+}
+
+async function tryPeer(peer: Peer, place: 'usual' | 'moved', number: number, keys: string): Promise<Verdict[]> {
+  await using spaces = openNamespaces(`id-${process.pid}-${number}`)
   const space = await spaces.add('peer')
   const folder = mkdtempSync('/tmp/portcullis-identify-')
   const portOf = (served: Served): number => (place === 'usual' ? served.port : peer.cannotMove ? served.port + MOVED_BY : movedPort(served))
@@ -50,7 +67,7 @@ async function tryPeer(peer: Peer, place: 'usual' | 'moved'): Promise<Verdict[]>
     const served = peer.serves.find(({ port }) => port === standard)
     return served && !peer.cannotMove ? portOf(served) : standard
   }
-  const processes = [launch(space, folder, peer.script(standsOn))]
+  const processes = [launch(space, folder, keys, peer.script(standsOn))]
   if (peer.cannotMove && place === 'moved') processes.push(...peer.serves.map((served) => relay(space, served, portOf(served))))
   try {
     const isUp = await untilListening(space, peer.serves.map((served) => ({ ...served, port: portOf(served) })), processes)
@@ -78,13 +95,12 @@ export function movedPort({ protocol, port }: Served): number {
 }
 
 /** Dies with everything it has started: it is the first process of a process namespace. */
-function launch({ netns }: Namespace, folder: string, script: string): ChildProcess {
-  mkdirSync(folder, { recursive: true })
+function launch({ netns }: Namespace, folder: string, keys: string, script: string): ChildProcess {
   const log = openSync(join('/tmp', `portcullis-identify-${process.pid}.log`), 'a')
   const world = `set -e; mount --make-rprivate /; mount -t tmpfs none ${folder}; mkdir ${folder}/d; chmod 755 ${folder} ${folder}/d
 for i in etc var; do mkdir ${folder}/$i ${folder}/$i.work; mount -t overlay none -o lowerdir=/$i,upperdir=${folder}/$i,workdir=${folder}/$i.work /$i; done
 mount -t tmpfs -o mode=755 none /run; mount -t tmpfs -o mode=1777 none /dev/shm; mkdir -p /run/lock; chmod 1777 /run/lock
-openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=peer.example -keyout /etc/key.pem -out /etc/cert.pem 2>/dev/null; cat /etc/cert.pem /etc/key.pem >/etc/both.pem; chmod 644 /etc/key.pem
+cp ${keys}/*.pem /etc; chmod 644 /etc/key.pem /etc/both.pem; echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start
 set +e; export D=${folder}/d PATH=$PATH:/usr/sbin:/sbin; cd $D
 ${script}`
   return spawn('ip', ['netns', 'exec', netns, 'unshare', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', world], { stdio: ['ignore', log, log] })
