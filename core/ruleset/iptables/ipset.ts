@@ -1,7 +1,20 @@
 import type { Family } from '../../net/address.ts'
+import { PROTOCOL_NUMBERS } from '../../net/protocol.ts'
 import type { Field, Interval, Match, NamedSet, SetElement, Source, Value } from '../ruleset.ts'
+import { icmpTypeOf } from './icmp.ts'
 import { LineRefusal, splitWords, type Word } from './line.ts'
 import { notA, readAddresses, readNumber, readProtocol, readRange } from './number.ts'
+
+/** What a rule says of a set besides its name. */
+export interface SetQuestion {
+  /** `src,dst`: one for each dimension. */
+  readonly directions: Word
+  readonly isNegated: boolean
+  /** Of the rule: a set of the other family holds none of its packets. */
+  readonly family: Family
+  /** `--return-nomatch`: exceptions match, and nothing else does (ip_set_core.c, ip_set_test). */
+  readonly isOfExceptions: boolean
+}
 
 /** The sets of `ipset save`, for `-m set --match-set`. A set that is not given, or whose type is not modelled, answers unknown. */
 export class IpSets {
@@ -22,16 +35,50 @@ export class IpSets {
     if (set) this.#sets.set(name, { ...set, isKnown: false })
   }
 
-  match(name: Word, directions: Word, isNegated: boolean, _family: Family): Match {
-    const set = this.#sets.get(name.text)
-    if (!set?.dimensions) return { kind: 'unknown', what: `match-set ${name.text} ${directions.text}`, isDeterministic: true, isNegated }
-    const sides = directions.text.split(',')
-    const fields = set.dimensions.flatMap((dimension, index) => fieldsOf(dimension, sides[index] === 'dst' ? 'd' : 's', set.family))
-    return { kind: 'lookup', fields, among: { kind: 'named', name: name.text }, isNegated }
+  match(name: Word, { directions, isNegated, family, isOfExceptions }: SetQuestion): Match {
+    const what = `match-set ${name.text} ${directions.text}${isOfExceptions ? ' return-nomatch' : ''}`
+    const alternatives = this.#alternatives(name.text, { sides: directions.text.split(','), family, isOfExceptions })
+    if (!alternatives) return { kind: 'unknown', what, isDeterministic: true, isNegated }
+    const [only, ...others] = alternatives
+    // What a set asks for and the packet has not is a no, and its negation a yes: unlike a lookup, which then answers no either way.
+    return only && others.length === 0 && !isNegated ? only : { kind: 'any-of', isNegated, alternatives: alternatives.map((each) => [each]) }
   }
 
   named(): readonly NamedSet[] {
-    return [...this.#sets.values()].map((set) => ({ name: set.name, elements: set.elements, isDynamic: !set.isKnown, source: set.source }))
+    return [...this.#sets.values()].flatMap((set) =>
+      SHAPES.flatMap((shape) => (shape === 'whole' || set.elements[shape].length > 0 ? [{ name: nameOf(set, shape), elements: set.elements[shape], isDynamic: !set.isKnown, source: set.source }] : [])),
+    )
+  }
+
+  /** Lookups of which one must answer yes; undefined: not known. */
+  #alternatives(name: string, asked: Asked): readonly Match[] | undefined {
+    const set = this.#sets.get(name)
+    if (set?.members) return this.#ofMembers(set.members, asked)
+    if (!set?.dimensions) return undefined
+    const { dimensions } = set
+    const { sides, family, isOfExceptions } = asked
+    // ip_set_core.c, ip_set_test: fewer directions than dimensions, or the other family.
+    if (sides.length < dimensions.length || (set.family !== undefined && set.family !== family)) return []
+    if (isOfExceptions && dimensions.includes('net')) return set.isKnown ? [] : undefined
+    // The frame's destination is not part of the model.
+    if (dimensions.some((dimension, index) => dimension === 'mac' && sides[index] === 'dst')) return undefined
+    return SHAPES.filter((shape) => shape === 'whole' || set.elements[shape].length > 0).map((shape): Match => ({
+      kind: 'lookup',
+      fields: dimensions.flatMap((dimension, index) => (dimension === 'port' ? PORT_FIELDS[shape] : FIELDS[dimension])(sides[index] === 'dst' ? 'd' : 's', set.family ?? family)),
+      among: { kind: 'named', name: nameOf(set, shape) },
+      isNegated: false,
+    }))
+  }
+
+  /** A list of sets holds what any of them holds (ip_set_list_set.c, list_set_ktest). */
+  #ofMembers(members: readonly string[], asked: Asked): readonly Match[] | undefined {
+    const all: Match[] = []
+    for (const member of members) {
+      const own = this.#sets.get(member)?.members ? undefined : this.#alternatives(member, asked)
+      if (!own) return undefined
+      all.push(...own)
+    }
+    return all
   }
 
   #create(name: Word, rest: readonly Word[], source: Source): void {
@@ -39,32 +86,74 @@ export class IpSets {
     if (!type) throw notA(name, 'followed by a set type', '后接集合类型的名称')
     const at = rest.findIndex((word) => word.text === 'family')
     const family = rest[at + 1]?.text === 'inet6' && at >= 0 ? 6 : 4
-    this.#sets.set(name.text, { name: name.text, family, dimensions: dimensionsOf(type.text), isPortOnly: type.text === 'bitmap:port', isKnown: true, elements: [], source })
+    const dimensions = dimensionsOf(type.text)
+    this.#sets.set(name.text, {
+      name: name.text,
+      family: dimensions?.some((dimension) => dimension === 'ip' || dimension === 'net') ? family : undefined,
+      dimensions,
+      ...(type.text === 'list:set' ? { members: [] } : {}),
+      isPortOnly: type.text === 'bitmap:port',
+      isKnown: true,
+      elements: { whole: [], portless: [], icmp: [] },
+      source,
+    })
   }
 
   #add(name: Word, rest: readonly Word[]): void {
     const set = this.#sets.get(name.text)
     const element = rest[0]
     if (!set || !element) throw notA(name, 'a set created above', '上文已创建的集合')
+    if (set.members) set.members.push(element.text)
     if (!set.dimensions) return
     // An exception to a wider element would need an order of elements that the neutral form does not have.
     if (rest.some((word) => word.text === 'nomatch')) return this.markDynamic(name.text)
+    // The kernel writes the address of the first packet there (ip_set_bitmap_ipmac.c).
+    if (set.dimensions.join() === 'ip,mac' && !element.text.includes(',')) return this.markDynamic(name.text)
     const at = rest.findIndex((word) => word.text === 'timeout')
     const timeout = at >= 0 ? rest[at + 1] : undefined
     const expires = timeout ? { expiresSeconds: Number(readNumber(timeout, 4_294_967)) } : {}
-    for (const values of valuesOf(set, element)) set.elements.push({ values, ...expires })
+    const shape = shapeOf(set.dimensions, element)
+    for (const values of valuesOf(set, element, shape)) set.elements[shape].push({ values, ...expires })
   }
+}
+
+interface Asked {
+  readonly sides: readonly string[]
+  readonly family: Family
+  readonly isOfExceptions: boolean
 }
 
 interface IpSet {
   readonly name: string
-  readonly family: Family
+  /** Undefined: of both. */
+  readonly family: Family | undefined
   /** Undefined: a type that is not modelled. */
   readonly dimensions: readonly Dimension[] | undefined
+  /** Of a list of sets. */
+  readonly members?: string[]
   readonly isPortOnly: boolean
   readonly isKnown: boolean
-  readonly elements: SetElement[]
+  readonly elements: Readonly<Record<Shape, SetElement[]>>
   readonly source: Source
+}
+
+/**
+ * Where others have ports, ICMP has its type and code, and protocols without ports have nothing; DCCP counts as one of them
+ * (ip_set_getport.c, get_port). Elements of each kind are a set of their own in the neutral form.
+ */
+const SHAPES = ['whole', 'portless', 'icmp'] as const
+type Shape = (typeof SHAPES)[number]
+
+const nameOf = ({ name }: IpSet, shape: Shape): string => (shape === 'whole' ? name : `${name} (${shape})`)
+
+const OF_PORTS: ReadonlySet<number> = new Set([PROTOCOL_NUMBERS.tcp, PROTOCOL_NUMBERS.udp, PROTOCOL_NUMBERS.sctp, PROTOCOL_NUMBERS.udplite])
+const OF_TYPES: ReadonlySet<number> = new Set([PROTOCOL_NUMBERS.icmp, PROTOCOL_NUMBERS.icmpv6])
+
+function shapeOf(dimensions: readonly Dimension[], element: Word): Shape {
+  const part = element.text.split(',')[dimensions.indexOf('port')]
+  if (!part?.includes(':')) return 'whole'
+  const protocol = readProtocol({ ...element, text: part.split(':')[0] ?? '' })
+  return OF_PORTS.has(protocol) ? 'whole' : OF_TYPES.has(protocol) ? 'icmp' : 'portless'
 }
 
 const DIMENSIONS = ['ip', 'net', 'port', 'iface', 'mac', 'mark'] as const
@@ -78,40 +167,58 @@ function dimensionsOf(type: string): readonly Dimension[] | undefined {
   return (method === 'hash' || method === 'bitmap') && names.every(isDimension) ? names : undefined
 }
 
-const FIELDS: Record<Dimension, (side: 's' | 'd', family: Family) => readonly Field[]> = {
+type FieldsOf = (side: 's' | 'd', family: Family) => readonly Field[]
+
+const FIELDS: Readonly<Record<Exclude<Dimension, 'port'>, FieldsOf>> = {
   ip: (side, family) => [{ name: `${side}addr${family}` }],
   net: (side, family) => [{ name: `${side}addr${family}` }],
-  port: (side) => [{ name: 'l4proto' }, { name: `${side}port` }],
   iface: (side) => [{ name: side === 's' ? 'iif' : 'oif' }],
   mac: () => [{ name: 'macSaddr' }],
   mark: () => [{ name: 'mark' }],
 }
 
-const fieldsOf = (dimension: Dimension, side: 's' | 'd', family: Family): readonly Field[] => FIELDS[dimension](side, family)
+const PORT_FIELDS: Readonly<Record<Shape, FieldsOf>> = {
+  whole: (side) => [{ name: 'l4proto' }, { name: `${side}port` }],
+  portless: () => [{ name: 'l4proto' }],
+  icmp: () => [{ name: 'l4proto' }, { name: 'icmpType' }, { name: 'icmpCode' }],
+}
 
 const one = (value: number | bigint): Interval => ({ first: BigInt(value), last: BigInt(value) })
 
-function valuesOf(set: IpSet, element: Word): readonly (readonly Value[])[] {
+function valuesOf(set: IpSet, element: Word, shape: Shape): readonly (readonly Value[])[] {
   const parts = element.text.split(',')
   if (!set.dimensions || parts.length !== set.dimensions.length) throw notA(element, 'an element of the set’s type', '该集合类型的元素')
   // bitmap:port holds no protocol and is asked for TCP and UDP alike (ip_set_bitmap_port.c).
   if (set.isPortOnly) return [6, 17].map((protocol) => [one(protocol), readRange(element, 65_535, '-')])
-  return [set.dimensions.flatMap((dimension, index) => READ[dimension]({ text: parts[index] ?? '', column: element.column }, set.family))]
+  return [set.dimensions.flatMap((dimension, index) => (dimension === 'port' ? READ_PORT[shape] : READ[dimension])({ text: parts[index] ?? '', column: element.column }, set.family ?? 4))]
 }
 
-const READ: Record<Dimension, (word: Word, family: Family) => readonly Value[]> = {
+type Reader = (word: Word, family: Family) => readonly Value[]
+
+const READ: Readonly<Record<Exclude<Dimension, 'port'>, Reader>> = {
   ip: (word, family) => [readSpan(word, family)],
   net: (word, family) => [readSpan(word, family)],
-  port: (word) => {
-    const [protocol, port] = word.text.includes(':') ? word.text.split(':') : ['tcp', word.text]
-    return [one(readProtocol({ ...word, text: protocol ?? '' })), readRange({ ...word, text: port ?? '' }, 65_535, '-')]
-  },
   iface: (word) => [{ name: word.text.replace(/^physdev:/, ''), isPrefix: false }],
   mac: (word) => {
     if (!/^[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}$/.test(word.text)) throw notA(word, 'a MAC address', 'MAC 地址')
     return [one(BigInt(`0x${word.text.replaceAll(':', '')}`))]
   },
   mark: (word) => [one(readNumber(word, 0xffff_ffff))],
+}
+
+const READ_PORT: Readonly<Record<Shape, Reader>> = {
+  whole: (word) => {
+    const [protocol, port] = word.text.includes(':') ? word.text.split(':') : ['tcp', word.text]
+    return [one(readProtocol({ ...word, text: protocol ?? '' })), readRange({ ...word, text: port ?? '' }, 65_535, '-')]
+  },
+  portless: (word) => [one(readProtocol({ ...word, text: word.text.split(':')[0] ?? '' }))],
+  icmp: (word) => {
+    const [protocol = '', type = ''] = word.text.split(':')
+    const number = readProtocol({ ...word, text: protocol })
+    const read = icmpTypeOf({ ...word, text: type }, number === PROTOCOL_NUMBERS.icmp ? 'icmp' : 'icmpv6')
+    if (!read) throw notA(word, 'an ICMP type', 'ICMP 类型')
+    return [one(number), one(read.type), one(read.code ?? 0)]
+  },
 }
 
 function readSpan(word: Word, family: Family): Interval {

@@ -174,7 +174,7 @@ const PACKET_TYPES: Readonly<Record<string, number>> = { unicast: 0, host: 0, br
 
 const setMatch: OptionReader = {
   words: 2,
-  read: ([name = { text: '', column: 1 }, directions = name], isNegated, { sets, family }) => sets.match(name, directions, isNegated, family),
+  read: ([name = { text: '', column: 1 }, directions = name], isNegated, { sets, family, flags }) => sets.match(name, { directions, isNegated, family, isOfExceptions: flags.has('--return-nomatch') }),
 }
 
 const TRANSPORT: Readonly<Record<string, OptionReader>> = {

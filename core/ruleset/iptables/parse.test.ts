@@ -108,9 +108,42 @@ describe('ipset', () => {
     ['hash:ip,port of the other protocol', 'create s hash:ip,port family inet\nadd s 198.51.100.7,udp:22', 'src,dst', 'accept'],
     ['bitmap:port', 'create s bitmap:port range 0-65535\nadd s 22-25', 'dst', 'drop'],
     ['an empty set', 'create s hash:ip', 'src', 'accept'],
+    ['hash:ip,port,ip', 'create s hash:ip,port,ip\nadd s 198.51.100.7,tcp:22,192.0.2.1', 'src,dst,dst', 'drop'],
+    ['hash:ip,port,net', 'create s hash:ip,port,net\nadd s 198.51.100.7,tcp:22,192.0.2.0/24', 'src,dst,dst', 'drop'],
+    ['hash:net,port,net', 'create s hash:net,port,net\nadd s 198.51.100.0/24,tcp:20-30,192.0.2.0/24', 'src,dst,dst', 'drop'],
+    ['bitmap:ip', 'create s bitmap:ip range 198.51.100.0/24\nadd s 198.51.100.4-198.51.100.9', 'src', 'drop'],
+    ['fewer directions than dimensions', 'create s hash:ip,port\nadd s 198.51.100.7,tcp:22', 'src', 'accept'],
+    ['a set of the other family', 'create s hash:ip family inet6\nadd s 2001:db8::1', 'src', 'accept'],
+    ['list:set', 'create a hash:ip\nadd a 198.51.100.7\ncreate b hash:ip family inet6\ncreate s list:set size 8\nadd s a\nadd s b', 'src', 'drop'],
+    ['an empty list:set', 'create s list:set size 8', 'src', 'accept'],
     ['an exception inside makes it unknown', 'create s hash:net\nadd s 198.51.100.0/24\nadd s 198.51.100.7 nomatch', 'src', 'accept|drop'],
   ])('%s', (_, text, directions, expected) => {
     expect(verdict([`-A INPUT -m set --match-set s ${directions} -j DROP`], ssh, sets(text))).toBe(expected)
+  })
+
+  test.each<[string, string, string, string]>([
+    ['of the other family: not in the set', 'create s hash:ip family inet6', 'src', 'drop'],
+    ['of another protocol: not in the set', 'create s hash:ip,port\nadd s 198.51.100.7,icmp:echo-request', 'src,dst', 'drop'],
+    ['of an empty list', 'create s list:set size 8', 'src', 'drop'],
+  ])('negated, %s', (_, text, directions, expected) => {
+    expect(verdict([`-A INPUT -m set ! --match-set s ${directions} -j DROP`], ssh, sets(text))).toBe(expected)
+  })
+
+  test('--return-nomatch: only exceptions match', () => {
+    const asked = (text: string): string => verdict(['-A INPUT -m set --match-set s src --return-nomatch -j DROP'], ssh, sets(text))
+    expect([asked('create s hash:net\nadd s 198.51.100.0/24'), asked('create s hash:net\nadd s 198.51.100.0/24 nomatch'), asked('create s hash:ip\nadd s 198.51.100.7')]).toEqual(['accept', 'accept|drop', 'drop'])
+  })
+
+  test('ICMP and protocols without ports stand beside ports in one set', () => {
+    const text = 'create s hash:ip,port\nadd s 198.51.100.7,icmp:echo-request\nadd s 198.51.100.7,47:0\nadd s 198.51.100.7,tcp:22'
+    const icmp = { ...ssh, protocol: 1, icmpType: 8, icmpCode: 0 }
+    const gre = { ...ssh, protocol: 47 }
+    for (const packet of [ssh, icmp, gre]) expect(verdict(['-A INPUT -m set --match-set s src,dst -j DROP'], packet, sets(text))).toBe('drop')
+    expect(verdict(['-A INPUT -m set --match-set s src,dst -j DROP'], { ...icmp, icmpType: 3 }, sets(text))).toBe('accept')
+  })
+
+  test('bitmap:ip,mac whose hardware address the first packet will tell is unknown', () => {
+    expect(verdict(['-A INPUT -m set --match-set s src,src -j DROP'], ssh, sets('create s bitmap:ip,mac range 198.51.100.0/24\nadd s 198.51.100.7'))).toBe('accept|drop')
   })
 
   test('a set that rules fill is unknown', () => {
