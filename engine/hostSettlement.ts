@@ -1,4 +1,5 @@
 import type { Fault } from '@portcullis/core/fault/fault.ts'
+import { readIntent } from '@portcullis/core/plan/intentText.ts'
 import type { ChangePlan, HostPlan } from '@portcullis/core/plan/plan.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import type { ApplyResult, RevertResult, SettleResult } from '@portcullis/core/rollout/rollout.ts'
@@ -26,11 +27,29 @@ export interface HostAnswer<Kind> {
 /** Faults that go by themselves: the host, or the way to it, may be there again in a moment. */
 const PASSING: ReadonlySet<string> = new Set(['HOST_UNREACHABLE', 'HOST_LINK_LOST', 'HOST_TIMEOUT', 'HOST_TRANSPORT', 'HOST_BUSY', 'HOST_OTHER_APPLY', 'HOST_NOT_READY', 'HOST_CANCELLED', 'CONFIRM_LATE', 'STOPPED'])
 
-export async function applyHost(world: RolloutWorld, journal: Journal, { host, plan, confirmWithinSeconds }: HostCase, signal: Cancellation): Promise<HostAnswer<ApplyResult>> {
+export async function applyHost(world: RolloutWorld, journal: Journal, one: HostCase, signal: Cancellation): Promise<HostAnswer<ApplyResult>> {
+  const { host, plan, confirmWithinSeconds } = one
   const apply = world.pieces?.applyHost ?? confirmedApply
   const outcome = await apply(world, journal, host, plan, { confirmWithinSeconds, signal })
   const fault = outcome.faults[0]
-  return { result: resultOf(outcome), ...(fault ? { fault } : {}) }
+  const result = resultOf(outcome)
+  if (result === 'changed') await stageWayBack(world, one, signal)
+  return { result, ...(fault ? { fault } : {}) }
+}
+
+/** So that a rollout which turns round has only to switch: checking and rehearsing the old rules is most of bringing them back. Where it does not succeed, `putBackHost` does it. */
+async function stageWayBack(world: RolloutWorld, one: HostCase, signal: Cancellation): Promise<void> {
+  const { back } = plansOf(one)
+  const intent = readIntent(back.intent)
+  if (!intent.ok || signal.aborted) return
+  try {
+    const link = await reachHost(world.hosts, one.host, signal)
+    if (!link.ok) return
+    await hostSession(link.value).stage({ generation: back.generation, digest: back.rulesetDigest }, world.rules.render(intent.value), signal)
+    await link.value.close()
+  } catch {
+    // As where it is refused.
+  }
 }
 
 function resultOf({ kind, faults }: HostOutcome): ApplyResult {

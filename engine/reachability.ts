@@ -33,10 +33,15 @@ export async function expectationsOf(
   signal?: Cancellation,
 ): Promise<readonly Expectation[]> {
   if (host.transport.kind === 'local') return []
-  const addresses = await Promise.all(host.addresses.map(async (address) => ((await isOwnWord(world, address, changes, signal)) ? address : undefined)))
-  const candidates = (await Promise.all(addresses.filter((one) => one !== undefined).map((address) => candidatesAt(world, address, intent, changes)))).flat()
-  const answering = await fanOut(candidates.slice(0, PROBES_MAX), PROBES_AT_ONCE, (candidate) => answers(world, candidate, signal))
-  return candidates.filter((_, index) => answering[index] === true)
+  const found = await Promise.all(
+    host.addresses.map(async (address) => {
+      // At the same time: behind a gate that is silent the control port costs the whole wait.
+      const [isOwn, candidates] = await Promise.all([isOwnWord(world, address, changes, signal), candidatesAt(world, address, intent, changes)])
+      const answering = await fanOut(candidates.slice(0, PROBES_MAX), PROBES_AT_ONCE, (candidate) => answers(world, candidate, signal))
+      return isOwn ? candidates.filter((_, index) => answering[index] === true) : []
+    }),
+  )
+  return found.flat()
 }
 
 /** Faults: PROBE_LOST where something we may use no longer answers, PROBE_STILL_OPEN where something closed to us still does. */
