@@ -57,7 +57,7 @@ describe('matrix', () => {
     const running = run('--watch', '1')
     setTimeout(() => stop.abort(), 1300)
     const { out } = await running
-    expect(out.match(/^HOST /gm)).toHaveLength(2)
+    expect(out.match(/^ENDPOINT /gm)).toHaveLength(2)
   })
 
   test('--html writes one page', async () => {

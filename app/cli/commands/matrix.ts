@@ -9,7 +9,7 @@ import { EXIT, type ExitCode } from '../exitCode.ts'
 import { withFleet, type Fleet } from '../fleet.ts'
 import { filterOptions, isWanted, matrixRows, readObservations, type MatrixFilter } from '../matrixRows.ts'
 import { MATRIX_ORDERS, sortRows, type MatrixOrder } from '../matrixOrder.ts'
-import { showMatrix } from '../show/matrix.ts'
+import { showMatrix, type MatrixView } from '../show/matrix.ts'
 
 interface MatrixValues extends FleetOptionValues, MatrixFilter {
   readonly csv?: boolean
@@ -17,6 +17,7 @@ interface MatrixValues extends FleetOptionValues, MatrixFilter {
   readonly sort: MatrixOrder
   readonly watch?: number | true
   readonly days: number
+  readonly wide?: boolean
 }
 
 export const define: CommandModule['define'] = (command, { text, run }) => {
@@ -25,6 +26,7 @@ export const define: CommandModule['define'] = (command, { text, run }) => {
     .addOption(new Option('--html <file>', text({ en: 'as one HTML page that can be printed', zh: '生成可打印的单文件 HTML 报告' })).conflicts(['json', 'csv', 'watch']))
     .addOption(new Option('--sort <order>', text({ en: 'what comes first', zh: '排序方式' })).choices([...MATRIX_ORDERS]).default('host'))
     .addOption(new Option('--watch [seconds]', text({ en: 'show it again and again, until Ctrl-C', zh: '持续刷新显示，直至 Ctrl-C' })).argParser(wholeNumber(1, 86_400)).conflicts(['json', 'csv']))
+    .addOption(new Option('--wide', text({ en: 'a line for each zone, and nothing is cut', zh: '每个区域一行，不按终端宽度截断' })).conflicts(['json', 'csv', 'html']))
     .addOption(new Option('--days <n>', text({ en: 'from observations of this many days', zh: '使用最近若干天的观测' })).default(62).argParser(wholeNumber(1, 3660)))
   examples(command, text, [
     ['portcullis matrix', { en: 'from what observe has stored', zh: '来自 observe 已保存的观测' }],
@@ -47,9 +49,11 @@ async function showOnce(cli: Cli, fleet: Fleet, values: MatrixValues): Promise<E
   if (values.html !== undefined) await writePage(cli, fleet, values, { observations, rows, file: values.html })
   else if (cli.isJson) outJson(cli, matrixText(rows))
   else if (values.csv === true) cli.out([...matrixCsv(rows)].join(''))
-  else cli.out(showMatrix(cli, rows))
+  else cli.out(showMatrix(cli, rows, viewOf(cli, values)))
   return observations.length === 0 ? EXIT.incomplete : EXIT.ok
 }
+
+const viewOf = (cli: Cli, { wide }: MatrixValues): MatrixView => ({ columns: cli.columns, isWide: wide === true, now: cli.now() })
 
 async function read(cli: Cli, fleet: Fleet, values: MatrixValues): Promise<{ observations: readonly Observation[]; rows: MatrixRow[] }> {
   const observations = await readObservations(fleet, cli.now() - values.days * DAY_MS)
@@ -63,7 +67,7 @@ async function watch(cli: Cli, fleet: Fleet, values: MatrixValues): Promise<Exit
   const seconds = values.watch === true || values.watch === undefined ? WATCH_SECONDS : values.watch
   while (!cli.signal.aborted) {
     const { rows } = await read(cli, fleet, values)
-    cli.out(`${cli.isTerminal ? '\u001B[2J\u001B[H' : ''}${showMatrix(cli, rows)}`)
+    cli.out(`${cli.isTerminal ? '\u001B[2J\u001B[H' : ''}${showMatrix(cli, rows, viewOf(cli, values))}`)
     await pause(seconds * 1000, cli.signal)
   }
   return EXIT.ok
