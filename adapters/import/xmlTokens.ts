@@ -14,7 +14,6 @@ export type XmlRefusal = { readonly kind: 'malformed'; readonly en: string; read
 export const TOKEN_CHARACTERS_MAX = 4 * 1024 * 1024
 
 const NAME = /[A-Za-z_\u00C0-\uFFFD][\w.:\u00B7-\uFFFD-]*/y
-const CLOSING = /<\/([A-Za-z_\u00C0-\uFFFD][\w.:\u00B7-\uFFFD-]*)\s*>/y
 
 /** Things that begin with `<` and are no element, and what ends each. */
 const ASIDES = [
@@ -31,6 +30,8 @@ const ASIDES = [
  */
 export class XmlTokens {
   readonly #listener: TokenListener
+  /** The names of the attributes of the last element of a name, in their order. */
+  readonly #guesses = new Map<string, string[]>()
   #rest = ''
   #at = 0
   #text = ''
@@ -82,7 +83,12 @@ export class XmlTokens {
   }
 
   #characters(): boolean {
-    const end = this.#text.indexOf('<', this.#at)
+    const blankEnd = skipBlanks(this.#text, this.#at)
+    if (this.#text.charCodeAt(blankEnd) === LESS) {
+      this.#at = blankEnd
+      return true
+    }
+    const end = this.#text.indexOf('<', blankEnd)
     if (end < 0) return false
     const raw = this.#text.slice(this.#at, end)
     const isBlank = BLANK.test(raw)
@@ -94,10 +100,10 @@ export class XmlTokens {
 
   #opening(): boolean {
     const text = this.#text
-    NAME.lastIndex = this.#at + 1
-    const [name = ''] = NAME.exec(text) ?? []
-    const attributes = Object.create(null) as Record<string, string>
-    const at = name === '' ? -1 : this.#attributes(NAME.lastIndex, attributes)
+    const nameEnd = endOfName(text, this.#at + 1)
+    const name = text.slice(this.#at + 1, nameEnd)
+    const attributes: Record<string, string> = new Bag()
+    const at = name === '' ? -1 : this.#attributes(nameEnd, this.#guessesOf(name), attributes)
     const isEmpty = text.charCodeAt(at) === SLASH
     const end = isEmpty ? at + 1 : at
     if (at < 0 || text.charCodeAt(end) !== GREATER) return this.#unfinished('<')
@@ -111,17 +117,20 @@ export class XmlTokens {
   }
 
   /** Reads `name="value"` as often as it stands there, and gives where it ends; -1 where something else stands there. */
-  #attributes(from: number, attributes: Record<string, string>): number {
+  #attributes(from: number, guesses: string[], attributes: Record<string, string>): number {
     const text = this.#text
     let at = from
-    for (;;) {
+    for (let index = 0; ; index += 1) {
       const start = skipBlanks(text, at)
       const code = text.charCodeAt(start)
       if (code === GREATER || code === SLASH) return start
-      NAME.lastIndex = start
-      if (start === at || !NAME.test(text)) return -1
-      const name = text.slice(start, NAME.lastIndex)
-      const equals = skipBlanks(text, NAME.lastIndex)
+      const guess = guesses[index] ?? ''
+      const isGuessed = guess !== '' && text.startsWith(guess, start) && text.charCodeAt(start + guess.length) === EQUALS
+      const nameEnd = isGuessed ? start + guess.length : endOfName(text, start)
+      if (start === at || nameEnd === start) return -1
+      const name = isGuessed ? guess : text.slice(start, nameEnd)
+      if (!isGuessed && index < GUESSES_MAX) guesses[index] = name
+      const equals = skipBlanks(text, nameEnd)
       const open = skipBlanks(text, equals + 1)
       const quote = text.charAt(open)
       const close = quote === '"' || quote === "'" ? text.indexOf(quote, open + 1) : -1
@@ -134,13 +143,23 @@ export class XmlTokens {
     }
   }
 
+  /** Elements of one name have the same attributes in the same order nearly always, and what is expected need not be made anew. */
+  #guessesOf(name: string): string[] {
+    let guesses = this.#guesses.get(name)
+    if (!guesses) {
+      guesses = []
+      if (this.#guesses.size < ELEMENTS_GUESSED_MAX) this.#guesses.set(name, guesses)
+    }
+    return guesses
+  }
+
   #closing(): boolean {
-    CLOSING.lastIndex = this.#at
-    const found = CLOSING.exec(this.#text)
-    if (!found) return this.#unfinished('</')
+    const nameEnd = endOfName(this.#text, this.#at + 2)
+    const end = skipBlanks(this.#text, nameEnd)
+    if (nameEnd === this.#at + 2 || this.#text.charCodeAt(end) !== GREATER) return this.#unfinished('</')
     this.#depth -= 1
-    this.#listener.close(found[1] ?? '')
-    this.#at = CLOSING.lastIndex
+    this.#listener.close(this.#text.slice(this.#at + 2, nameEnd))
+    this.#at = end + 1
     return true
   }
 
@@ -190,8 +209,10 @@ export class XmlTokens {
   }
 }
 
-const [LESS, GREATER, SLASH, QUESTION, EXCLAMATION, EQUALS] = [0x3c, 0x3e, 0x2f, 0x3f, 0x21, 0x3d]
+const [LESS, GREATER, SLASH, QUESTION, EXCLAMATION, EQUALS, UNDERSCORE] = [0x3c, 0x3e, 0x2f, 0x3f, 0x21, 0x3d, 0x5f]
 const LONGEST_ASIDE = 9
+const ELEMENTS_GUESSED_MAX = 64
+const GUESSES_MAX = 16
 const BLANK = /^\s*$/
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 
@@ -202,6 +223,20 @@ function numeric(name: string): string | undefined {
   const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16)
   const isAllowed = code === 9 || code === 10 || code === 13 || (code >= 0x20 && code <= 0xd7ff) || (code >= 0xe000 && code <= 0xfffd) || (code >= 0x1_0000 && code <= 0x10_ffff)
   return isAllowed ? String.fromCodePoint(code) : undefined
+}
+
+/** Without a prototype, so that an attribute may have any name; and, unlike what Object.create(null) makes, as quick as any object. */
+const Bag = function Bag() {} as unknown as new () => Record<string, string>
+Bag.prototype = Object.create(null) as object
+
+/** Where the name that begins there ends; `from` where none does. Names of ASCII letters, as all scanners write, without an expression. */
+function endOfName(text: string, from: number): number {
+  let at = from
+  for (let code = text.charCodeAt(at); (code >= 0x61 && code <= 0x7a) || code === UNDERSCORE; code = text.charCodeAt(at)) at += 1
+  const next = text.charCodeAt(at)
+  if (at > from && (next === EQUALS || next === 0x20 || next === GREATER)) return at
+  NAME.lastIndex = from
+  return NAME.test(text) ? NAME.lastIndex : from
 }
 
 function skipBlanks(text: string, from: number): number {
