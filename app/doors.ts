@@ -5,6 +5,7 @@ import { readTextFile, replaceTextFile, streamTextFile } from './textFile.ts'
 /** The real doors. Each loads what it needs when it is first used. */
 export const wiredDoors = (): Doors => ({
   openWorld: async (settings) => (await import('./wire.ts')).openWorld(settings),
+  openKeeper: async (settings) => (await import('./storeDoor.ts')).openKeeper(settings),
   readPolicy: (file) => withText(file, async (text) => (await import('./policyDoor.ts')).readPolicy(text, file)),
   policySchema: async () => (await import('@portcullis/adapters/policyfile/exportSchema.ts')).policySchemaText(),
   addNeeds: async ({ text, file }, needs, language) => (await import('@portcullis/adapters/policyfile/edit.ts')).addNeeds(text, file, needs, language),

@@ -69,8 +69,9 @@ async function waitWarned(world: World, journal: Journal, host: Host, seconds: n
   )
 }
 
-function unknownFlows(outcome: HostOutcome, { left: _, ...ended }: FlowsEnded, ...faults: readonly Fault[]): HostOutcome {
-  return { ...outcome, faults: [...outcome.faults, ...faults], flows: ended }
+function unknownFlows(outcome: HostOutcome, ended: FlowsEnded, ...faults: readonly Fault[]): HostOutcome {
+  const { left: _, ...known } = ended
+  return { ...outcome, faults: [...outcome.faults, ...faults], flows: known }
 }
 
 const uncut = (host: string): Fault => ({

@@ -26,7 +26,18 @@ export async function migrate(database: Kysely<Tables>, version?: string): Promi
   return succeed(undefined)
 }
 
-async function doneMigrations(database: Kysely<Tables>): Promise<string[]> {
+/** Makes empty tables as the named steps leave them; the caller has dropped those there were, in the same transaction. */
+export async function rebuild(database: Kysely<Tables>, steps: readonly string[]): Promise<void> {
+  await sql`delete from ${sql.table(`${SCHEMA}.kysely_migration`)}`.execute(database)
+  for (const name of steps) {
+    await MIGRATIONS[name]?.up(database)
+    await sql`insert into ${sql.table(`${SCHEMA}.kysely_migration`)} (name, timestamp) values (${name}, now()::text)`.execute(database)
+  }
+}
+
+rebuild.knows = (name: string): boolean => Object.hasOwn(MIGRATIONS, name)
+
+export async function doneMigrations(database: Kysely<Tables>): Promise<string[]> {
   const table = `${SCHEMA}.kysely_migration`
   const { rows } = await sql<{ name: string | null }>`select to_regclass(${table})::text as name`.execute(database)
   if (rows[0]?.name === null) return []

@@ -32,6 +32,11 @@ export class PostgresStore implements Store {
     this.#close = close
   }
 
+  /** Of the whole database, for what concerns all of its tables at once. */
+  get database(): Kysely<Tables> {
+    return this.#database
+  }
+
   addObservations(observations: readonly Observation[] | AsyncIterable<readonly Observation[]>): Promise<void> {
     return this.#ask((database) =>
       database.transaction().execute(async (transaction) => {

@@ -169,6 +169,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/alertTest.ts'),
   },
   {
+    name: 'store backup',
+    summary: { en: 'write all that is remembered to a file', zh: '将全部数据备份到文件' },
+    load: async () => ({ define: (await import('./commands/store.ts')).backup.define }),
+  },
+  {
+    name: 'store restore',
+    summary: { en: 'put a backup into a store, whole or not at all', zh: '将备份恢复到存储：要么全部，要么不变' },
+    load: async () => ({ define: (await import('./commands/store.ts')).restore.define }),
+  },
+  {
+    name: 'store retention',
+    summary: { en: 'take away what sensors saw long ago', zh: '删除过期的观测数据' },
+    load: async () => ({ define: (await import('./commands/store.ts')).retention.define }),
+  },
+  {
     name: 'drift',
     summary: { en: 'compare what the kernels enforce with what was confirmed', zh: '比较内核生效规则与已确认的意图' },
     load: () => import('./commands/drift.ts'),
@@ -246,5 +261,6 @@ export const GROUPS: Readonly<Record<string, Text>> = {
   matrix: { en: 'the port matrix: each endpoint, who can reach it, who used it', zh: '端口状态矩阵：端点、可达来源、使用情况' },
   policy: { en: 'the policy file', zh: '策略文件' },
   plan: { en: 'show what would close and open, and seal it as a change plan', zh: '列出将关闭与放行的端口，并封存为变更计划' },
+  store: { en: 'what Portcullis remembers, as a whole', zh: '全部已存数据' },
   rollout: { en: 'changes in waves, watched, put back by themselves', zh: '分批发布，观察，自动回退' },
 }

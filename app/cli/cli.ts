@@ -45,6 +45,8 @@ export interface Cli {
 /** What commands reach outside through; loaded when first used, so that `--help` stays fast. */
 export interface Doors {
   openWorld(settings: WorldSettings): Promise<Result<OpenedWorld>>
+  /** The store as a whole. */
+  openKeeper(settings: StorePlaceSettings): Promise<Result<StoreKeeper>>
   readPolicy(file: string): Promise<Result<ReadPolicy>>
   /** JSON Schema of the policy file, as text. */
   policySchema(): Promise<string>
@@ -74,6 +76,31 @@ export interface WorldSettings {
   /** `postgres://…` of a store that several controllers share; the embedded one without it. */
   readonly database?: string
   readonly report: (entry: JournalEntry) => void
+}
+
+export type StorePlaceSettings = Pick<WorldSettings, 'state' | 'database'>
+
+export interface KeepOptions {
+  /** Says what would be done, and does nothing. */
+  readonly isDry: boolean
+  readonly signal: AbortSignal
+  readonly report: (table: string, rows: number) => void
+}
+
+export interface StoreKeeper {
+  backUp(file: string, options: KeepOptions & { readonly now: number }): Promise<Result<KeptFile>>
+  /** `isReplacing`: also where the store holds something already. */
+  restore(file: string, options: KeepOptions & { readonly now: number; readonly isReplacing: boolean }): Promise<Result<KeptFile>>
+  /** Takes away what sensors saw before that time. */
+  retire(options: KeepOptions & { readonly before: number }): Promise<Result<{ readonly before: number; readonly rows: Readonly<Record<string, number>>; readonly isDry: boolean }>>
+  close(): Promise<void>
+}
+
+export interface KeptFile {
+  readonly file: string
+  readonly created: number
+  readonly rows: Readonly<Record<string, number>>
+  readonly isDry: boolean
 }
 
 export interface OpenedWorld {

@@ -108,11 +108,13 @@ db-1  generation 0 → 1  ID
   ▾ narrows  tcp/22   sshd   anyone (IPv4) → 10.0.0.0/24
   ✕ closes   tcp/23   inetd  anyone (IPv4) → nobody
   ▾ narrows  tcp/443  nginx  anyone (IPv4) → 10.0.0.0/8   web
+  ! its flows were watched for less than a day: a client that comes once a week is not seen in that time → 7 days in observe mode [EVIDENCE_THIN]
 
 web-1  generation 0 → 1  ID
   ▾ narrows  tcp/22   sshd   anyone (IPv4) → 10.0.0.0/24
   ✕ closes   tcp/23   inetd  anyone (IPv4) → nobody
   ▾ narrows  tcp/443  nginx  anyone (IPv4) → 10.0.0.0/8   web
+  ! its flows were watched for less than a day: a client that comes once a week is not seen in that time → 7 days in observe mode [EVIDENCE_THIN]
 
 Every rendered ruleset was read again and equals its intent (sim).
 Next: portcullis apply ID
