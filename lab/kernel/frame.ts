@@ -1,5 +1,6 @@
 import type { Family } from '@portcullis/core/net/address.ts'
 import type { Packet } from '@portcullis/core/ruleset/packet.ts'
+import { PORT_PROTOCOLS } from '@portcullis/core/ruleset/ruleset.ts'
 import { addressBytes } from '@portcullis/adapters/prober/frame.ts'
 
 /** What a frame is made of. */
@@ -13,8 +14,8 @@ export interface FrameContent {
 const ETHERNET = 14
 const ID = 4
 const headerOf = (family: Family): number => (family === 4 ? 20 : 40)
-/** SCTP with an INIT chunk whose last four bytes are the id (RFC 9260 section 3.3.2): alone a header, the tracker would not know it. */
-const TRANSPORT: Readonly<Record<number, number>> = { 6: 20, 17: 8, 1: 8, 58: 8, 47: 4, 132: 28 }
+/** DCCP with a request (RFC 4340 sections 5.1, 5.2), SCTP with an INIT chunk whose last four bytes are the id (RFC 9260 section 3.3.2): alone a header, the tracker would not know it. */
+const TRANSPORT: Readonly<Record<number, number>> = { 6: 20, 17: 8, 1: 8, 58: 8, 47: 4, 33: 20, 132: 28, 136: 8 }
 /** A later fragment holds none of the header. */
 const transportOf = ({ protocol, fragment }: Packet): number => (fragment === 'later' ? 16 : fragment === 'first' ? 28 : (TRANSPORT[protocol] ?? 8))
 const extensionOf = (packet: Packet): number => (packet.extension === undefined ? 0 : 8)
@@ -92,7 +93,7 @@ function writeIPv6(bytes: Buffer, packet: Packet, length: number): void {
 
 function writeTransport(bytes: Buffer, packet: Packet): void {
   const { protocol } = packet
-  if (protocol === 6 || protocol === 17 || protocol === 132) {
+  if (PORT_PROTOCOLS.includes(protocol)) {
     bytes.writeUInt16BE(packet.sourcePort ?? 0, 0)
     bytes.writeUInt16BE(packet.destinationPort ?? 0, 2)
   }
@@ -102,6 +103,10 @@ function writeTransport(bytes: Buffer, packet: Packet): void {
     bytes.writeUInt16BE(1024, 14)
   }
   if (protocol === 17) bytes.writeUInt16BE(12, 4)
+  // A checksum of none is malformed, and covers the whole by a length of none (RFC 3828 section 3.1).
+  if (protocol === 136) bytes.writeUInt16BE(0xffff, 6)
+  // Six words of header with the service code and the id, extended sequence numbers, a request.
+  if (protocol === 33) Buffer.from([6, 0, 0xff, 0xff, 1, 0, 0, 0, 0, 0, 0, 1]).copy(bytes, 4)
   // An INIT chunk of 20 bytes with a tag, a window and one stream each way.
   if (protocol === 132) Buffer.from([1, 0, 0, 20, 0, 0, 0, 9, 0, 1, 0, 0, 0, 1, 0, 1]).copy(bytes, 12)
   if (protocol === 1 || protocol === 58) {

@@ -52,6 +52,7 @@ const REVERSE_PATH: readonly Make[] = [
   text((dice) => `fib saddr oif ${dice.pick(['exists', 'missing'])}`),
   text((dice) => `fib daddr . iif type ${addressTypes(dice)}`),
   text((dice) => `fib saddr . iif type ${addressTypes(dice)}`),
+  text((dice) => `fib saddr . mark . iif oif ${dice.pick(['exists', 'missing'])}`),
 ]
 
 const LEAVING: readonly Make[] = [
@@ -59,13 +60,18 @@ const LEAVING: readonly Make[] = [
   text((dice) => `oif ${not(dice)}${dice.pick(['"eth0"', '"eth1"', '"wan0"'])}`),
   text((dice) => `iifname . oifname { "eth0" . "eth1", "wan0" . "eth1" }`.replace('"eth1"', dice.pick(['"eth1"', '"wan0"']))),
   text((dice) => `fib daddr . oif type ${addressTypes(dice)}`),
+  text((dice) => `fib saddr . oif type ${addressTypes(dice)}`),
 ]
 
 const STATELESS: readonly Make[] = [
   text((dice) => `tcp dport ${not(dice)}${ports(dice)}`.replace(/!= ([<>])/, '$1'), tcp),
   text((dice) => `tcp sport ${unorderedPorts(dice)}`, tcp),
   text((dice) => `udp dport ${unorderedPorts(dice)}`, udp),
-  text((dice) => `sctp dport ${unorderedPorts(dice)}`, { protocol: 'sctp' }),
+  text((dice) => `sctp ${dice.pick(['dport', 'sport'])} ${unorderedPorts(dice)}`, { protocol: 'sctp' }),
+  text((dice) => `dccp ${dice.pick(['dport', 'sport'])} ${unorderedPorts(dice)}`, { protocol: 'dccp' }),
+  text((dice) => `udplite ${dice.pick(['dport', 'sport'])} ${unorderedPorts(dice)}`, { protocol: 'udplite' }),
+  text((dice) => `udp sport ${unorderedPorts(dice)}`, udp),
+  text((dice) => `th sport ${unorderedPorts(dice)}`, { protocol: 'any' }),
   text((dice) => `meta l4proto { tcp, udp } th dport ${unorderedPorts(dice)}`, { protocol: 'tcp or udp' }),
   text((dice) => `th dport ${unorderedPorts(dice)}`, { protocol: 'any' }),
   text((dice) => `meta l4proto ${not(dice)}${dice.pick(['47', '{ tcp, udp, 132 }', '{ 47, 50 }', '1-6'])}`, { protocol: 'some' }),
@@ -99,12 +105,14 @@ const STATEFUL: readonly Make[] = [
   text((dice) => `ct mark ${dice.pick(['0x0', '0x3', '& 0x1 == 0x1', '!= 0x0', '{ 0x1, 0x3-0x9 }'])}`),
   text((dice) => `meta l4proto tcp ct original proto-dst ${not(dice)}${port(dice)}`, tcp),
   text((dice) => `meta l4proto udp ct original proto-src ${portRange(dice)}`, udp),
+  text((dice) => `ct original protocol ${not(dice)}${dice.pick(['tcp', 'udp'])}`),
 ]
 
 const TRACKED = new Set<Make>([
   text((dice) => `ct original ip daddr ${dice.pick(['192.0.2.1', '10.9.0.0/16', '203.0.113.1'])}`, { family: 'ip' }),
   text((dice) => `ct original ip saddr ${dice.pick(['198.51.100.0/24', '10.9.0.0/16', '!= 10.9.0.5'])}`, { family: 'ip' }),
   text((dice) => `ct original ip6 daddr ${dice.pick(['2001:db8:1::1', 'fd00:9::/64'])}`, { family: 'ip6' }),
+  text((dice) => `ct original ip6 saddr ${dice.pick(['2001:db8:7::/64', 'fd00:9::5'])}`, { family: 'ip6' }),
 ])
 
 const OF_FAMILY: Record<'ip' | 'ip6', readonly Make[]> = {

@@ -12,12 +12,12 @@ export interface TestPacket extends FrameContent {
   readonly packet: Packet & { readonly iif: InterfaceName }
 }
 
-const PROTOCOLS = [6, 6, 6, 17, 17, 1, 58, 47, 132, 50] as const
+const PROTOCOLS = [6, 6, 6, 6, 17, 17, 17, 1, 58, 47, 132, 50, 33, 136] as const
 const FLAG_MIXES = [2, 2, 2, 16, 18, 1, 4, 0, 17, 3, 0x3f, 0x29, 24, 34, 20] as const
 const ICMP_TYPES = [8, 8, 0, 3, 5, 9, 11, 13, 17, 128, 128, 129, 133, 135, 136, 137, 143, 1, 2] as const
 const MULTICAST_ONLY = new Set(['224.0.0.1', 'ff02::1'])
 /** Protocols whose header starts with the ports. */
-const OF_PORTS = new Set([6, 17, 132])
+const OF_PORTS = new Set([6, 17, 33, 132, 136])
 export const MACS = TEST_MACS.map((text) => BigInt(`0x${text.replaceAll(':', '')}`))
 
 /** The first packet of a flow that the kernel does not know. */

@@ -1,11 +1,20 @@
 import type { Family } from '@portcullis/core/net/address.ts'
 import type { Dice } from './dice.ts'
 import { POOL } from './pool.ts'
-import { IPSETS } from './randomIpsets.ts'
+import { IPSETS, type AskedSet } from './randomIpsets.ts'
+
+/** What a kernel has of that rules may ask for. */
+export interface IptablesWishes {
+  readonly sets: Readonly<Record<Family, readonly AskedSet[]>>
+  /** An accounting object of the name `seen` (nfacct(8)). */
+  readonly hasAccounting: boolean
+}
+
+const ALL: IptablesWishes = { sets: IPSETS, hasAccounting: true }
 
 /** A random ruleset in the words of iptables-save, for iptables-restore or ip6tables-restore. Every table, so that loading replaces all. */
-export function randomIptables(dice: Dice, family: Family): string {
-  const tables = [rawTable, mangleTable, natTable, filterTable, securityTable].map((make) => make(dice, family))
+export function randomIptables(dice: Dice, family: Family, wishes: IptablesWishes = ALL): string {
+  const tables = [rawTable, mangleTable, natTable, filterTable, securityTable].map((make) => make(dice, family, wishes))
   return `${tables.join('\n')}\n`
 }
 
@@ -14,9 +23,10 @@ interface Place {
   readonly table: string
   /** Undefined: a user chain of the filter table, entered from INPUT and FORWARD. */
   readonly hook: 'PREROUTING' | 'INPUT' | 'FORWARD' | 'POSTROUTING' | undefined
+  readonly wishes: IptablesWishes
 }
 
-type Make = (dice: Dice, family: Family) => string
+type Make = (dice: Dice, family: Family, wishes?: IptablesWishes) => string
 
 const not: Make = (dice) => (dice.chance(0.25) ? '! ' : '')
 const port = (dice: Dice): string => String(dice.pick(POOL.ports))
@@ -25,7 +35,7 @@ const PREFIXES: Record<Family, readonly string[]> = { 4: ['10.0.0.0/8', '198.51.
 const place: Make = (dice, family) => dice.pick([...PREFIXES[family], ...POOL.sources[family], ...POOL.destinations[family]])
 const typesOf: Make = (dice, family) => dice.pick(family === 4 ? ['LOCAL', 'UNICAST', 'MULTICAST', 'BROADCAST', 'LOCAL,BROADCAST'] : ['LOCAL', 'UNICAST', 'MULTICAST'])
 
-const protocolsOf = (family: Family): readonly string[] => ['tcp', 'udp', family === 4 ? 'icmp' : 'ipv6-icmp', '47', 'sctp', 'all']
+const protocolsOf = (family: Family): readonly string[] => ['tcp', 'udp', family === 4 ? 'icmp' : 'ipv6-icmp', '47', 'sctp', 'dccp', 'udplite', 'all']
 
 const MATCHES: readonly Make[] = [
   (dice, family) => `${not(dice, family)}-s ${place(dice, family)}`,
@@ -35,7 +45,10 @@ const MATCHES: readonly Make[] = [
   (dice, family) => `-p tcp -m tcp ${not(dice, family)}--sport ${ports(dice, family)}`,
   (dice, family) => `-p udp -m udp ${not(dice, family)}--dport ${ports(dice, family)}`,
   (dice, family) => `-p sctp -m sctp ${not(dice, family)}--dport ${ports(dice, family)}`,
-  (dice, family) => `-p ${dice.pick(['tcp', 'udp', 'sctp'])} -m multiport ${not(dice, family)}${dice.pick(['--dports', '--sports', '--ports'])} ${dice.pick(['22,80,443', '20:25,53', '1024:65535', '80,8080:8081'])}`,
+  (dice, family) => `-p dccp -m dccp ${not(dice, family)}${dice.pick(['--dport', '--sport'])} ${ports(dice, family)}`,
+  (dice, family) => `-p udp -m udp ${not(dice, family)}--sport ${ports(dice, family)}`,
+  (dice, family) => `-p sctp -m sctp ${not(dice, family)}--sport ${ports(dice, family)}`,
+  (dice, family) => `-p ${dice.pick(['tcp', 'udp', 'sctp', 'dccp', 'udplite'])} -m multiport ${not(dice, family)}${dice.pick(['--dports', '--sports', '--ports'])} ${dice.pick(['22,80,443', '20:25,53', '1024:65535', '80,8080:8081'])}`,
   (dice, family) => `-p tcp -m tcp ${not(dice, family)}--tcp-flags ${dice.pick(['FIN,SYN,RST,ACK SYN', 'ALL NONE', 'SYN,FIN SYN,FIN', 'ALL ALL', 'ACK ACK', 'SYN,RST,ACK SYN'])}`,
   (dice, family) => `-p tcp -m tcp ${not(dice, family)}--syn`,
   (dice, family) => `-m conntrack ${not(dice, family)}--ctstate ${dice.pick(['NEW', 'RELATED,ESTABLISHED', 'INVALID', 'NEW,UNTRACKED', 'DNAT', 'NEW,DNAT', 'INVALID,SNAT'])}`,
@@ -58,6 +71,7 @@ const MATCHES: readonly Make[] = [
   (_dice, family) => (family === 4 ? '-f' : '-p udp'),
   ipset,
   ipset,
+  (_dice, _family, { hasAccounting } = ALL) => (hasAccounting ? '-m nfacct --nfacct-name seen' : '-m comment --comment "counted"'),
 ]
 
 /** What the model cannot answer. */
@@ -86,10 +100,11 @@ const LEAVING: readonly Make[] = [
 ]
 const REVERSE: readonly Make[] = [(dice) => `-m rpfilter ${dice.pick(['', '--loose', '--invert'])}`]
 
-function ipset(dice: Dice, family: Family): string {
-  const { name, sides } = dice.pick(IPSETS[family])
-  const directions = name.startsWith('links') ? 'src,src' : Array.from({ length: sides }, () => dice.pick(['src', 'dst'])).join(',')
-  return `-m set ${not(dice, family)}--match-set ${name} ${directions}`
+function ipset(dice: Dice, family: Family, { sets } = ALL): string {
+  const { name, sides } = dice.pick(sets[family])
+  const directions = name.startsWith('links') || name === 'cards4' ? 'src,src' : Array.from({ length: sides }, () => dice.pick(['src', 'dst'])).join(',')
+  const exceptions = dice.chance(0.15) ? ' --return-nomatch' : ''
+  return `-m set ${not(dice, family)}--match-set ${name} ${directions}${exceptions}`
 }
 
 function matchesAt({ table, hook }: Place): readonly Make[] {
@@ -100,7 +115,7 @@ function matchesAt({ table, hook }: Place): readonly Make[] {
 
 function rule(dice: Dice, family: Family, at: Place, chain: string, targets: readonly string[]): string {
   const makes = dice.chance(0.1) ? [dice.pick(OPEN)] : []
-  const matches = dice.chance(0.12) ? [] : [...dice.some(matchesAt(at), 1, 2), ...makes].map((make) => make(dice, family))
+  const matches = dice.chance(0.12) ? [] : [...dice.some(matchesAt(at), 1, 2), ...makes].map((make) => make(dice, family, at.wishes))
   return `-A ${chain} ${once(matches)} -j ${dice.pick(targets)}`.replaceAll(/ +/g, ' ').replace('-j -g', '-g')
 }
 
@@ -124,7 +139,7 @@ const open = (...names: readonly string[]): string[] => names.map((name) => `:${
 const VERDICTS: readonly string[] = ['ACCEPT', 'ACCEPT', 'DROP', 'DROP', 'REJECT', 'RETURN', 'LOG --log-prefix "x y"', 'NFLOG --nflog-group 99', 'NFQUEUE --queue-num 5', 'NFQUEUE --queue-num 5 --queue-bypass']
 const USER_CHAINS = ['u0', 'u1', 'u2', 'u3'] as const
 
-function filterTable(dice: Dice, family: Family): string {
+function filterTable(dice: Dice, family: Family, wishes: IptablesWishes): string {
   const policy = (): string => dice.pick(['ACCEPT', 'ACCEPT', 'DROP'])
   const verdicts = family === 4 && dice.chance(0.1) ? [...VERDICTS, 'SET --add-set filled4 src'] : VERDICTS
   const enter = (from: number): string[] => USER_CHAINS.slice(from).flatMap((name) => [name, `-g ${name}`])
@@ -132,9 +147,9 @@ function filterTable(dice: Dice, family: Family): string {
     'filter',
     [`:INPUT ${policy()} [0:0]`, `:FORWARD ${policy()} [0:0]`, ':OUTPUT ACCEPT [0:0]', ...USER_CHAINS.map((name) => `:${name} - [0:0]`)],
     [
-      ...rules(dice, family, { table: 'filter', hook: 'INPUT' }, 'INPUT', [...verdicts, ...enter(0)]),
-      ...rules(dice, family, { table: 'filter', hook: 'FORWARD' }, 'FORWARD', [...verdicts, ...enter(0)]),
-      ...USER_CHAINS.flatMap((name, index) => rules(dice, family, { table: 'filter', hook: undefined }, name, [...verdicts, ...enter(index + 1)], 4)),
+      ...rules(dice, family, { table: 'filter', hook: 'INPUT', wishes }, 'INPUT', [...verdicts, ...enter(0)]),
+      ...rules(dice, family, { table: 'filter', hook: 'FORWARD', wishes }, 'FORWARD', [...verdicts, ...enter(0)]),
+      ...USER_CHAINS.flatMap((name, index) => rules(dice, family, { table: 'filter', hook: undefined, wishes }, name, [...verdicts, ...enter(index + 1)], 4)),
     ],
   )
 }
@@ -144,8 +159,8 @@ const MARKS = [
   'CONNMARK --save-mark', 'CONNMARK --restore-mark', 'CONNMARK --set-xmark 0x3/0xffffffff', 'CONNMARK --save-mark --nfmask 0x1 --ctmask 0x1', 'CONNMARK --restore-mark --nfmask 0xf --ctmask 0xffffffff',
 ]
 
-function mangleTable(dice: Dice, family: Family): string {
-  const at = (hook: Place['hook']): Place => ({ table: 'mangle', hook })
+function mangleTable(dice: Dice, family: Family, wishes: IptablesWishes): string {
+  const at = (hook: Place['hook']): Place => ({ table: 'mangle', hook, wishes })
   const lines = dice.chance(0.4)
     ? []
     : [
@@ -157,28 +172,28 @@ function mangleTable(dice: Dice, family: Family): string {
   return tableOf('mangle', open('PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'), lines)
 }
 
-function rawTable(dice: Dice, family: Family): string {
-  const lines = dice.chance(0.5) ? [] : rules(dice, family, { table: 'raw', hook: 'PREROUTING' }, 'PREROUTING', ['NOTRACK', 'CT --notrack', 'ACCEPT', 'DROP', 'MARK --set-xmark 0x3/0xffffffff'], 4)
+function rawTable(dice: Dice, family: Family, wishes: IptablesWishes): string {
+  const lines = dice.chance(0.5) ? [] : rules(dice, family, { table: 'raw', hook: 'PREROUTING', wishes }, 'PREROUTING', ['NOTRACK', 'CT --notrack', 'ACCEPT', 'DROP', 'MARK --set-xmark 0x3/0xffffffff'], 4)
   return tableOf('raw', open('PREROUTING', 'OUTPUT'), lines)
 }
 
-function securityTable(dice: Dice, family: Family): string {
-  const lines = dice.chance(0.8) ? [] : [...rules(dice, family, { table: 'security', hook: 'INPUT' }, 'INPUT', ['ACCEPT', 'DROP', 'RETURN'], 2), ...rules(dice, family, { table: 'security', hook: 'FORWARD' }, 'FORWARD', ['ACCEPT', 'DROP'], 2)]
+function securityTable(dice: Dice, family: Family, wishes: IptablesWishes): string {
+  const lines = dice.chance(0.8) ? [] : [...rules(dice, family, { table: 'security', hook: 'INPUT', wishes }, 'INPUT', ['ACCEPT', 'DROP', 'RETURN'], 2), ...rules(dice, family, { table: 'security', hook: 'FORWARD', wishes }, 'FORWARD', ['ACCEPT', 'DROP'], 2)]
   return tableOf('security', open('INPUT', 'FORWARD', 'OUTPUT'), lines)
 }
 
-function natTable(dice: Dice, family: Family): string {
+function natTable(dice: Dice, family: Family, wishes: IptablesWishes): string {
   const to = family === 4 ? dice.pick(['10.9.0.77', '192.0.2.1', '8.8.4.4']) : dice.pick(['fd00:9::77', '2001:db8:1::1'])
   const withPort = family === 4 ? `${to}:8080` : `[${to}]:8080`
   const own = family === 4 ? '203.0.113.1' : '2001:db8:f::1'
   const lines = dice.chance(0.4)
     ? []
     : [
-        ...rules(dice, family, { table: 'nat', hook: 'PREROUTING' }, 'PREROUTING', [`DNAT --to-destination ${to}`, 'ACCEPT', 'RETURN', 'REDIRECT', 'MARK --or-mark 0x8'], 3),
+        ...rules(dice, family, { table: 'nat', hook: 'PREROUTING', wishes }, 'PREROUTING', [`DNAT --to-destination ${to}`, 'ACCEPT', 'RETURN', 'REDIRECT', 'MARK --or-mark 0x8'], 3),
         `-A PREROUTING -p tcp -m tcp --dport ${port(dice)} -j DNAT --to-destination ${withPort}`,
         `-A PREROUTING -p udp -m udp --dport ${port(dice)} -j REDIRECT --to-ports 53`,
         ...(family === 4 && dice.chance(0.3) ? ['-A PREROUTING -p tcp -m tcp --dport 1:79 -j DNAT --to-destination 10.9.0.76-10.9.0.77:80-81'] : []),
-        ...(dice.chance(0.5) ? rules(dice, family, { table: 'nat', hook: 'POSTROUTING' }, 'POSTROUTING', ['MASQUERADE', `SNAT --to-source ${own}`, 'ACCEPT', 'RETURN'], 3) : []),
+        ...(dice.chance(0.5) ? rules(dice, family, { table: 'nat', hook: 'POSTROUTING', wishes }, 'POSTROUTING', ['MASQUERADE', `SNAT --to-source ${own}`, 'ACCEPT', 'RETURN'], 3) : []),
       ]
   return tableOf('nat', open('PREROUTING', 'INPUT', 'OUTPUT', 'POSTROUTING'), lines)
 }

@@ -7,8 +7,8 @@ import { parseNftText } from '@portcullis/core/ruleset/nft/parseText.ts'
 import type { Ruleset } from '@portcullis/core/ruleset/ruleset.ts'
 import type { Dice } from './dice.ts'
 import { mustRun } from './libnftables.ts'
-import { randomIpsets } from './randomIpsets.ts'
-import { randomIptables } from './randomIptables.ts'
+import { IPSETS, randomIpsets, SET_TYPES } from './randomIpsets.ts'
+import { randomIptables, type IptablesWishes } from './randomIptables.ts'
 import { randomNft } from './randomNft.ts'
 import { PROBE_TABLE, unwrap, type Stage } from './stage.ts'
 
@@ -46,9 +46,9 @@ export function loadRandom(stage: Stage, dice: Dice, dialect: Dialect): LoadedRu
   if (dialect !== 'iptables-legacy' && dialect !== 'iptables-nft') written.push(loadNft(stage, randomNft(dice, { isStateless: dialect === 'stateless' })))
   if (dialect === 'iptables-nft' || isLegacy(dialect)) {
     const word = dialect === 'iptables-nft' ? 'nft' : 'legacy'
-    written.push(loadIpsets(randomIpsets(dice)))
+    written.push(loadIpsets(randomIpsets(dice, hasSet)))
     for (const [family, command] of [[4, 'iptables'], [6, 'ip6tables']] as const) {
-      written.push(load(randomIptables(dice, family), (text) => restore(`${command}-${word}-restore`, text), RESTORE_LINE))
+      written.push(load(randomIptables(dice, family, WISHES), (text) => restore(`${command}-${word}-restore`, text), RESTORE_LINE))
     }
   }
   return { written: written.join('\n'), ruleset: readBack(stage, dialect) }
@@ -65,6 +65,28 @@ function loadNft(stage: Stage, text: string): string {
   }
   return load(text, run, /rules\.nft:(\d+):/g)
 }
+
+const hasSet = (name: string): boolean => supportedSets().has(name)
+
+let supported: ReadonlySet<string> | undefined
+
+/** Lists need members that are there. */
+function supportedSets(): ReadonlySet<string> {
+  if (supported) return supported
+  const create = (type: string): boolean => spawnSync('ipset', ['create', 'probe', ...type.split(' ')]).status === 0 && spawnSync('ipset', ['destroy', 'probe']).status === 0
+  return (supported = new Set(Object.keys(SET_TYPES).filter((name) => create(SET_TYPES[name] ?? ''))))
+}
+
+/** Of this kernel and this machine; nfacct(8) is not everywhere. */
+const WISHES: IptablesWishes = {
+  get sets() {
+    return { 4: IPSETS[4].filter(({ name }) => hasSet(name)), 6: IPSETS[6].filter(({ name }) => hasSet(name)) }
+  },
+  get hasAccounting() {
+    return (hasAccounting ??= spawnSync('nfacct', ['add', 'seen']).status === 0)
+  },
+}
+let hasAccounting: boolean | undefined
 
 function loadIpsets(text: string): string {
   execFileSync('ipset', ['restore', '-exist'], { input: text })
