@@ -5,7 +5,8 @@ import { startWorld, type Lab } from '@portcullis/lab/start.ts'
 import { ANSIBLE_WAYS, openAnsible, type AnsibleWay } from './apply/ansible.ts'
 import type { Cost, Order } from './apply/controller.ts'
 import { CONTROLLER, fleetOf, worldOf } from './apply/fleet.ts'
-import { readOptions, type Options } from './measure/options.ts'
+import { takeHostCount } from './measure/hostCount.ts'
+import { readOptions } from './measure/options.ts'
 import { median } from './measure/spread.ts'
 import { formatTable, NOT_MEASURED, tell, timesOf, type Table } from './measure/table.ts'
 import { rulesetFor } from './peers/endpoint.ts'
@@ -42,16 +43,17 @@ interface Result {
 }
 
 export async function run(args: readonly string[]): Promise<void> {
-  const options = readOptions(args)
+  const { hosts: asked, rest } = takeHostCount(args)
+  const options = readOptions(rest)
   const size = { ...(options.isQuick ? QUICK : FULL), ...(options.rounds === undefined ? {} : { rounds: options.rounds }) }
   const hasAnsible = (await runCommand(['sh', '-c', 'command -v ansible-playbook'])).exitCode === 0
   const results: Result[] = []
-  for (const hosts of size.hosts) {
+  for (const hosts of asked === undefined ? size.hosts : [asked]) {
     await using lab = await startWorld(worldOf(hosts), { prefix: `bn-${process.pid}` })
     results.push({ hosts, rows: [...(await measureOwn(lab, hosts, size.rounds)), ...(hasAnsible ? await measureAnsible(lab, size.ansible) : [])] })
   }
   if (options.isJson) console.log(JSON.stringify({ results, hasAnsible }))
-  else print(results, options, hasAnsible)
+  else print(results, hasAnsible)
 }
 
 /** The same file for all that only push one: it takes the place of what is there. */
@@ -128,7 +130,7 @@ async function times<T>(count: number, once: () => Promise<T>): Promise<T[]> {
   return all
 }
 
-function print(results: readonly Result[], _options: Options, hasAnsible: boolean): void {
+function print(results: readonly Result[], hasAnsible: boolean): void {
   for (const result of results) console.log(formatTable(tableOf(result, hasAnsible)))
   for (const result of results) console.log(formatTable(stepTable(result)))
 }

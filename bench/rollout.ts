@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
 import { runCommand } from '@portcullis/lab/command.ts'
+import { takeHostCount } from './measure/hostCount.ts'
 import { readOptions } from './measure/options.ts'
 import { formatTable, tell, type Table } from './measure/table.ts'
 import { must, portcullis, stateOf, type CommandRun, type Stand } from './rollout/command.ts'
@@ -51,11 +52,9 @@ interface Result {
 }
 
 function readParts(args: readonly string[]): { parts: readonly Part[]; hosts: number | undefined; rest: readonly string[] } {
-  const at = args.indexOf('--hosts')
-  const hosts = at < 0 ? undefined : Number(args[at + 1])
-  const left = at < 0 ? args : args.toSpliced(at, 2)
-  const named = PARTS.filter((part) => left.includes(part))
-  return { parts: named.length > 0 ? named : PARTS, hosts, rest: left.filter((arg) => !named.includes(arg as Part)) }
+  const { hosts, rest } = takeHostCount(args)
+  const named = PARTS.filter((part) => rest.includes(part))
+  return { parts: named.length > 0 ? named : PARTS, hosts, rest: rest.filter((arg) => !named.includes(arg as Part)) }
 }
 
 /** Every host has a first generation, which lets the shop's clients in. */
