@@ -43,7 +43,7 @@ export async function portcullis({ namespace, folder }: Stand, argv: readonly st
   const child = spawn('ip', ['netns', 'exec', namespace, process.execPath, BIN, ...argv, '--state', `${folder}/state`], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
   let [out, err] = ['', '']
   let usage: Usage = { cpuSeconds: 0, residentBytesMax: 0 }
-  const timer = setInterval(() => (usage = usageOf(child) ?? usage), LOOK_MS)
+  const timer = setInterval(() => (usage = usageOf(child, usage)), LOOK_MS)
   child.stdout.on('data', (chunk) => (out += String(chunk)))
   const lines = createInterface({ input: child.stderr })
   lines.on('line', (line) => {
@@ -74,14 +74,15 @@ function readEvent(line: string): RolloutEvent | undefined {
   return read.kind === 'signal' || read.kind === 'action' ? read : undefined
 }
 
-function usageOf({ pid }: ChildProcess): Usage | undefined {
+/** What has ended, or is just ending, tells no memory any more. */
+function usageOf({ pid }: ChildProcess, before: Usage): Usage {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // proc_pid_stat(5): fields 14 and 15, counted from behind the name.
     const [user = 0, system = 0] = stat.slice(stat.lastIndexOf(')') + 2).split(' ').slice(11, 13).map(Number)
     const kibibytes = Number(/^VmHWM:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0)
-    return { cpuSeconds: (user + system) / TICKS_PER_SECOND, residentBytesMax: kibibytes * 1024 }
+    return { cpuSeconds: (user + system) / TICKS_PER_SECOND, residentBytesMax: Math.max(before.residentBytesMax, kibibytes * 1024) }
   } catch {
-    return undefined // It has ended.
+    return before
   }
 }
