@@ -3,12 +3,13 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { parseNftJson } from '@portcullis/core/ruleset/nft/parse.ts'
+import type { Ruleset } from '@portcullis/core/ruleset/ruleset.ts'
 import { composeWay } from '@portcullis/core/verify/compose.ts'
 import { PacketSpace } from '@portcullis/core/verify/packetSpace.ts'
 import { formatTable, NOT_MEASURED, tell, timesOf } from './measure/table.ts'
 import { cubeList, isAccepted } from './space/cubeList.ts'
 import { Dice } from './space/dice.ts'
-import { verifyFleet, verifyFleetBy } from './space/fleet.ts'
+import { verifyFleetBy, type FleetKind } from './space/fleet.ts'
 import { hostRules, INTERFACES, nftJsonOf, type RuleSpec } from './space/hostRules.ts'
 import { Robdd } from './space/robdd.ts'
 import type { RowResult, RowRound, RowSpec } from './space/row.ts'
@@ -86,7 +87,8 @@ function referenceTable(isQuick: boolean): Parameters<typeof formatTable>[0] {
   const rows = (isQuick ? [100, 300, 1_000] : [100, 300, 1_000, 3_000, 10_000, 30_000]).map((size) => {
     tell(`references, ${size} rules`)
     const rules = hostRules({ rules: size, seed: 1 })
-    const ours = fastest(size, () => buildOurs(rules))
+    const ruleset = parse(rules)
+    const ours = fastest(size, () => buildOurs(ruleset))
     const robdd = size <= ROBDD_RULES_MAX ? fastest(size, () => buildRobdd(rules)) : undefined
     const cubes = size <= CUBE_RULES_MAX ? fastest(size, () => cubeList(rules)) : undefined
     if (robdd && cubes) checkReferences(rules, robdd.value, cubes.value)
@@ -108,22 +110,13 @@ function fastest<T>(size: number, build: () => T): { readonly ms: number; readon
   return best
 }
 
-const parsed = new WeakMap<readonly RuleSpec[], ReturnType<typeof parse>>()
-
-function parse(rules: readonly RuleSpec[]) {
+function parse(rules: readonly RuleSpec[]): Ruleset {
   const result = parseNftJson(nftJsonOf(rules), 'bench')
   if (!result.ok) throw new Error(result.faults[0]?.what.en)
   return result.value
 }
 
-function buildOurs(rules: readonly RuleSpec[]): number {
-  const ruleset = parsed.get(rules) ?? parse(rules)
-  if (!parsed.has(rules)) {
-    parsed.set(rules, ruleset)
-    return 0
-  }
-  return composeWay(new PacketSpace([ruleset]), ruleset, 'input')
-}
+const buildOurs = (ruleset: Ruleset): number => composeWay(new PacketSpace([ruleset]), ruleset, 'input')
 
 function buildRobdd(rules: readonly RuleSpec[]): { readonly engine: Robdd; readonly root: number } {
   const engine = new Robdd()
@@ -147,18 +140,25 @@ function checkReferences(rules: readonly RuleSpec[], { engine, root }: ReturnTyp
 
 const HOST_RULES = 300
 
+const FLEETS: readonly (readonly [name: string, kind: FleetKind])[] = [
+  ['rules of their own', 'rules'],
+  ['needs of their own', 'needs'],
+  ['the needs of one role', 'role'],
+]
+
 async function fleetTable(hosts: number): Promise<Parameters<typeof formatTable>[0]> {
-  tell(`${hosts} hosts`)
-  verifyFleet({ first: 5_000, hosts: 20, rules: HOST_RULES })
-  const alone = verifyFleet({ first: 0, hosts, rules: HOST_RULES })
   const workers = availableParallelism()
-  const together = await verifyFleetBy(workers, hosts, HOST_RULES)
+  const rows: string[][] = []
+  for (const [name, kind] of FLEETS) {
+    tell(`${hosts} hosts, ${name}`)
+    const alone = await verifyFleetBy(1, { kind, hosts, size: HOST_RULES })
+    const together = await verifyFleetBy(workers, { kind, hosts, size: HOST_RULES })
+    rows.push([name, (alone / 1000).toFixed(2), (alone / hosts).toFixed(2), (together / 1000).toFixed(2), timesOf(alone / together), hosts === 1_000 ? '≤ 5 s on one core' : ''])
+  }
   return {
-    title: `${hosts.toLocaleString('en')} hosts × ${HOST_RULES} rules: what is live is parsed, built, and compared with what was meant (goal for 1,000: ≤ 5 s on one core)`,
-    columns: ['', 'seconds', 'ms a host', '× one core'],
-    rows: [
-      ['one core', (alone / 1000).toFixed(2), (alone / hosts).toFixed(2), '1.00 ×'],
-      [`${workers} worker threads`, (together / 1000).toFixed(2), (together / hosts).toFixed(2), timesOf(alone / together)],
-    ],
+    title: `${hosts.toLocaleString('en')} hosts × ${HOST_RULES}: what each has is read once, built, and compared with what was meant for it`,
+    columns: ['', 's, one core', 'ms a host', `s, ${workers} workers`, '', 'goal'],
+    rows,
+    notes: ['Rules: as nft lists them, meant: the same, read before. Needs: our own table as it is rendered, meant: the intent.'],
   }
 }

@@ -1,40 +1,92 @@
 import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { parseNftJson } from '@portcullis/core/ruleset/nft/parse.ts'
-import { composeWay } from '@portcullis/core/verify/compose.ts'
-import { PacketSpace } from '@portcullis/core/verify/packetSpace.ts'
+import { parseNftText } from '@portcullis/core/ruleset/nft/parseText.ts'
+import type { Ruleset } from '@portcullis/core/ruleset/ruleset.ts'
+import { compareRulesets } from '@portcullis/core/verify/compare.ts'
+import { compareWithIntent } from '@portcullis/core/verify/intentDiagram.ts'
+import { SpaceMemory } from '@portcullis/core/verify/spaceMemory.ts'
+import { intentFor, rulesetFor, type Endpoint } from '../peers/endpoint.ts'
+import { mixtureOf } from '../peers/mixture.ts'
 import { hostRules, nftJsonOf } from './hostRules.ts'
 
-/** Hosts with rules of their own, from `first` on: what the kernel lists is parsed, built, and compared with what was meant. */
-interface Share {
-  readonly first: number
+/** `rules`: each host has rules of its own; `needs`: our own table, for each host from other needs; `role`: from the same ones. */
+export type FleetKind = 'rules' | 'needs' | 'role'
+
+export interface Fleet {
+  readonly kind: FleetKind
   readonly hosts: number
-  readonly rules: number
+  /** Rules or needs of a host. */
+  readonly size: number
 }
 
-/** Milliseconds until all hosts are verified, the making of their texts not counted. */
-export function verifyFleet({ first, hosts, rules }: Share): number {
-  const texts = Array.from({ length: hosts }, (_, host) => nftJsonOf(hostRules({ rules, seed: first + host + 1 })))
-  const started = performance.now()
-  for (const text of texts) {
-    const live = parseNftJson(text, 'live')
-    const meant = parseNftJson(text, 'meant')
-    if (!live.ok || !meant.ok) throw new Error('does not parse')
-    const space = new PacketSpace([live.value, meant.value])
-    if (composeWay(space, live.value, 'input') !== composeWay(space, meant.value, 'input')) throw new Error('must be equal')
-  }
-  return performance.now() - started
+interface Share extends Fleet {
+  readonly first: number
 }
 
-/** The same by workers side by side; the slowest decides. */
-export async function verifyFleetBy(workers: number, hosts: number, rules: number): Promise<number> {
-  const share = Math.ceil(hosts / workers)
+/** So many hosts are verified before the clock starts. */
+const WARM_HOSTS = 20
+
+/** Milliseconds until all hosts are verified by workers side by side; the slowest decides. */
+export async function verifyFleetBy(workers: number, fleet: Fleet): Promise<number> {
+  const share = Math.ceil(fleet.hosts / workers)
   const times = await Promise.all(
     Array.from({ length: workers }, (_, index) => {
-      const worker = new Worker(new URL(import.meta.url), { workerData: { first: index * share, hosts: Math.min(share, hosts - index * share), rules } satisfies Share })
+      const worker = new Worker(new URL(import.meta.url), { workerData: { ...fleet, first: index * share, hosts: Math.min(share, fleet.hosts - index * share) } satisfies Share })
       return new Promise<number>((resolve, reject) => worker.once('message', resolve).once('error', reject))
     }),
   )
   return Math.max(...times)
 }
 
-parentPort?.postMessage(verifyFleet(workerData as Share), [])
+/** The making of what the hosts have, and of what was meant, is not counted: the policy was resolved before. */
+function verifyShare({ kind, first, hosts, size }: Share): number {
+  const verify = VERIFIERS[kind]
+  const memory = new SpaceMemory()
+  for (let host = 0; host < WARM_HOSTS; host += 1) verify(subjectOf(kind, first + hosts + host, size), memory)
+  let total = 0
+  for (let host = 0; host < hosts; host += 1) {
+    const subject = subjectOf(kind, first + host, size)
+    const started = performance.now()
+    verify(subject, memory)
+    total += performance.now() - started
+  }
+  return total
+}
+
+interface Subject {
+  readonly text: string
+  readonly needs: readonly Endpoint[]
+  readonly meant: Ruleset | undefined
+}
+
+function subjectOf(kind: FleetKind, host: number, size: number): Subject {
+  if (kind === 'rules') {
+    const text = nftJsonOf(hostRules({ rules: size, seed: host + 1 }))
+    return { text, needs: [], meant: valueOf(parseNftJson(text, 'meant')) }
+  }
+  const shift = kind === 'role' ? 0 : host
+  const needs = mixtureOf(size).map((need) => ({ ...need, port: need.port + shift }))
+  return { text: rulesetFor(needs).text, needs, meant: undefined }
+}
+
+const verifyNeeds = ({ text, needs }: Subject, memory: SpaceMemory): void => mustBeEqual(compareWithIntent(intentFor(needs), valueOf(parseNftText(text, 'live')), { memory }))
+
+const VERIFIERS: Readonly<Record<FleetKind, (subject: Subject, memory: SpaceMemory) => void>> = {
+  rules: ({ text, meant }, memory) => {
+    const live = valueOf(parseNftJson(text, 'live'))
+    mustBeEqual(compareRulesets(live, meant ?? live, { way: 'input', memory }))
+  },
+  needs: verifyNeeds,
+  role: verifyNeeds,
+}
+
+function valueOf(read: ReturnType<typeof parseNftJson>): Ruleset {
+  if (!read.ok) throw new Error(read.faults[0]?.what.en)
+  return read.value
+}
+
+function mustBeEqual({ kind }: { readonly kind: string }): void {
+  if (kind !== 'equal') throw new Error(`must be equal, is ${kind}`)
+}
+
+parentPort?.postMessage(verifyShare(workerData as Share), [])
