@@ -56,14 +56,15 @@ export async function openAnsible(at: LabHost, directory: string, fleet: readonl
   await file('noFacts.yml', twoTasks(false))
   await file('tuned.yml', ONE_TASK)
   const run = async ({ name, playbook, env }: AnsibleWay): Promise<number> => {
-    const argv = ['ansible-playbook', '-i', 'inventory', '-u', 'root', '--private-key', ssh.identityFile, playbook]
-    const { exitCode, stdout, stderr, durationMs } = await at.run(argv, { cwd: directory, timeoutMs: TIMEOUT_MS, env: { ...ENVIRONMENT(ssh, directory), ...env } })
+    const argv = ['ansible-playbook', '-i', join(directory, 'inventory'), '-u', 'root', '--private-key', ssh.identityFile, join(directory, playbook)]
+    const { exitCode, stdout, stderr, durationMs } = await at.run(argv, { timeoutMs: TIMEOUT_MS, env: { ...environment(ssh, directory), ...env } })
     if (exitCode !== 0) throw new Error(`${name}: ${stderr}${stdout.slice(-2_000)}`)
     return durationMs
   }
   return {
     async push(way) {
-      // As installed, connections are kept for 60 s: a folder of its own each time makes the next run cold again.
+      // As installed, a connection is kept for 60 s, under a name that tells its host and user: what an earlier way left would make this one warm.
+      await at.run(['sh', '-c', 'for socket in /root/cp/*; do ssh -O exit -oControlPath="$socket" none; done'])
       if (way.isWarm) await run(way)
       return run(way)
     },
@@ -71,7 +72,7 @@ export async function openAnsible(at: LabHost, directory: string, fleet: readonl
 }
 
 /** All that is not how it works but where it works: the keys of the lab, folders of our own. */
-const ENVIRONMENT = ({ knownHostsFile }: SshAccess, directory: string): Record<string, string> => ({
+const environment = ({ knownHostsFile }: SshAccess, directory: string): Record<string, string> => ({
   ANSIBLE_HOME: directory,
   ANSIBLE_LOCAL_TEMP: join(directory, 'local'),
   ANSIBLE_SSH_CONTROL_PATH_DIR: '/root/cp',

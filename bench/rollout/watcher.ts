@@ -18,15 +18,15 @@ const TIMEOUT_MS = 1_000
 const [port = '0', ...addresses] = process.argv.slice(2)
 const dark = new Map<string, number>()
 const outages: Outage[] = []
-let isOver = false
+const over = new AbortController()
 
-process.stdin.on('end', () => (isOver = true)).resume()
+process.stdin.on('end', () => over.abort()).resume()
 await Promise.all(addresses.map(watch))
 for (const [address, from] of dark) outages.push({ address, from })
 process.stdout.write(`${JSON.stringify(outages)}\n`)
 
 async function watch(address: string): Promise<void> {
-  while (!isOver) {
+  while (!over.signal.aborted) {
     const at = Date.now()
     if (!(await isServed(address))) {
       if (!dark.has(address)) dark.set(address, at)
