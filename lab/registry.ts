@@ -10,8 +10,8 @@ import { LAB_PATH } from './command.ts'
 const REGISTRY = process.env['PORTCULLIS_LAB_DIR'] ?? '/tmp/portcullis-lab'
 const NETNS = '/run/netns'
 
-/** Longest wait for killed processes to be gone; a process in uninterruptible sleep outlives it and is reported. */
-const DEATH_WAIT_MS_MAX = 5_000
+/** Longest wait for killed processes to be gone, on a machine that does much else; a process in uninterruptible sleep outlives it and is reported. */
+const DEATH_WAIT_MS_MAX = 60_000
 
 const live = new Set<string>()
 

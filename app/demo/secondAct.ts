@@ -41,8 +41,11 @@ export async function playSecondAct(operator: Operator, needs: readonly DemoNeed
   return { forgotten, first, second, alerts: post.received(), drifts }
 }
 
-/** Short enough to look at; in earnest a baseline lasts minutes and a bake hours. */
-const PACE = ['--baseline', '2', '--bake-min', '2', '--bake-max', '600', '--every', '0.25', '--canary', '30', '--confirm-within', '30']
+/**
+ * Short enough to look at; in earnest a baseline lasts minutes and a bake hours. A wave is left after some 35 good samples:
+ * the more hosts it has, the sooner.
+ */
+const PACE = ['--baseline', '2', '--bake-min', '2', '--bake-max', '600', '--every', '0.25', '--canary', '100', '--confirm-within', '60', '--outage', '600']
 
 async function rollOut(operator: Operator, { alertsFile }: AlertPost, needs: readonly DemoNeed[], onShare: (share: number) => void = () => undefined): Promise<RolloutState> {
   writePolicy(operator, needs, 'enforce')

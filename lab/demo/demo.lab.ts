@@ -12,7 +12,7 @@ import { registered } from '../registry.ts'
 const BIN = fileURLToPath(new URL('../../app/bin/portcullis.js', import.meta.url))
 const SCHEMAS = new URL('../../schemas/', import.meta.url)
 /** A machine that does other things as well. */
-const RUN_MS_MAX = 600_000
+const RUN_MS_MAX = 1_800_000
 
 let folder: string
 let exitCode: number | null
@@ -51,6 +51,20 @@ test('there was much to close, nothing is left to the outside, and what was used
   expect(summary.exposedAfter).toBeLessThan(summary.exposedBefore / 5)
   expect(summary.checked.probes).toBeGreaterThan(5 * 28 * 65_535)
   expect(summary.checked.uses).toBeGreaterThan(summary.checked.services)
+})
+
+test('the policy that forgets somebody is put back and told once; the one put right goes to the end, core last and approved', () => {
+  const { rollouts } = summary
+  expect(rollouts).toMatchObject({
+    forgotten: 'sftp-files-1',
+    first: { outcome: 'reverted', canary: ['files-1', 'logs-1'], hostsPutBack: 2, because: [{ en: expect.stringMatching(/^denied: files-1 denies who was served before: .*22\/tcp/) }] },
+    alert: { receiver: 'operations', isSigned: true, times: 1 },
+    second: { outcome: 'completed', waves: [{ name: 'canary' }, { name: 'core-1', hosts: ['db-1'] }], hostsChanged: 3 },
+    asPromised: true,
+  })
+  expect(rollouts?.second.coreApprovedBy).toBeDefined()
+  expect(rollouts?.first.interruptedSeconds).toBeGreaterThan(0)
+  expect(readFileSync(summary.files.policy, 'utf8')).toContain('sftp-files-1')
 })
 
 test('the summary, the matrices and the progress are what their schemas say', () => {

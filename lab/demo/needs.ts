@@ -35,7 +35,7 @@ const need = (service: string, hosts: string[], from: string[], usedBy: string[]
 })
 
 /** Asked for later, for these hosts: what the second act of the demo rolls out. Nobody uses it yet. */
-export const LATER_NEED: DemoNeed = need('node-exporter', ['files-1', 'logs-1', 'report-1', 'db-1'], ['ops'], [], 'operations', 'metrics of hosts that keep data')
+export const LATER_NEED: DemoNeed = need('node-exporter', ['files-1', 'logs-1', 'db-1'], ['ops'], [], 'operations', 'metrics of hosts that keep data')
 
 /** What the first policy of the second act forgets: it comes in batches, and nobody thinks of it in between. */
 export const FORGOTTEN_NEED = 'sftp-files-1'
