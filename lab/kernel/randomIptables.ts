@@ -102,7 +102,7 @@ const REVERSE: readonly Make[] = [(dice) => `-m rpfilter ${dice.pick(['', '--loo
 
 function ipset(dice: Dice, family: Family, { sets } = ALL): string {
   const { name, sides } = dice.pick(sets[family])
-  const directions = name.startsWith('links') || name === 'cards4' ? 'src,src' : Array.from({ length: sides }, () => dice.pick(['src', 'dst'])).join(',')
+  const directions = name.startsWith('links') || name === 'cards4' || name === 'leases4' ? 'src,src' : Array.from({ length: sides }, () => dice.pick(['src', 'dst'])).join(',')
   const exceptions = dice.chance(0.15) ? ' --return-nomatch' : ''
   return `-m set ${not(dice, family)}--match-set ${name} ${directions}${exceptions}`
 }

@@ -67,6 +67,9 @@ const TARGETS: Readonly<Record<string, Target>> = {
   CLUSTERIP: ({ name }) => [unmodelled(name)],
 }
 
+/** For tests that everything is tried. */
+export const TARGET_NAMES: readonly string[] = Object.keys(TARGETS)
+
 const numberOf = (word: Word | undefined): number => (word ? Number(readNumber(word, 65_535)) : 0)
 
 /** The arithmetic is that of xt_mark: new = (old & ~mask) ^ value, with the shorthands of iptables-extensions(8). */

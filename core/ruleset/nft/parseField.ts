@@ -141,3 +141,11 @@ const FIB_FIELDS: Readonly<Record<string, FieldName>> = {
 
 export const bitsOfField = (field: Field): number =>
   field.name === 'iif' || field.name === 'oif' ? 0 : NUMBER_FIELD_BITS[field.name]
+
+/** What is modelled, by the words of nft: for tests that everything is tried. */
+export const PAYLOAD_NAMES: Readonly<Record<string, readonly string[]>> = Object.fromEntries(Object.entries(PAYLOAD_FIELDS).map(([protocol, fields]) => [protocol, Object.keys(fields)]))
+export const META_NAMES: readonly string[] = Object.keys(META_FIELDS)
+export const CT_NAMES: readonly string[] = Object.keys(CT_FIELDS)
+export const CT_ORIGINAL_NAMES: readonly string[] = Object.keys(CT_ORIGINAL_FIELDS)
+/** Result and sorted flags. */
+export const FIB_NAMES: readonly string[] = Object.keys(FIB_FIELDS)
