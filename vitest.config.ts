@@ -14,7 +14,7 @@ const QUICK = [
   'lab/world.lab.ts',
 ]
 /** A thousand rollouts of a simulated fleet: half a minute, and so not part of `npm run check`. */
-const SIMULATION = ['sim/rollout.test.ts']
+const SIMULATION = ['sim/rollout.test.ts', 'sim/judged.test.ts']
 const LAB = ['lab/**/*.lab.ts', '{engine,adapters,app,host}/**/*.lab.ts']
 const PATIENCE = { testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: 2 }
 

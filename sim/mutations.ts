@@ -1,5 +1,7 @@
 import { readIntent } from '@portcullis/core/plan/intentText.ts'
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
+import { NO_FLOWS_ENDED } from '@portcullis/core/plan/flowEnds.ts'
+import type { GateJudge } from '@portcullis/core/rollout/gate.ts'
 import { ROLLOUT_RULES } from '@portcullis/core/rollout/next.ts'
 import { hostSession } from '@portcullis/engine/hostSession.ts'
 import type { confirmedApply } from '@portcullis/engine/confirmedApply.ts'
@@ -7,9 +9,10 @@ import type { RolloutPromise } from './promises.ts'
 import { sha256, type SimHost } from './host.ts'
 import { SIM_RULES } from './rules.ts'
 import type { SimPieces } from './rolloutRun.ts'
+import { drawEnding, drawJudged, type Scenario } from './scenario.ts'
 
 /** The code that keeps a promise, taken out: some seed must then break that very promise. */
-export const MUTATIONS: readonly { readonly promise: RolloutPromise; readonly without: string; readonly seed: number; readonly pieces: SimPieces }[] = [
+export const MUTATIONS: readonly { readonly promise: RolloutPromise; readonly without: string; readonly seed: number; readonly pieces: SimPieces; readonly draw?: (seed: number) => Scenario }[] = [
   { promise: 'no apply without an armed revert', without: 'arming before the swap', seed: 1, pieces: { applyHost: unarmedApply, bendHost: swapUnarmed } },
   { promise: 'a host is in the old or the new ruleset, never between', without: 'putting back at a revert', seed: 6, pieces: { bendHost: disarmOnly } },
   { promise: 'no host is forgotten', without: 'asking again after a controller was lost', seed: 41, pieces: { rules: { ...ROLLOUT_RULES, hear: (state, signal) => (signal.kind === 'taken' ? state : ROLLOUT_RULES.hear(state, signal)) } } },
@@ -18,7 +21,17 @@ export const MUTATIONS: readonly { readonly promise: RolloutPromise; readonly wi
   { promise: 'a host never goes back a generation', without: 'new numbers for old rules', seed: 1, pieces: { bendWayBack: numberedBack, bendHost: acceptOlder } },
   { promise: 'an alert is told once', without: 'ids that name the event alone', seed: 12, pieces: { rules: { ...ROLLOUT_RULES, alertsOf: datedAlerts } } },
   { promise: 'a critical service is not interrupted for longer than the limit and the way back', without: 'tripping', seed: 1, pieces: { rules: { ...ROLLOUT_RULES, tripOf: () => undefined } } },
+  { promise: 'no wave is left whose service is worse', without: 'looking at values and failures', seed: 4, draw: drawJudged, pieces: { judge: passesAll, rules: { ...ROLLOUT_RULES, tripOf: () => undefined, mayPromote: (state, at) => state.watchedMs >= state.options.bakeSecondsMin * 1000 && at > 0 } } },
+  { promise: 'flows that are to be cut are cut or told, and those of a host that was not changed are left alone', without: 'asking again where no answer came', seed: 3, draw: drawEnding, pieces: { rules: { ...ROLLOUT_RULES, hear: silenceIsDone } } },
 ]
+
+function passesAll(): ReturnType<GateJudge> {
+  return { kind: 'pass', because: [{ en: 'whatever it was', zh: '一律放行' }] }
+}
+
+function silenceIsDone(...[state, signal]: Parameters<typeof ROLLOUT_RULES.hear>): ReturnType<typeof ROLLOUT_RULES.hear> {
+  return ROLLOUT_RULES.hear(state, signal.kind === 'cut' && !signal.ended ? { ...signal, ended: NO_FLOWS_ENDED } : signal)
+}
 
 async function unarmedApply(...[world, , host, plan]: Parameters<typeof confirmedApply>): ReturnType<typeof confirmedApply> {
   const hostPlan = plan.hosts.find((one) => one.host === host.name)

@@ -11,6 +11,8 @@ export const ROLLOUT_PROMISES = [
   'a host never goes back a generation',
   'an alert is told once',
   'a critical service is not interrupted for longer than the limit and the way back',
+  'no wave is left whose service is worse',
+  'flows that are to be cut are cut or told, and those of a host that was not changed are left alone',
 ] as const
 export type RolloutPromise = (typeof ROLLOUT_PROMISES)[number]
 

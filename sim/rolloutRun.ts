@@ -9,7 +9,8 @@ import { seal } from '@portcullis/core/plan/seal.ts'
 import type { Grant, Intent } from '@portcullis/core/policy/intent.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import { judgeAvailability } from '@portcullis/core/rollout/availability.ts'
-import type { Gate, GateReading } from '@portcullis/core/rollout/gate.ts'
+import { judgeGate } from '@portcullis/core/rollout/judgement/judgeGate.ts'
+import type { Gate, GateJudge, GateReading, GateSample } from '@portcullis/core/rollout/gate.ts'
 import type { RolloutState } from '@portcullis/core/rollout/rollout.ts'
 import { driveRollout } from '@portcullis/engine/driveRollout.ts'
 import type { Alert } from '@portcullis/engine/gates.ts'
@@ -35,6 +36,8 @@ export interface SimPieces extends Partial<RolloutPieces> {
   readonly isLeaseShared?: boolean
   /** Changes a host before it is used. */
   readonly bendHost?: (host: SimHost) => void
+  /** Instead of the judge of the product, where samples are judged. */
+  readonly judge?: GateJudge
   /** The way back is numbered as the generation before. */
   readonly bendWayBack?: (plan: ChangePlan) => ChangePlan
 }
@@ -63,6 +66,8 @@ interface Sim {
   readonly readings: Map<string, GateReading['kind']>
   readonly epochs: Map<number, number>
   newestEpoch: number
+  /** Hosts whose service was worse by the new rules at any time. */
+  readonly wasWorse: Set<string>
   readonly pieces: SimPieces
 }
 
@@ -90,7 +95,7 @@ export async function runRollout(scenario: Scenario, pieces: SimPieces = {}): Pr
   const state = replay(made.value, events, pieces.rules)
   const { timeline, hosts, watches, alerts } = sim
   const longestMs = Math.max(...[...watches.values()].map((watch) => watch.interruptedMs(timeline.now())))
-  sim.broken.push(...judgeRun({ scenario, made: made.value, plan, events, state, isInTime, hosts, alerts: [...alerts.values()], longestMs, ...(pieces.rules ? { rules: pieces.rules } : {}) }))
+  sim.broken.push(...judgeRun({ wasWorse: sim.wasWorse, scenario, made: made.value, plan, events, state, isInTime, hosts, alerts: [...alerts.values()], longestMs, ...(pieces.rules ? { rules: pieces.rules } : {}) }))
   return { scenario, state, broken: sim.broken, events, simulatedMs: sim.timeline.now() - made.value.created }
 }
 
@@ -100,11 +105,14 @@ function makeSim(scenario: Scenario, pieces: SimPieces): Sim {
   const timeline = makeTimeline()
   const broken: Broken[] = []
   const hosts = Array.from({ length: scenario.hosts }, (_, index) => simHost(`host-${index}`, timeline))
-  for (const host of hosts) pieces.bendHost?.(host)
+  for (const host of hosts) {
+    if (scenario.ending) host.observations = [{ kind: 'flow', host: host.name, sensor: 'conntrack', at: timeline.now(), source: address('10.3.3.3'), protocol: 'tcp', port: 9999, connections: 1, tally: 'snapshot', lastSeen: timeline.now(), verdict: 'accepted' }]
+    pieces.bendHost?.(host)
+  }
   return {
     scenario, timeline, random: simRandom(scenario.seed ^ 0x5eed), fleet: hosts.map((host, index) => fleetHost(scenario, host.name, index)), hosts,
     watches: new Map(hosts.map((host) => [host.name, watchHost(() => timeline.now(), serves, broken)])),
-    broken, store: simStore(), rollouts: simRolloutStore(timeline), alerts: new Map(), readings: new Map(), epochs: new Map(), newestEpoch: 0, pieces,
+    broken, store: simStore(), rollouts: simRolloutStore(timeline), alerts: new Map(), readings: new Map(), epochs: new Map(), newestEpoch: 0, wasWorse: new Set(), pieces,
   }
 }
 
@@ -134,8 +142,9 @@ async function makePlan(sim: Sim): Promise<ChangePlan> {
   for (const [index, host] of sim.hosts.entries()) {
     const base = index % 2
     if (base === 1) await confirmBefore(sim, host)
-    const isServed = !sim.scenario.broken.some((app) => app % sim.scenario.apps === index % sim.scenario.apps)
-    const intent = intentOf(host.name, base + 1, isServed)
+    const isServed = sim.scenario.judged?.slowness !== undefined || !sim.scenario.broken.some((app) => app % sim.scenario.apps === index % sim.scenario.apps)
+    const { ending } = sim.scenario
+    const intent: Intent = { ...intentOf(host.name, base + 1, isServed), ...(ending ? { endings: { otherwise: ending, needs: {}, warnSeconds: 30 } } : {}) }
     const text = SIM_RULES.render(intent)
     const draft = draftHost(intent, { host: host.name, confirmedGeneration: base, factsAt: sim.timeline.now(), observations: [], foreignRefusals: [] })
     drafted.push({ draft, findings: [], text, comparison: SIM_RULES.compare(intent, text) })
@@ -199,7 +208,7 @@ function worldOf(sim: Sim, controller: number): RolloutWorld {
     probe: { connect: async () => ({ kind: 'silent', durationMs: 1 }) },
     rules: SIM_RULES, facts: QUICK_FACTS, digest: sha256, report: () => undefined,
     gates: { sample: async (gate, { hosts }) => sampleShop(sim, gate, hosts.map(({ name }) => name)) },
-    judge: judgeAvailability, alerts: { raise: async (alert) => raise(sim, alert) },
+    judge: scenario.judged ? (pieces.judge ?? judgeGate) : judgeAvailability, alerts: { raise: async (alert) => raise(sim, alert) },
     canceller: simCanceller, reportRollout: () => undefined, pieces,
   }
 }
@@ -257,6 +266,7 @@ function networkOf(sim: Sim, controller: number): Hosts {
       const reply = target.answer(call)
       noticeArmed(sim, target)
       const caller = { controller, isStale: (sim.epochs.get(controller) ?? 0) < sim.newestEpoch }
+      if (call.verb === 'swap' && reply.exitCode === 0) noteWorse(sim, target)
       if (reply.exitCode === 0) sim.watches.get(host.name)?.did(target, call.verb, caller, isArmed)
       sim.watches.get(host.name)?.looked(target)
       await travel()
@@ -272,6 +282,10 @@ function networkOf(sim: Sim, controller: number): Hosts {
     install: async () => fail(unreachable('')),
     close: async () => undefined,
   }
+}
+
+function noteWorse({ scenario, hosts, wasWorse }: Sim, host: SimHost): void {
+  if (scenario.judged && (!serves(host) || isSlow(scenario, host, hosts.indexOf(host)))) wasWorse.add(host.name)
 }
 
 /** The armed revert fires by itself at its time. */
@@ -293,9 +307,23 @@ function sampleShop(sim: Sim, gate: Gate, names: readonly string[]): GateReading
   }
   sim.readings.set(gate.name, 'samples')
   const at = sim.timeline.now()
-  const samples = sim.hosts.filter((host) => names.includes(host.name)).map((host) => ({ at, host: host.name, isGood: serves(host) }))
+  const wanted = new Set(names)
+  const samples = sim.hosts.flatMap((host, index): GateSample[] => (wanted.has(host.name) ? [sampleHost(sim, host, index, at)] : []))
   return { kind: 'samples', samples }
 }
+
+const MEDIAN_MS = 20
+
+function sampleHost({ scenario, random }: Sim, host: SimHost, index: number, at: number): GateSample {
+  const { judged } = scenario
+  if (!judged) return { at, host: host.name, isGood: serves(host) }
+  const isGood = serves(host) && random.next() * 1000 >= judged.failsPerMille
+  return { at, host: host.name, isGood, value: MEDIAN_MS * (0.9 + random.next() / 5) * (isSlow(scenario, host, index) ? (judged.slowness ?? 1) : 1) }
+}
+
+/** The new rules are there, and the service takes longer by them. */
+const isSlow = ({ judged, broken, apps }: Scenario, host: SimHost, index: number): boolean =>
+  judged?.slowness !== undefined && broken.some((app) => app % apps === index % apps) && host.live?.generation === (index % 2) + 1
 
 /** The outbox: the same id again changes nothing. */
 function raise(sim: Sim, alert: Alert): void {

@@ -19,11 +19,13 @@ export interface FinishedRun {
   readonly alerts: readonly Alert[]
   /** The longest that a host's service was interrupted. */
   readonly longestMs: number
+  /** Hosts whose service was worse by the new rules at any time. */
+  readonly wasWorse: ReadonlySet<string>
   readonly rules?: RolloutRules
 }
 
 /** Promises that are judged when all is over, by what is there and not by what the rollout says of itself. */
-export const judgeRun = (run: FinishedRun): Broken[] => [...unended(run), ...run.hosts.flatMap((host) => hostEnds(run, host)), ...promotions(run), ...alertsTold(run), ...interruption(run)]
+export const judgeRun = (run: FinishedRun): Broken[] => [...unended(run), ...run.hosts.flatMap((host) => hostEnds(run, host)), ...promotions(run), ...alertsTold(run), ...interruption(run), ...worsePromoted(run), ...flowsEnded(run)]
 
 function unended({ isInTime, state }: FinishedRun): Broken[] {
   return isInTime && state.phase === 'ended' ? [] : [{ promise: 'no host is forgotten', how: `the rollout never ended: ${state.phase}` }]
@@ -58,6 +60,35 @@ function promotions({ made, events, rules }: FinishedRun): Broken[] {
   return broken
 }
 
+/** By what the hosts really did: a wave whose changed hosts served worse may be left by a person's word alone. */
+function worsePromoted({ scenario, made, events, rules, wasWorse }: FinishedRun): Broken[] {
+  if (!scenario.judged) return []
+  const broken: Broken[] = []
+  let { state } = made
+  for (const event of events) {
+    if (event.kind !== 'signal') continue
+    const after = next(state, event.signal, rules).state
+    const isLeft = state.phase === 'baking' && (after.wave > state.wave || (after.phase === 'ended' && after.outcome === 'completed'))
+    const worse = (state.waves[state.wave]?.hosts ?? []).filter((name) => state.hosts[name]?.phase === 'changed' && wasWorse.has(name))
+    if (isLeft && after.promoted?.wave !== state.wave && worse.length > 0) broken.push({ promise: 'no wave is left whose service is worse', how: `${state.waves[state.wave]?.name}: ${worse.join(' ')}` })
+    state = after
+  }
+  return broken
+}
+
+function flowsEnded({ scenario, hosts, state }: FinishedRun): Broken[] {
+  if (!scenario.ending) return []
+  const promise = 'flows that are to be cut are cut or told, and those of a host that was not changed are left alone'
+  return hosts.flatMap((host): Broken[] => {
+    const { phase, cut, attempt = 0 } = state.hosts[host.name] ?? {}
+    const isAlive = host.observations.length > 0
+    const isSaidDone = cut !== undefined && cut.steps.length === 0 && cut.ended.left === 0
+    if (phase === 'changed' && isAlive && isSaidDone) return [{ promise, how: `${host.name}: said to be cut, and alive` }]
+    if (phase === 'changed' && isAlive && state.outcome === 'completed' && cut?.steps.length !== 0) return [{ promise, how: `${host.name}: forgotten` }]
+    return attempt === 0 && !isAlive ? [{ promise, how: `${host.name}: cut though it was never changed` }] : []
+  })
+}
+
 function alertsTold({ alerts, state }: FinishedRun): Broken[] {
   const events = alerts.map(({ title }) => title.en)
   const twice = events.filter((event, index) => events.indexOf(event) !== index)
@@ -71,6 +102,7 @@ const WAY_BACK_MS = 45_000
 
 /** While nobody was there to act, or nothing was there to be acted on, the time does not count. */
 function interruption({ scenario, longestMs }: FinishedRun): Broken[] {
+  // A judge needs samples before it is sure; the limit of interruptions does not wait for it.
   const { kills, outages, absences, blind, options, clockJumps, commands } = scenario
   const sum = (windows: readonly Window[]): number => windows.reduce((total, { fromMs, untilMs }) => total + untilMs - fromMs, 0)
   const away = kills.reduce((total, { downMs }) => total + downMs + WAY_BACK_MS, 0) + sum(outages) + sum(absences) + sum(blind) + clockJumps.reduce((total, { byMs }) => total + Math.abs(byMs), 0)

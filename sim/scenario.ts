@@ -1,6 +1,7 @@
 import type { Random } from '@portcullis/engine/ports.ts'
 import type { Command, RolloutOptions } from '@portcullis/core/rollout/rollout.ts'
 import { ROLLOUT_DEFAULTS } from '@portcullis/core/rollout/rollout.ts'
+import type { FlowEnd } from '@portcullis/core/policy/policy.ts'
 import { simRandom } from './random.ts'
 
 /** Everything that chance decides about one simulated rollout, drawn before it begins, so that a seed is a story that can be read. */
@@ -23,8 +24,19 @@ export interface Scenario {
   readonly commands: readonly { readonly atMs: number; readonly command: Command }[]
   readonly clockJumps: readonly { readonly atMs: number; readonly byMs: number }[]
   readonly latencyMsMax: number
+  /** Gates give samples with values, of changed and unchanged hosts, and the judge of the product judges them. */
+  readonly judged?: Judged
+  /** Each host has a flow that no rules let in. */
+  readonly ending?: FlowEnd
   /** How many of 1,000 calls to a host are lost, before or after they were done. */
   readonly lostPerMille: number
+}
+
+export interface Judged {
+  /** Of the broken applications: the service is not shut out, it only takes so many times longer. */
+  readonly slowness?: number
+  /** How many of 1,000 measurings of a sound service fail. */
+  readonly failsPerMille: number
 }
 
 export interface Window {
@@ -67,6 +79,20 @@ export function drawScenario(seed: number, size?: number): Scenario {
     latencyMsMax: whole(random, 5, 200),
     lostPerMille: many(30),
   }
+}
+
+/** The same story, measured by samples and judged by statistics. Of a stream of its own, so that the story stays the same. */
+export function drawJudged(seed: number, size?: number): Scenario {
+  const random = simRandom(seed ^ 0x10d6e)
+  const scenario = drawScenario(seed, size)
+  const judged: Judged = { failsPerMille: pick(random, [0, 0, 5]), ...(random.next() < 0.5 ? { slowness: pick(random, [3, 5]) } : {}) }
+  return { ...scenario, options: { ...scenario.options, sampleSeconds: 5, revertScope: 'all' }, judged }
+}
+
+/** The same story on hosts with flows that the new rules do not let in. */
+export function drawEnding(seed: number, size?: number): Scenario {
+  const ending = pick(simRandom(seed ^ 0xe4d), ['cut-now', 'warn-then-cut'] as const)
+  return { ...drawScenario(seed, size), ending }
 }
 
 /** Mostly small, because a defect that shows at all shows there. */

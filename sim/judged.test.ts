@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { runRollout } from './rolloutRun.ts'
+import { drawEnding, drawJudged, type Scenario } from './scenario.ts'
+
+/**
+ * Rollouts whose gates bring samples that the product's own judge judges, and rollouts that cut flows. They take longer than
+ * others, so that there are fewer of them here; a night has time for more, and for a thousand hosts each.
+ */
+const ROLLOUTS = Number(process.env.PORTCULLIS_SIM_JUDGED ?? 50)
+const FIRST_SEED = Number(process.env.PORTCULLIS_SIM_SEED ?? 1)
+/** Of a fleet of a thousand hosts, in each kind. */
+const LARGE = Number(process.env.PORTCULLIS_SIM_LARGE ?? 0)
+const PER_TEST = 10
+const PATIENCE_MS = 120_000 + (ROLLOUTS + 20 * LARGE) * 1000
+
+const DRAW: Readonly<Record<string, (seed: number, size?: number) => Scenario>> = { judged: drawJudged, ending: drawEnding }
+const KINDS = Object.keys(DRAW)
+const KEPT = JSON.parse(readFileSync(new URL('seeds/judged.json', import.meta.url), 'utf8')) as readonly { kind: string; seed: number; size?: number; because: string }[]
+
+const brokenBy = async (kind: string, seed: number, size?: number): Promise<object> => {
+  const draw = DRAW[kind]
+  if (!draw) throw new RangeError(kind)
+  return { kind, seed, broken: (await runRollout(draw(seed, size))).broken }
+}
+
+describe('every promise is kept', () => {
+  test.each(KEPT)('$kind, seed $seed: $because', async ({ kind, seed, size }) => {
+    expect(await brokenBy(kind, seed, size)).toEqual({ kind, seed, broken: [] })
+  }, PATIENCE_MS)
+
+  const starts = Array.from({ length: Math.ceil(ROLLOUTS / PER_TEST) }, (_, index) => FIRST_SEED + index * PER_TEST)
+  test.each(KINDS.flatMap((kind) => starts.map((first) => [kind, first] as const)))('%s: %i and the seeds after it', async (kind, first) => {
+    for (let seed = first; seed < Math.min(first + PER_TEST, FIRST_SEED + ROLLOUTS); seed++) expect(await brokenBy(kind, seed)).toEqual({ kind, seed, broken: [] })
+  }, PATIENCE_MS)
+
+  test.each([...KINDS.map((kind) => [kind, 200_001, 200] as const), ...KINDS.flatMap((kind) => Array.from({ length: LARGE }, (_, index) => [kind, 300_001 + index, 1000] as const))])('%s, seed %i, %i hosts', async (kind, seed, size) => {
+    expect(await brokenBy(kind, seed, size)).toEqual({ kind, seed, broken: [] })
+  }, PATIENCE_MS)
+})
+
+test('what is slower by its new rules is put back, and what is not is completed', async () => {
+  const ends = await Promise.all([[4, 3], [4, undefined]].map(async ([seed = 0, slowness]) => {
+    const drawn = drawJudged(seed)
+    const calm = { ...drawn, kills: [], outages: [], absences: [], blind: [], clockJumps: [], commands: [], lostPerMille: 0, coreShare: 0, broken: slowness === undefined ? [] : [0] }
+    return (await runRollout({ ...calm, judged: { failsPerMille: 0, ...(slowness === undefined ? {} : { slowness }) } })).state.outcome
+  }))
+  expect(ends).toEqual(['reverted', 'completed'])
+}, PATIENCE_MS)
