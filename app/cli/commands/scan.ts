@@ -23,20 +23,22 @@ const RATE_MAX = 10_000_000
 
 export const define: CommandModule['define'] = (command, { text, run }) => {
   command
-    .argument('<target...>', text({ en: 'addresses, prefixes (10.0.0.0/24), ranges (10.0.0.1-9)', zh: '地址、网段（10.0.0.0/24）、范围（10.0.0.1-9）' }))
+    .argument('<target...>', text({ en: 'addresses (link-local: fe80::1%eth0), prefixes (10.0.0.0/24), ranges (10.0.0.1-9)', zh: '地址（链路本地：fe80::1%eth0）、网段（10.0.0.0/24）、范围（10.0.0.1-9）' }))
     .addOption(new Option('--ports <list>', text({ en: 'TCP ports; "" for none', zh: 'TCP 端口；"" 表示不扫描' })).default('1-65535'))
     .addOption(new Option('--udp <list>', text({ en: 'UDP ports, each asked in its usual protocol', zh: 'UDP 端口，按其常用协议询问' })))
     .addOption(new Option('--rate <n>', text({ en: 'packets a second at most (200000 without it)', zh: '每秒最多发包数（默认 200000）' })).argParser(wholeNumber(1, RATE_MAX)))
     .addOption(new Option('--host-rate <n>', text({ en: 'packets a second at most to one target', zh: '对单个目标每秒最多发包数' })).argParser(wholeNumber(1, RATE_MAX)))
     .addOption(new Option('--method <how>', text({ en: 'raw SYN frames where root, else connections', zh: '有 root 权限时用原始 SYN 帧，否则用普通连接' })).choices(['auto', 'syn', 'connect']).default('auto'))
     .addOption(new Option('--list <state...>', text({ en: 'states to list one by one', zh: '逐一列出的状态' })).choices(['open', 'closed', 'filtered', 'open|filtered', 'unknown']).default(['open', 'open|filtered']))
-    .addOption(new Option('--identify', text({ en: 'ask each open TCP port what it is, by handshake', zh: '通过握手识别每个开放的 TCP 端口' })).default(false))
+    .addOption(new Option('--identify', text({ en: 'ask each open port what it is, by handshakes, whatever its number', zh: '通过握手识别每个开放端口，与端口号无关' })).default(false))
     .addOption(new Option('--udp-seconds <n>', text({ en: 'patience with targets that limit their ICMP errors', zh: '目标限制 ICMP 差错速率时的等待秒数' })).default(30).argParser(wholeNumber(1, 3600)))
     .addOption(new Option('--resume <file>', text({ en: 'go on from the --json result of an interrupted scan', zh: '从被中断扫描的 --json 结果继续' })))
   examples(command, text, [
     ['portcullis scan 192.0.2.7', { en: 'every TCP port of one host', zh: '一台主机的全部 TCP 端口' }],
     ['portcullis scan 10.0.0.0/24 --ports 1-1024 --udp 53,123,161 --identify', { en: 'a network, with names', zh: '一个网段，并识别服务' }],
+    ['portcullis scan fe80::1%eth0 --ports 22,443', { en: 'a neighbour without a global address', zh: '没有全局地址的邻居' }],
     ['portcullis scan 10.0.0.0/16 --rate 20000 --json > scan.json', { en: 'gently, for a program', zh: '低速扫描，供程序使用' }],
+    ['portcullis scan 10.0.0.0/16 --rate 20000 --resume scan.json --json > rest.json', { en: 'after Ctrl-C: what was left', zh: 'Ctrl-C 之后：继续未完成的部分' }],
   ])
   run(async (cli, options, targets) => {
     const values = options as unknown as ScanValues
@@ -82,16 +84,40 @@ const STATE_BYTES_MAX = 256 * 1024 * 1024
 /** What is in the state is checked with the spec. */
 async function readResume(file: string): Promise<Result<ResumeState>> {
   const { readFile, stat } = await import('node:fs/promises')
+  let text: string
   try {
     if ((await stat(file)).size > STATE_BYTES_MAX) return fail(noState(file))
-    const { resume } = JSON.parse(await readFile(file, 'utf8')) as { resume?: ResumeState }
-    return resume ? succeed(resume) : fail(noState(file))
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    return fail(unreadable(file, error instanceof Error ? error.message : String(error)))
+  }
+  if (text.trim() === '') return fail(emptyState(file))
+  try {
+    const { resume, isComplete } = JSON.parse(text) as { resume?: ResumeState; isComplete?: boolean }
+    return resume ? succeed(resume) : fail(isComplete === true ? completeState(file) : noState(file))
   } catch {
     return fail(noState(file))
   }
 }
 
+const unreadable = (file: string, because: string): Fault => ({
+  code: 'SCAN_STATE_UNREADABLE',
+  what: { en: `${file} cannot be read: ${because}`, zh: `无法读取 ${file}：${because}` },
+})
+
 const noState = (file: string): Fault => ({
   code: 'SCAN_NO_STATE',
   what: { en: `${file} is not the --json result of an interrupted scan`, zh: `${file} 不是被中断扫描的 --json 结果` },
+})
+
+/** The shell empties a file that output goes to before the command starts. */
+const emptyState = (file: string): Fault => ({
+  code: 'SCAN_NO_STATE',
+  what: { en: `${file} is empty`, zh: `${file} 是空文件` },
+  next: { en: 'write the new result to another file than the one to go on from', zh: '请将新结果写入另一个文件，不要写入续扫所用的文件' },
+})
+
+const completeState = (file: string): Fault => ({
+  code: 'SCAN_COMPLETE',
+  what: { en: `the scan in ${file} is complete: nothing is left to do`, zh: `${file} 中的扫描已完成，无需继续` },
 })

@@ -1,6 +1,7 @@
 import type { OnProgress, ScannedEndpoint, ScanProgress, ScanResult, StateCounts } from '@portcullis/adapters/prober/scanResult.ts'
 import type { PortState } from '@portcullis/adapters/prober/scanSpec.ts'
-import type { Text } from '@portcullis/core/fault/fault.ts'
+import type { Fault, Text } from '@portcullis/core/fault/fault.ts'
+import { parseAddress } from '@portcullis/core/net/address.ts'
 import type { Cli } from '../cli.ts'
 import { layTable } from '../table.ts'
 import { faultLines } from './faults.ts'
@@ -9,10 +10,45 @@ import { t, type Pen } from './words.ts'
 /** Endpoints first, then what was counted and not listed, then what limits the answer. */
 export function showScan(pen: Pen, result: ScanResult): string {
   const endpoints = result.endpoints.length === 0 ? [t(pen, NOTHING)] : endpointLines(pen, result.endpoints)
-  const faults = [...result.unreachable.map(({ fault }) => fault), ...result.notes]
+  const faults = [...gathered(result.unreachable), ...result.notes]
   const limits = faults.length === 0 ? [] : ['', ...faultLines(pen, faults)]
   const interrupted = result.isComplete ? [] : ['', pen.paint.yellow(t(pen, INTERRUPTED))]
   return `${[...endpoints, '', ...countLines(pen, result), ...limits, ...interrupted].join('\n')}\n`
+}
+
+/** One line for all addresses about which the same is to be said: of a network, most are nobody's. */
+function gathered(unreachable: ScanResult['unreachable']): Fault[] {
+  const alike = new Map<string, ScanResult['unreachable'][number][]>()
+  for (const one of unreachable) {
+    const key = one.fault.what.en.replace(one.address, '')
+    alike.set(key, [...(alike.get(key) ?? []), one])
+  }
+  return [...alike.values()].flatMap((members) => (members.length < GATHERED_MIN ? members.map(({ fault }) => fault) : [oneFault(members)]))
+}
+
+function oneFault(members: ScanResult['unreachable']): Fault {
+  const [{ address, fault } = { address: '', fault: { code: '', what: NOTHING } }] = members
+  const ranges = rangesOf(members.map((member) => member.address))
+  const more = ranges.length - RANGES_SHOWN_MAX
+  const shown = ranges.slice(0, RANGES_SHOWN_MAX).join(', ')
+  const inEnglish = `${members.length} addresses, ${shown}${more > 0 ? ` and ${more} more ranges` : ''}`
+  const inChinese = `${members.length} 个地址（${shown}${more > 0 ? `，另有 ${more} 段` : ''}）`
+  return { ...fault, what: { en: fault.what.en.replace(address, inEnglish), zh: fault.what.zh.replace(address, inChinese) } }
+}
+
+const GATHERED_MIN = 4
+const RANGES_SHOWN_MAX = 6
+
+/** In the notation of the command line. */
+function rangesOf(addresses: readonly string[]): string[] {
+  const ranges: { first: string; last: string; next: bigint }[] = []
+  for (const text of addresses) {
+    const address = parseAddress(text)
+    const previous = ranges.at(-1)
+    if (address.ok && previous?.next === address.value.value) Object.assign(previous, { last: text, next: address.value.value + 1n })
+    else ranges.push({ first: text, last: text, next: address.ok ? address.value.value + 1n : -1n })
+  }
+  return ranges.map(({ first, last }) => (first === last ? first : `${first}-${last}`))
 }
 
 const NOTHING: Text = { en: 'nothing to list', zh: '没有可列出的端点' }
