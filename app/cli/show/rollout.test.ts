@@ -60,15 +60,21 @@ describe('a rollout on a terminal', () => {
       '    core-1      0/1  ·',
       '',
       '  ✓  liveness *  失败 0/9',
-      '      触发： 任一原先放行的来源被拒绝',
+      '      触发：任一原先放行的来源被拒绝',
       '  …  denied      失败 0/9  已中断 0:04',
-      '      触发： 任一原先放行的来源被拒绝',
+      '      触发：任一原先放行的来源被拒绝',
       '',
       '… 观察期还剩 240 秒',
       '… denied：已中断',
       '至少还需 14:00，其后还有 2 批',
       '',
     ])
+  })
+
+  test('before the first change: how long it measures yet, and what keeps it from beginning', () => {
+    const failing = { ...BEGUN, watchedMs: 12_000, measured: { denied: { verdict, at: 1, interruptedMs: 0, interruptedSince: 1 } } }
+    expect(showRollout(pen('en'), failing, 12_000, 120)).toMatch(/… measures 18 s more before the first change\n… nothing begins while a service fails by itself: denied\n/)
+    expect(showRollout(pen('en'), { ...failing, watchedMs: 99_000 }, 99_000, 120)).not.toContain('measures')
   })
 
   test.each([40, 60, 80, 120])('of %i columns has a bar that fits, of however many hosts', (columns) => {

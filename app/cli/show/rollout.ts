@@ -98,7 +98,7 @@ function gateLines(pen: Pen, state: RolloutState, columns: number): string[] {
     const [mark, colour] = measured ? VERDICTS[measured.verdict.kind] : (['·', 'dim'] as const)
     const last = measured?.verdict.last ?? measured?.verdict.because[0] ?? { en: 'not measured yet', zh: '尚未测量' }
     const row = [pen.paint[colour](mark), name + (isCritical ? ' *' : ''), t(pen, last) + interruption(pen, measured)]
-    return { row, limit: measured?.verdict.limit ? pen.paint.dim(`${t(pen, { en: 'trips:', zh: '触发：' })} ${t(pen, measured.verdict.limit)}`) : '' }
+    return { row, limit: measured?.verdict.limit ? pen.paint.dim(t(pen, { en: `trips: ${measured.verdict.limit.en}`, zh: `触发：${measured.verdict.limit.zh}` })) : '' }
   })
   if (gates.length === 0) return []
   const wide = layTable(gates.map(({ row, limit }) => [...row, limit]), '  ')
@@ -115,15 +115,19 @@ function interruption(pen: Pen, measured: GateProgress | undefined): string {
 
 function waitLines(pen: Pen, state: RolloutState, now: number): string[] {
   const left = pen.paint.dim(t(pen, leastLeft(state)))
-  if (state.phase === 'baseline') return ['', pen.paint.dim(`… ${t(pen, baselineLeft(state))}`), left]
+  if (state.phase === 'baseline') return ['', ...baselineHeld(state).map((because) => pen.paint.dim(`… ${t(pen, because)}`)), left]
   if (state.phase === 'baking') return ['', ...heldBy(state, now).map((because) => pen.paint.dim(`… ${t(pen, because)}`)), left]
   if (state.phase === 'approval') return ['', pen.paint.cyan(APPROVE)]
   return []
 }
 
-function baselineLeft({ options, watchedMs }: RolloutState): Text {
-  const seconds = Math.max(0, Math.ceil(options.baselineSeconds - watchedMs / 1000))
-  return { en: `measures ${seconds} s more before the first change`, zh: `首次变更前还需测量 ${seconds} 秒` }
+function baselineHeld({ options, watchedMs, gates, measured }: RolloutState): Text[] {
+  const seconds = Math.ceil(options.baselineSeconds - watchedMs / 1000)
+  const interrupted = gates.filter(({ name }) => measured[name]?.interruptedSince !== undefined).map(({ name }) => name)
+  return [
+    ...(seconds > 0 ? [{ en: `measures ${seconds} s more before the first change`, zh: `首次变更前还需测量 ${seconds} 秒` }] : []),
+    ...(interrupted.length > 0 ? [{ en: `nothing begins while a service fails by itself: ${interrupted.join(', ')}`, zh: `以下项目自身异常，暂不开始变更：${interrupted.join('、')}` }] : []),
+  ]
 }
 
 /** What is left of baking at least, when every gate passes at once. */

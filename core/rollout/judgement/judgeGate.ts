@@ -245,6 +245,8 @@ function limitOf(gate: Gate, references: readonly Reference[]): Text {
   const values = valuesOf(first.samples)
   const edge = rule && values.length > 0 ? medianOf(values) + rule.sign * (Math.abs(medianOf(values)) * rule.ratio + rule.step) : undefined
   const beyond = edge === undefined ? '' : `, ${rule?.sign === -1 ? '<' : '>'} ${short(edge)}`
+  // Nothing is worse than what always fails.
+  if (rate >= 100 && beyond === '') return { en: 'it cannot: it failed before too', zh: '无法触发：之前同样失败' }
   return { en: `clearly > ${rate}% failed${beyond}`, zh: `失败率显著 > ${rate}%${beyond}` }
 }
 
