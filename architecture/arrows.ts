@@ -71,6 +71,8 @@ export const ARROWS: readonly Arrow[] = [
   { from: 'lab', to: 'adapters', why: 'the kernel harness sends frames and reads facts' },
   { from: 'bench', to: 'core/net', why: 'inputs are generated' },
   { from: 'bench', to: 'core/policy', why: 'intents are generated' },
+  { from: 'bench', to: 'core/plan', why: 'plans that are carried out are generated' },
+  { from: 'bench', to: 'core/rollout', why: 'what a rollout became is read' },
   { from: 'bench', to: 'engine', why: 'managed hosts are asked through the doors' },
   { from: 'bench', to: 'core/inventory', why: 'the matrix is measured' },
   { from: 'bench', to: 'core/ruleset', why: 'rulesets are generated and parsed' },
