@@ -5,6 +5,7 @@ import type { GateProgress, HostPhase, RolloutOutcome, RolloutPhase, RolloutStat
 import type { RolloutRecord } from '@portcullis/engine/rolloutStore.ts'
 import { layTable, widthOf } from '../table.ts'
 import { faultLines } from './faults.ts'
+import { flowWords } from './flows.ts'
 import { count, shortId, t, timeWords, type Pen } from './words.ts'
 
 /** A rollout as it stands: its waves, its gates with what they last said and what would trip, what it waits for. */
@@ -144,9 +145,14 @@ const HOSTS_SHOWN_MAX = 20
 /** Hosts that did not simply do what was asked of them. */
 function hostLines(pen: Pen, state: RolloutState): string[] {
   const odd = Object.entries(state.hosts).filter(([, host]) => host.fault !== undefined && ['failed', 'settling', 'reverting', 'left'].includes(host.phase))
+  const cut = Object.entries(state.hosts).flatMap(([name, host]) => (host.cut && host.phase === 'changed' ? [`${pen.paint.bold(name)}  ${host.cut.steps.length > 0 ? t(pen, { en: 'flows are still to be cut', zh: '流待切断' }) : flowWords(pen, host.cut.ended)}`, ...faultLines(pen, host.cut.fault ? [host.cut.fault] : [], '  ')] : []))
   const shown = odd.slice(0, HOSTS_SHOWN_MAX).flatMap(([name, host]) => [`${pen.paint[MARKS[host.phase][1]](MARKS[host.phase][0])} ${pen.paint.bold(name)}`, ...faultLines(pen, host.fault ? [host.fault] : [], '  ')])
   const more = odd.length - HOSTS_SHOWN_MAX
-  return odd.length === 0 ? [] : ['', ...shown, ...(more > 0 ? [`+${more}`] : [])]
+  const cutMore = cut.length - HOSTS_SHOWN_MAX
+  return [
+    ...(cut.length === 0 ? [] : ['', ...cut.slice(0, HOSTS_SHOWN_MAX), ...(cutMore > 0 ? [`+${cutMore}`] : [])]),
+    ...(odd.length === 0 ? [] : ['', ...shown, ...(more > 0 ? [`+${more}`] : [])]),
+  ]
 }
 
 /** What it has brought and cost, in a few lines. */
