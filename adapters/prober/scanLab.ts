@@ -13,6 +13,8 @@ export interface ScanLab {
   scan(spec: ScanSpec): Promise<ScanResult>
   /** The same, interrupted as by Ctrl-C once it has told that so many probes are done. */
   scanInterrupted(spec: ScanSpec, probes: number): Promise<ScanResult>
+  /** `portcullis scan`, as a person starts it, with --json. */
+  command(argv: readonly string[]): Promise<ScanResult>
   /** Loses this share of the TCP packets at each target, in both directions. */
   setLoss(percent: number): void
   close(): void
@@ -24,6 +26,8 @@ export interface LabTarget {
   readonly ipv6: string
   readonly mac: string
   readonly openPorts: readonly number[]
+  /** Further addresses of the same target, as a prefix that is routed to it; none has a neighbour entry of its own. */
+  readonly prefix: string | undefined
 }
 
 /** How a target's firewall treats what it does not serve. */
@@ -31,9 +35,10 @@ export type Behaviour = 'answers' | 'drops' | 'rejects' | 'mixed'
 
 export const VANTAGE_IPV4 = '10.98.0.1'
 const TIMEOUT_MS = 240_000
+const COMMAND = new URL('../../app/bin/portcullis.js', import.meta.url).pathname
 const MAIN = new URL('main.ts', import.meta.url).pathname
 
-export async function openScanLab(prefix: string, targets: readonly { readonly behaviour: Behaviour; readonly openPorts: readonly number[] }[]): Promise<ScanLab> {
+export async function openScanLab(prefix: string, targets: readonly { readonly behaviour: Behaviour; readonly openPorts: readonly number[]; readonly prefix?: string }[]): Promise<ScanLab> {
   // The number keeps two runs apart: neither may take down what the other has put up.
   const own = `${prefix}${process.pid}-`
   const vantage = `${own}v`
@@ -43,12 +48,13 @@ export async function openScanLab(prefix: string, targets: readonly { readonly b
     ip('netns', 'add', namespace)
     made.push(namespace)
   }
-  const labTargets = targets.map(({ openPorts }, index) => ({
+  const labTargets = targets.map(({ openPorts, prefix }, index) => ({
     namespace: `${own}t${index}`,
     ipv4: `10.98.0.${10 + index}`,
     ipv6: `fd98::${10 + index}`,
     mac: `02:98:00:00:00:${(10 + index).toString(16).padStart(2, '0')}`,
     openPorts,
+    prefix,
   }))
   const close = (): void => {
     for (const listener of listeners) listener.kill('SIGKILL')
@@ -78,6 +84,7 @@ export async function openScanLab(prefix: string, targets: readonly { readonly b
     targets: labTargets,
     inVantage: (argv, options = {}) => run(['ip', 'netns', 'exec', vantage, ...argv], options),
     scan: async (spec) => JSON.parse(await run(prober, { input: JSON.stringify(spec) })) as ScanResult,
+    command: async (argv) => JSON.parse(await run(['ip', 'netns', 'exec', vantage, process.execPath, COMMAND, 'scan', ...argv, '--json'], { isAnyExit: true })) as ScanResult,
     scanInterrupted: async (spec, probes) => {
       const isDone = (line: string): boolean => (JSON.parse(line) as ScanProgress).done >= probes
       return JSON.parse(await run(prober, { input: JSON.stringify(spec), interruptAt: isDone })) as ScanResult
@@ -108,6 +115,10 @@ function makeTarget(vantage: string, target: LabTarget, index: number): void {
   ip('-n', target.namespace, 'addr', 'add', `${target.ipv4}/16`, 'dev', 'eth0')
   ip('-n', target.namespace, 'addr', 'add', `${target.ipv6}/64`, 'dev', 'eth0', 'nodad')
   ip('-n', target.namespace, 'link', 'set', 'eth0', 'up')
+  if (target.prefix === undefined) return
+  // Any address of it is the target's own, and the vantage reaches it as by a router.
+  ip('-n', target.namespace, 'route', 'add', 'local', target.prefix, 'dev', 'lo')
+  ip('-n', vantage, 'route', 'add', target.prefix, 'via', target.ipv4)
 }
 
 function setFirewall(target: LabTarget, behaviour: Behaviour): void {
@@ -145,13 +156,16 @@ interface RunOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Sends SIGINT at the first line of stderr for which this holds; then any exit code will do. */
   readonly interruptAt?: (line: string) => boolean
+  /** Another exit code than 0 is an answer too. */
+  readonly isAnyExit?: boolean
+  readonly timeoutMs?: number
 }
 
 /** Not execFileSync: a benchmark's own process must not stand still meanwhile. `ip netns exec` becomes the command, so a signal reaches it. */
 function run(argv: readonly string[], options: RunOptions): Promise<string> {
   const [command = '', ...args] = argv
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: TIMEOUT_MS, ...(options.env ? { env: options.env } : {}) })
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: options.timeoutMs ?? TIMEOUT_MS, ...(options.env ? { env: options.env } : {}) })
     let stdout = ''
     let stderr = ''
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString('utf8')))
@@ -161,7 +175,7 @@ function run(argv: readonly string[], options: RunOptions): Promise<string> {
     })
     child.on('error', reject)
     child.on('close', (code) =>
-      code === 0 || options.interruptAt ? resolve(stdout) : reject(new Error(`${command} ended with ${code}: ${stderr.slice(-2000)}${stdout.slice(-2000)}`)),
+      code === 0 || options.interruptAt || options.isAnyExit ? resolve(stdout) : reject(new Error(`${command} ended with ${code}: ${stderr.slice(-2000)}${stdout.slice(-2000)}`)),
     )
     child.stdin.on('error', () => undefined)
     child.stdin.end(options.input ?? '')

@@ -87,11 +87,10 @@ function judge({ program }: Peer, { protocol, service: expected }: Served, place
   return { program, protocol, port, place, expected, said: result ? said : '', verdict }
 }
 
-/** The usual port of the next service in the table that speaks the same transport: a number that suggests something else. */
-export function movedPort({ protocol, port }: Served): number {
-  const movable = PEERS.filter((peer) => !peer.cannotMove).flatMap(({ serves }) => serves)
-  const ports = [...new Set(movable.filter((one) => one.protocol === protocol).map((one) => one.port))].toSorted((a, b) => a - b)
-  return ports[(ports.indexOf(port) + Math.ceil(ports.length / 2)) % ports.length] ?? port
+/** The usual port of some other service: a number that suggests something else. The same for both transports, as daemons have one setting for both. */
+export function movedPort({ port }: Served): number {
+  const ports = [...new Set(PEERS.filter((peer) => !peer.cannotMove).flatMap(({ serves }) => serves.map((one) => one.port)))].toSorted((a, b) => a - b)
+  return ports[(ports.indexOf(port) + Math.floor(ports.length / 2)) % ports.length] ?? port
 }
 
 /** Dies with everything it has started: it is the first process of a process namespace. */

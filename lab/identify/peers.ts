@@ -169,7 +169,7 @@ exec dovecot -F -c $D/conf`,
   {
     program: 'turnserver',
     serves: [tcp(3478, 'stun'), udp(3478, 'stun')],
-    script: (port) => `exec turnserver -n --no-cli --no-tls --no-dtls --listening-ip=127.0.0.1 --listening-port=${port(3478)} --log-file=stdout --pidfile=$D/pid --db=$D/db`,
+    script: (port) => `exec turnserver -n --no-cli --no-tls --no-dtls --listening-ip=127.0.0.1 --min-port=50000 --max-port=50100 --listening-port=${port(3478)} --log-file=stdout --pidfile=$D/pid --db=$D/db`,
   },
   ...(['tcp', 'udp'] as const).map((protocol): Peer => ({
     program: 'openvpn',
