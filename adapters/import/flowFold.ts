@@ -37,6 +37,8 @@ interface Sum {
   readonly port: number
   readonly verdict: FlowObservation['verdict']
   connections: number
+  /** Of the other direction; where the log has no other, they are what is known of the connections. */
+  replies: number
   bytes: number | undefined
   first: Instant
   last: Instant
@@ -93,12 +95,13 @@ export class FlowFold {
     return destinationPort >= EPHEMERAL_FIRST && sourcePort < EPHEMERAL_FIRST
   }
 
-  #observationOf({ first, last, bytes, service, isAnswered, ...rest }: Sum): FlowObservation {
+  #observationOf({ first, last, bytes, service, isAnswered, connections, replies, ...rest }: Sum): FlowObservation {
     return {
       kind: 'flow',
       sensor: this.#sensor,
       at: last,
       ...rest,
+      connections: connections > 0 ? connections : replies,
       ...(bytes === undefined ? {} : { bytes }),
       tally: 'events',
       ...(isAnswered ? { isAnswered } : {}),
@@ -114,6 +117,7 @@ const sumOf = (record: FlowRecord, isReply: boolean, whose: Pick<Sum, 'host' | '
   protocol: record.protocol,
   verdict: record.verdict,
   connections: isReply ? 0 : record.connections,
+  replies: isReply ? record.connections : 0,
   bytes: record.bytes,
   first: record.first,
   last: record.last,
@@ -122,7 +126,8 @@ const sumOf = (record: FlowRecord, isReply: boolean, whose: Pick<Sum, 'host' | '
 })
 
 function addTo(sum: Sum, record: FlowRecord, isReply: boolean): void {
-  if (!isReply) sum.connections += record.connections
+  if (isReply) sum.replies += record.connections
+  else sum.connections += record.connections
   if (record.bytes !== undefined) sum.bytes = (sum.bytes ?? 0) + record.bytes
   sum.first = Math.min(sum.first, record.first)
   sum.last = Math.max(sum.last, record.last)

@@ -53,7 +53,7 @@ function cellOf(rows: readonly MatrixRow[]): Cell {
 
 function who(rows: readonly MatrixRow[]): string {
   const names = rows.flatMap(({ listening, published }) => [
-    ...published.map(({ target }) => `→ ${target}`),
+    ...published.map(({ target, holder }) => `→ ${holder ?? target}`),
     ...(listening.kind === 'seen' ? listening.listeners.map(({ process, unit }) => process ?? unit ?? '') : []),
   ])
   const [first] = [...new Set(names.filter((name) => name !== ''))]

@@ -15,7 +15,7 @@ p{margin:.3em 0;max-width:74ch}
 .choice{position:absolute;opacity:0}
 .languages{display:flex;flex:none;border:1px solid var(--line);border-radius:8px;overflow:hidden;background:var(--paper)}
 .languages label{padding:5px 12px;cursor:pointer;font-size:13px;color:var(--soft)}
-#in-en:checked~.page .languages label[for=in-en],#in-zh:checked~.page .languages label[for=in-zh]{background:var(--accent);color:#fff}
+#in-en:checked~.page .languages label[for=in-en],#in-zh:checked~.page .languages label[for=in-zh]{background:var(--accent);color:var(--paper)}
 #in-en:focus-visible~.page .languages,#in-zh:focus-visible~.page .languages{outline:2px solid var(--need);outline-offset:2px}
 #in-en:checked~.page [lang=zh-CN],#in-zh:checked~.page [lang=en]{display:none}
 .verdict{display:inline-flex;align-items:center;gap:10px;padding:8px 16px 8px 12px;border-radius:999px;font-weight:600;margin-top:20px}
@@ -65,6 +65,8 @@ table{border-collapse:collapse;width:100%}
 footer{margin-top:44px;padding-top:14px;border-top:1px solid var(--line);font-size:12px;color:var(--soft)}
 code{font-family:ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.92em}
 @media screen and (max-width:860px){.tiles{grid-template-columns:repeat(2,1fr)}.page{padding:24px 16px}.wide{overflow-x:auto}.matrix{min-width:900px}}
+@media screen and (prefers-color-scheme:dark){:root{color-scheme:dark;--ink:#e4ebf0;--soft:#9caeb9;--line:#2c3b45;--paper:#172129;--wash:#0e161c;--need:#2ba598;--need-wash:#12403b;--bad:#e8675f;--bad-wash:#4a2220;--accent:#dbe5eb}
+.verdict.good{color:#93e3d8}.verdict.bad{color:#ffb7b1}.found td.ready{color:#93e3d8}}
 @media print{@page{size:A4;margin:12mm}body{background:#fff;font-size:10.5px}.page{padding:1px;max-width:none}.languages{display:none}
 h1{font-size:22px}h2{font-size:14px;margin-top:22px;break-after:avoid}.lead{font-size:12px}
 .tiles{gap:8px;margin-top:14px}.tile{padding:10px 12px;border-radius:8px}.tile .figure{font-size:21px}.tile .figure small{font-size:12px}.tile .name,.tile .note,.legend{font-size:9.5px}

@@ -52,12 +52,13 @@ const CHECKS: readonly ((row: Facts, evidence: ContradictionEvidence) => Contrad
   (row) => (row.listening.kind === 'seen' && row.reachable.state === 'filtered' ? { kind: 'listening-but-filtered' } : undefined),
   (row) => (row.reachable.state === 'open' && isAbsent(row) && row.published.length === 0 ? { kind: 'open-without-listener' } : undefined),
   (_, { scans }) => disagreement(scans),
-  (_, { unneeded }) => (unneeded.length > 0 ? { kind: 'used-without-need', ...someOf(unneeded) } : undefined),
+  // Where nothing stands, clients and scanners try in vain: closing it cuts nobody.
+  (row, { unneeded }) => (unneeded.length > 0 && !isVacant(row) ? { kind: 'used-without-need', ...someOf(unneeded) } : undefined),
   (_, { denied }) => (denied.length > 0 ? { kind: 'denied-despite-need', ...someOf(denied) } : undefined),
   (row) => (isAbsent(row) && row.published.length === 0 ? neededBut('needed-without-listener', row) : undefined),
   (row) => (row.reachable.state === 'filtered' ? neededBut('needed-but-filtered', row) : undefined),
   (row) => (isEphemeral(row) ? neededBut('needed-but-ephemeral', row) : undefined),
-  (row) => (isUndocumented(row) && row.used.kind === 'used' ? { kind: 'used-but-undocumented' } : undefined),
+  (row) => (isUndocumented(row) && row.used.kind === 'used' && !isVacant(row) ? { kind: 'used-but-undocumented' } : undefined),
   (row) => (isUndocumented(row) && row.reachable.state === 'open' && row.used.kind !== 'used' ? { kind: 'open-but-undocumented' } : undefined),
   (row) =>
     row.documented !== undefined && row.documented.length > 0 && isAbsent(row) && row.published.length === 0 && row.reachable.state !== 'open'
@@ -75,6 +76,9 @@ const isProxy = ({ process, executable }: Listener): boolean => process === 'doc
 const isUndocumented = (row: Facts): boolean => row.documented?.length === 0
 
 const isAbsent = (row: Facts): boolean => row.listening.kind === 'absent' || row.listening.kind === 'gone'
+
+/** Never seen to listen by a complete reading, nor published, nor found open. */
+const isVacant = (row: Facts): boolean => row.listening.kind === 'absent' && row.published.length === 0 && row.reachable.state !== 'open'
 
 const isEphemeral = (row: Facts): boolean =>
   row.listening.kind === 'seen' && row.listening.listeners.every((listener) => listener.isEphemeral)

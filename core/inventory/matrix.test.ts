@@ -99,6 +99,22 @@ describe('unknown stays unknown', () => {
     expect(row.used.kind === 'unknown' ? `unknown: ${row.used.because}` : row.used.kind).toBe(used)
   })
 
+  test.each<[what: string, readings: number[], since: number]>([
+    ['read daily', [0, 1, 2, 3], 0],
+    ['not read for a week: the time before is not watched', [0, 1, 9, 10], 9],
+    ['read again after months', [0, 100], 100],
+  ])('unused begins where readings are unbroken: %s', (_, days, since) => {
+    const day = 86_400_000
+    const rows = fold([listener('0.0.0.0', 22), ...days.map((each) => reading('flows', each * day))])
+    expect(rowAt(rows, ROW).used).toEqual({ kind: 'unused', since: since * day, until: (days.at(-1) ?? 0) * day })
+  })
+
+  test.each<[what: string, observations: Observation[], kinds: string[]]>([
+    ['nothing listens: tried in vain', [reading('listeners'), flow('10.2.0.1', 23, 4)], []],
+    ['whether anything listens is not known', [flow('10.2.0.1', 23, 4)], ['used-without-need']],
+    ['nothing listens, and it was found open', [reading('listeners'), flow('10.2.0.1', 23, 4), scan('lan', 23, 'open')], ['open-without-listener', 'used-without-need']],
+  ])('use without a need: %s', (_, observations, kinds) => expect(kindsAt(fold(observations, []), 'ipv4 23 lan')).toEqual(kinds))
+
   test('unused says since when it was watched', () => {
     const rows = fold([listener('0.0.0.0', 22), reading('flows', 5), reading('flows', 9)])
     expect(rowAt(rows, ROW).used).toEqual({ kind: 'unused', since: 5, until: 9 })
