@@ -28,7 +28,7 @@ export const NFT_RULES: Rules = {
 
 const ENGINE = 'packet space'
 
-/** A host is verified again and again while its process lives, and hosts of one role are alike. */
+/** A host is verified again and again while its process lives. */
 const MEMORY = new SpaceMemory()
 
 function compareRead(intent: Intent, read: Result<Ruleset>): Comparison {

@@ -143,7 +143,6 @@ const HOST_RULES = 300
 const FLEETS: readonly (readonly [name: string, kind: FleetKind])[] = [
   ['rules of their own', 'rules'],
   ['needs of their own', 'needs'],
-  ['the needs of one role', 'role'],
 ]
 
 async function fleetTable(hosts: number): Promise<Parameters<typeof formatTable>[0]> {

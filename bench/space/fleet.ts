@@ -9,8 +9,8 @@ import { intentFor, rulesetFor, type Endpoint } from '../peers/endpoint.ts'
 import { mixtureOf } from '../peers/mixture.ts'
 import { hostRules, nftJsonOf } from './hostRules.ts'
 
-/** `rules`: each host has rules of its own; `needs`: our own table, for each host from other needs; `role`: from the same ones. */
-export type FleetKind = 'rules' | 'needs' | 'role'
+/** `rules`: each host has rules of its own; `needs`: our own table, for each host from other needs. */
+export type FleetKind = 'rules' | 'needs'
 
 export interface Fleet {
   readonly kind: FleetKind
@@ -54,6 +54,7 @@ function verifyShare({ kind, first, hosts, size }: Share): number {
 }
 
 interface Subject {
+  readonly host: string
   readonly text: string
   readonly needs: readonly Endpoint[]
   readonly meant: Ruleset | undefined
@@ -62,22 +63,18 @@ interface Subject {
 function subjectOf(kind: FleetKind, host: number, size: number): Subject {
   if (kind === 'rules') {
     const text = nftJsonOf(hostRules({ rules: size, seed: host + 1 }))
-    return { text, needs: [], meant: valueOf(parseNftJson(text, 'meant')) }
+    return { host: `host-${host}`, text, needs: [], meant: valueOf(parseNftJson(text, 'meant')) }
   }
-  const shift = kind === 'role' ? 0 : host
-  const needs = mixtureOf(size).map((need) => ({ ...need, port: need.port + shift }))
-  return { text: rulesetFor(needs).text, needs, meant: undefined }
+  const needs = mixtureOf(size).map((need) => ({ ...need, port: need.port + host }))
+  return { host: `host-${host}`, text: rulesetFor(needs).text, needs, meant: undefined }
 }
 
-const verifyNeeds = ({ text, needs }: Subject, memory: SpaceMemory): void => mustBeEqual(compareWithIntent(intentFor(needs), valueOf(parseNftText(text, 'live')), { memory }))
-
 const VERIFIERS: Readonly<Record<FleetKind, (subject: Subject, memory: SpaceMemory) => void>> = {
-  rules: ({ text, meant }, memory) => {
+  rules: ({ host, text, meant }, memory) => {
     const live = valueOf(parseNftJson(text, 'live'))
-    mustBeEqual(compareRulesets(live, meant ?? live, { way: 'input', memory }))
+    mustBeEqual(compareRulesets(live, meant ?? live, { way: 'input', memory, subject: host }))
   },
-  needs: verifyNeeds,
-  role: verifyNeeds,
+  needs: ({ host, text, needs }, memory) => mustBeEqual(compareWithIntent({ ...intentFor(needs), host }, valueOf(parseNftText(text, 'live')), { memory })),
 }
 
 function valueOf(read: ReturnType<typeof parseNftJson>): Ruleset {

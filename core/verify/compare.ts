@@ -3,14 +3,14 @@ import type { HostFacts } from '../ruleset/hostfacts.ts'
 import type { Packet } from '../ruleset/packet.ts'
 import type { Ruleset } from '../ruleset/ruleset.ts'
 import { BudgetError, type Budget, type Diagram } from '../space/arena.ts'
-import { ACCEPT, IS_OPEN, IS_YES, MASK, PAIR, pairOf, type Outcomes } from '../space/outcome.ts'
+import { ACCEPT, IS_OPEN, IS_YES, MASK, PAIR, PLAIN_OUTCOMES, pairOf, type Outcomes } from '../space/outcome.ts'
 import { mapTerminals } from '../space/transform.ts'
 import { composeWay, type Way } from './compose.ts'
 import { PacketSpace } from './packetSpace.ts'
 import { outcomesAt, pointOf } from './packetPoint.ts'
 import { branchesAt, project } from './project.ts'
 import { replayed } from './replay.ts'
-import { sourcesOf, type Sources } from './sources.ts'
+import { sourcesOf, wordsOf, type Sources } from './sources.ts'
 import type { SpaceMemory } from './spaceMemory.ts'
 import { witnessOf } from './witness.ts'
 
@@ -52,6 +52,8 @@ export type OutcomeName = 'accept' | 'drop' | 'reject'
 export interface CompareOptions extends Means {
   readonly way: Way
   readonly facts?: HostFacts
+  /** In the memory: whose rulesets these are. */
+  readonly subject?: string
 }
 
 /** What a comparison may take. */
@@ -62,9 +64,9 @@ export interface Means {
 }
 
 /** Compares all that two rulesets do to every packet of a way. Differences are at most 200, the rest is counted. */
-export function compareRulesets(a: Ruleset, b: Ruleset, { way, facts, budget, memory }: CompareOptions): Comparison {
+export function compareRulesets(a: Ruleset, b: Ruleset, { way, facts, budget, memory, subject }: CompareOptions): Comparison {
   return withinBudget(() => {
-    const space = new PacketSpace([a, b], facts, budget, { memory, isForwarded: way === 'forward' })
+    const space = new PacketSpace([a, b], facts, budget, { memory, subject, isForwarded: way === 'forward' })
     const comparison = compareDiagrams(space, composeWay(space, a, way), composeWay(space, b, way))
     return replayed(comparison, [{ side: 'before', ruleset: a }, { side: 'after', ruleset: b }], way, facts)
   })
@@ -114,7 +116,7 @@ function differencesOf(space: PacketSpace, where: Diagram, change: Change, a: Di
   const differences: Difference[] = []
   for (const protocol of branchesAt(space, shown, protocolLevel)) {
     for (const port of protocol.child === 0 ? [] : branchesAt(space, protocol.child, portLevel)) {
-      for (const [, sources] of sourcesOf(space, port.child)) {
+      for (const [, exact] of sourcesOf(space, port.child)) {
         const part = restrict(space, where, [['l4proto', protocol.ranges], ['dport', port.ranges]])
         const witness = witnessOf(space, part)
         if (!witness) continue
@@ -124,16 +126,30 @@ function differencesOf(space: PacketSpace, where: Diagram, change: Change, a: Di
           change,
           protocols: isAnyProtocol ? [] : protocol.ranges,
           ports: isAnyPort ? [] : port.ranges,
-          sources,
+          sources: plainSources(space, exact, part, a, b),
           ...witness,
           replay: 'not replayed',
-          ...outcomesOf(space, a, b, witness.packet),
+          ...outcomesOf(space, part, a, b, witness.packet),
         })
       }
     }
   }
   return differences.toSorted(byService)
 }
+
+/** Those that differ, with those of which there is no such packet, whatever the rules say, where that is shorter: the stack forwards nothing from a link to another. */
+function plainSources(space: PacketSpace, exact: Sources, part: Diagram, a: Diagram, b: Diagram): Sources {
+  if (exact.kind !== 'prefixes' || !exact.except) return exact
+  const kind = space.forget(SOURCE_FIELDS, part)
+  const isSome = mapTerminals(space.arena, space.combiner.combine(PLAIN_OUTCOMES.union, a, b), (outcomes) => (outcomes === 0 ? 0 : 1))
+  const some = project(space, space.combiner.combine(MASK, kind, isSome), SOURCE_FIELDS)
+  const none = mapTerminals(space.arena, some, (terminal) => 1 - terminal)
+  const wide = [...sourcesOf(space, space.combiner.combine(PLAIN_OUTCOMES.union, project(space, part, SOURCE_FIELDS), none)).values()]
+  const [only, other] = wide
+  return only && !other && wordsOf(only) < wordsOf(exact) ? only : exact
+}
+
+const SOURCE_FIELDS = ['family', 'saddr4', 'saddr6'] as const
 
 const byService = (x: Difference, y: Difference): number =>
   (x.protocols[0]?.first ?? -1) - (y.protocols[0]?.first ?? -1) || (x.ports[0]?.first ?? -1) - (y.ports[0]?.first ?? -1)
@@ -148,9 +164,11 @@ function restrict(space: PacketSpace, diagram: Diagram, limits: Limits): Diagram
   }, diagram)
 }
 
-function outcomesOf(space: PacketSpace, a: Diagram, b: Diagram, packet: Packet): Pick<Difference, 'before' | 'after'> {
+/** Where the packet leaves something open, of those of its kind that differ so. */
+function outcomesOf(space: PacketSpace, part: Diagram, a: Diagram, b: Diagram, packet: Packet): Pick<Difference, 'before' | 'after'> {
   const point = pointOf(space, packet)
-  return { before: outcomeNames(outcomesAt(space, a, point)), after: outcomeNames(outcomesAt(space, b, point)) }
+  const of = (diagram: Diagram): OutcomeName[] => outcomeNames(outcomesAt(space, space.combiner.combine(MASK, part, diagram), point))
+  return { before: of(a), after: of(b) }
 }
 
 export const outcomeNames = (outcomes: Outcomes): OutcomeName[] =>

@@ -25,7 +25,7 @@ import { replayed } from './replay.ts'
  */
 export function compareWithIntent(intent: Intent, ruleset: Ruleset, { budget, memory }: Means = {}): Comparison {
   return withinBudget(() => {
-    const space = new PacketSpace([ruleset, LOOPBACK], undefined, budget, { memory })
+    const space = new PacketSpace([ruleset, LOOPBACK], undefined, budget, { memory, subject: intent.host })
     const meant = intentDiagram(space, intent)
     const done = space.combiner.change(REJECT_AS_DROP, composeWay(space, ruleset, 'input'))
     const comparison = compareDiagrams(space, comparable(space, meant), comparable(space, done))

@@ -39,7 +39,7 @@ test('the order of the levels does not show: forwarded packets differ in the sam
       expect(shown(compared)).toEqual(shown(expected))
       if (compared.kind === 'different') for (const each of compared.differences) expect(each.replay).not.toBe('disagrees')
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   )
 })
 

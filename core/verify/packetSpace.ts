@@ -14,6 +14,8 @@ import { freshGround, type SpaceMemory } from './spaceMemory.ts'
 export interface SpaceOptions {
   /** What earlier analyses have left, which this one builds upon; it must be done before the next one begins. */
   readonly memory?: SpaceMemory | undefined
+  /** Whose rulesets these are: they build upon earlier ones of the same name. */
+  readonly subject?: string | undefined
   /** Only forwarded packets are asked about: the order of the levels may suit that. */
   readonly isForwarded?: boolean
 }
@@ -30,10 +32,11 @@ export class PacketSpace {
   /** What is asked by each boolean level, by index. */
   readonly booleans: string[] = []
 
-  constructor(rulesets: readonly Ruleset[], facts?: HostFacts, budget?: Budget, { memory, isForwarded = false }: SpaceOptions = {}) {
+  constructor(rulesets: readonly Ruleset[], facts?: HostFacts, budget?: Budget, { memory, subject = '', isForwarded = false }: SpaceOptions = {}) {
     this.names = nameClasses(rulesets, facts)
     this.levels = layLevels(this.names.length, isForwarded && areOfOneFamily(rulesets))
-    const { combiner, natEffects } = memory?.begin(this.levels, budget) ?? freshGround(new Arena(this.levels.sizes, budget, edgesExpected(rulesets)))
+    const fresh = (): Arena => new Arena(this.levels.sizes, budget, edgesExpected(rulesets))
+    const { combiner, natEffects } = memory?.begin(subject, this.levels, budget, fresh) ?? freshGround(fresh())
     this.combiner = combiner
     this.arena = combiner.arena
     this.natEffects = natEffects

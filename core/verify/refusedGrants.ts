@@ -24,7 +24,7 @@ import type { Sources } from './sources.ts'
  */
 export function compareGrants(intent: Intent, ruleset: Ruleset, facts: HostFacts, addresses: readonly Address[], { budget, memory }: Means = {}): Comparison {
   return withinBudget(() => {
-    const space = new PacketSpace([ruleset], facts, budget, { memory })
+    const space = new PacketSpace([ruleset], facts, budget, { memory, subject: intent.host })
     const { combiner, arena } = space
     const boxes = [...intent.management, ...intent.grants].flatMap((grant) => grantBoxes(space, grant, addresses))
     const granted = combiner.combine(MASK, bits(space, arrivingFromOthers(space, facts)), bits(space, boxesDiagram(combiner, boxes, YES, NO, EITHER)))

@@ -122,8 +122,8 @@ describe('what earlier analyses left changes no answer', { timeout: 60_000 }, ()
 const manyRules = (generation: number, changed = -1, extra: readonly string[] = []): Ruleset =>
   nft([...Array.from({ length: 1_000 }, (_, index) => `ip saddr 10.${generation}.${index >> 8}.${index & 255} tcp dport ${index === changed ? 60_000 : 1_024 + index * 7} ${index % 3 ? 'accept' : 'drop'}`), ...extra])
 
-function newEdges(ruleset: Ruleset, memory: SpaceMemory): number {
-  const space = new PacketSpace([ruleset], undefined, undefined, { memory })
+function newEdges(ruleset: Ruleset, memory: SpaceMemory, subject = ''): number {
+  const space = new PacketSpace([ruleset], undefined, undefined, { memory, subject })
   const { top } = space.arena
   composeWay(space, ruleset, 'input')
   return space.arena.top - top
@@ -144,4 +144,11 @@ describe('a thousand rules that are verified again', () => {
   test('make less than a tenth where a rule was added', () => {
     expect(newEdges(manyRules(0, -1, ['ip saddr 10.9.9.9 tcp dport 9 accept']), memory)).toBeLessThan(whole / 10)
   })
+})
+
+test('the host that was not asked about for longest makes room', () => {
+  const memory = new SpaceMemory(undefined, 0)
+  const rules = nft(LINES)
+  const isNew = (host: string): boolean => newEdges(rules, memory, host) > 0
+  expect(['a', 'a', 'b', 'b', 'a'].map(isNew)).toEqual([true, false, true, false, true])
 })
