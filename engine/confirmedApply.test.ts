@@ -237,6 +237,15 @@ test('one host that fails stops no other', async () => {
   ])
 })
 
+test('what lies on the host already is neither brought nor asked for again, and confirmed all the same', async () => {
+  const { world, next } = await plannedWorld(true)
+  world.hosts.strike('web-1', 'stage', 'unanswered')
+  expect((await applyOne(world, next)).step).toBe('stage')
+  const before = world.hosts.calls.length
+  expect((await applyOne(world, next)).kind).toBe('confirmed')
+  expect(world.hosts.calls.slice(before)).toEqual(['version', 'arm', 'swap', 'facts', 'version', 'confirm'].map((verb) => `web-1 ${verb}`))
+})
+
 const SEEN = { digest: 'd'.repeat(64), file: 'portcullis.yaml', text: '', seenAt: 0 }
 
 const changedPolicy = (): Policy => simPolicy(['web-1'], { defaults: { ...simPolicy([]).defaults, refusal: 'reject' } })
