@@ -64,6 +64,7 @@ describe('what an auditor reads of rulesets as they are', () => {
     ['accepts-docker', EXIT.ok, 'accepts --ruleset tools/docker.save'],
     ['accepts-docker-nft', EXIT.ok, 'accepts --ruleset tools/docker.nft --facts tools/host.facts'],
     ['accepts-docker-nft-zh', EXIT.ok, 'accepts --ruleset tools/docker.nft --lang zh', 80],
+    ['compare-tools', EXIT.differs, `compare tools/ufw.save tools/firewalld.nft --also-a tools/ufw6.save --hook input`],
     ['accepts-handwritten', EXIT.incomplete, 'accepts --ruleset tools/handwritten.nft', 80],
     ['accepts-portcullis', EXIT.ok, `accepts --ruleset ${OWN_TABLE}`],
     ['accepts-portcullis-by-the-routes', EXIT.ok, `accepts --ruleset ${OWN_TABLE} --facts tools/host.facts --hook forward`],

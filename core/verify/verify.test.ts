@@ -205,6 +205,28 @@ describe('comparing the rendered text with the intent', () => {
   })
 })
 
+describe('a difference says what its own packets meet', () => {
+  const differences = (a: Ruleset, b: Ruleset, way: 'input' | 'forward' = 'input'): readonly Difference[] => {
+    const compared = compareRulesets(a, b, { way })
+    return compared.kind === 'different' ? compared.differences : []
+  }
+
+  test('also where a match outside the model decides of others', () => {
+    const found = differences(input('meta skuid 0 drop\ntcp dport 22 accept'), input(''))
+    expect(found.map(({ before, after }) => [before, after])).toEqual([[['accept'], ['drop']]])
+  })
+
+  test('with the way back that it takes for granted', () => {
+    const found = differences(input('fib saddr . iif oif missing drop\ntcp dport 22 accept'), input('tcp dport 22 accept'))
+    expect(found.map(({ before, after, assuming }) => [before, after, assuming])).toEqual([[['drop'], ['accept'], ['no route back by the incoming interface']]])
+  })
+
+  test('and is from anyone where only sources are left out that nobody forwards', () => {
+    const forward = (verdict: string): Ruleset => nft(`table inet t {\nchain f {\ntype filter hook forward priority 0; policy drop;\niifname lan oifname wan ${verdict}\n}\n}`)
+    expect(differences(forward('accept'), forward('drop'), 'forward').map(({ sources: from }) => from.kind)).toEqual(['any'])
+  })
+})
+
 describe('idle rules', () => {
   const idle = (rules: string, policy?: string): string[] => findIdleRules(input(rules, policy)).map(({ kind, rule }) => `${kind} ${rule.source.text.trim()}`)
 

@@ -10,7 +10,7 @@ import type { PacketSpace } from './packetSpace.ts'
 /** A packet of the diagram's non-zero part, chosen to be read by people, and the answers to unknown questions that it takes. */
 export interface Witness {
   readonly packet: Packet
-  /** Deterministic unknown matches that must answer yes for the packet to be an example. */
+  /** Deterministic unknown matches that must answer yes for the packet to be an example, and what the routes must say of its source. */
   readonly assuming: readonly string[]
 }
 
@@ -22,8 +22,14 @@ export function witnessOf(space: PacketSpace, diagram: Diagram): Witness | undef
   if (diagram === 0) return undefined
   const chooser = new Chooser(space)
   chooser.follow(diagram)
-  return { packet: packetFrom(space, chooser.values), assuming: chooser.assuming }
+  return { packet: packetFrom(space, chooser.values), assuming: [...chooser.assuming, ...routesAssumed(chooser.values)] }
 }
+
+/** What only facts tell, and a packet cannot state of itself. */
+const routesAssumed = (values: ReadonlyMap<LevelField, bigint>): string[] => [
+  ...(values.has('saddrRoute') ? [values.get('saddrRoute') === 1n ? 'a route back to the source' : 'no route back to the source'] : []),
+  ...(values.has('saddrRouteIif') ? [values.get('saddrRouteIif') === 1n ? 'a route back by the incoming interface' : 'no route back by the incoming interface'] : []),
+]
 
 const addresses = (...texts: string[]): bigint[] =>
   texts.map((text) => {
