@@ -52,6 +52,8 @@ export type OutcomeName = 'accept' | 'drop' | 'reject'
 export interface CompareOptions extends Means {
   readonly way: Way
   readonly facts?: HostFacts
+  /** In the memory: whose rulesets these are. */
+  readonly subject?: string
 }
 
 /** What a comparison may take. */
@@ -62,9 +64,9 @@ export interface Means {
 }
 
 /** Compares all that two rulesets do to every packet of a way. Differences are at most 200, the rest is counted. */
-export function compareRulesets(a: Ruleset, b: Ruleset, { way, facts, budget, memory }: CompareOptions): Comparison {
+export function compareRulesets(a: Ruleset, b: Ruleset, { way, facts, budget, memory, subject }: CompareOptions): Comparison {
   return withinBudget(() => {
-    const space = new PacketSpace([a, b], facts, budget, { memory, isForwarded: way === 'forward' })
+    const space = new PacketSpace([a, b], facts, budget, { memory, subject, isForwarded: way === 'forward' })
     const comparison = compareDiagrams(space, composeWay(space, a, way), composeWay(space, b, way))
     return replayed(comparison, [{ side: 'before', ruleset: a }, { side: 'after', ruleset: b }], way, facts)
   })
