@@ -1,16 +1,19 @@
 import { succeed } from '@portcullis/core/fault/fault.ts'
 import { START_RULES, type StartRules } from '@portcullis/core/plan/approval.ts'
 import type { Policy } from '@portcullis/core/policy/policy.ts'
+import { loadRollout } from '@portcullis/engine/loadRollout.ts'
 import type { RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
 import { simRolloutStore } from '@portcullis/sim/rolloutStore.ts'
 import { simPolicy, simWorld, type SimWorld } from '@portcullis/sim/world.ts'
+import { setTimeout } from 'node:timers/promises'
 import { beforeEach, expect, test, vi } from 'vitest'
 import type { Doors, OpenedRollouts } from './cli.ts'
 import { EXIT } from './exitCode.ts'
 import { expectSchema } from './testdata/schema.ts'
 import { policyDoor, runTrial, type Ran } from './testdata/trial.ts'
 
-vi.setConfig({ testTimeout: 30_000 })
+vi.setConfig({ testTimeout: 60_000 })
+const WAIT = { timeout: 50_000, interval: 50 }
 
 const NAMES = ['db-1', 'web-1', 'web-2']
 const START = ['rollout', 'start', '--yes', '--baseline', '0', '--bake-min', '5', '--every', '1']
@@ -18,7 +21,7 @@ const START = ['rollout', 'start', '--yes', '--baseline', '0', '--bake-min', '5'
 let world: SimWorld
 let policy: Policy
 let rollouts: ReturnType<typeof simRolloutStore>
-let verdict: 'pass' | 'trip'
+let verdict: 'pass' | 'hold' | 'trip'
 let rules: StartRules
 beforeEach(async () => {
   world = simWorld(NAMES)
@@ -72,6 +75,31 @@ test.each([
   await run(...START, '--approve-core')
   const { code, err } = await run(...argv)
   expect([code, err]).toEqual([EXIT.usage, expect.stringContaining('ROLLOUT_OVER')])
+})
+
+test('asked from beside: pause, resume, promote and the approval end when they are taken up; abort ends both', async () => {
+  verdict = 'hold'
+  const { clock } = world
+  // Whoever holds a wave for ever lets others have their turn.
+  world = { ...world, clock: { ...clock, sleep: async (durationMs) => setTimeout(2).then(() => clock.pass(durationMs)) } }
+  const start = run(...START)
+  const phase = async (): Promise<string> => {
+    const active = await rollouts.active()
+    const loaded = active && (await loadRollout({ rollouts }, active.id))
+    return loaded ? `${loaded.state.phase} ${loaded.state.wave}${loaded.state.isPaused ? ' paused' : ''}` : ''
+  }
+  await vi.waitFor(async () => expect(await phase()).toBe('baking 0'), WAIT)
+  expect((await run('rollout', 'pause')).code).toBe(EXIT.ok)
+  expect(await phase()).toBe('baking 0 paused')
+  expect((await run('rollout', 'resume')).code).toBe(EXIT.ok)
+  expect((await run('rollout', 'promote')).code).toBe(EXIT.ok)
+  await vi.waitFor(async () => expect(await phase()).toBe('baking 1'), WAIT)
+  expect((await run('rollout', 'promote')).err).toContain('It is carried on by')
+  await vi.waitFor(async () => expect(await phase()).toBe('approval 2'), WAIT)
+  expect((await run('rollout', 'promote')).err).toContain('ROLLOUT_NOT_BAKING')
+  expect((await run('rollout', 'promote', '--core')).code).toBe(EXIT.ok)
+  await vi.waitFor(async () => expect(await phase()).toBe('baking 2'), WAIT)
+  expect([(await run('rollout', 'abort')).code, (await start).code]).toEqual([EXIT.differs, EXIT.differs])
 })
 
 test('plans as JSON are what their schemas say', async () => {
