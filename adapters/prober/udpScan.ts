@@ -69,9 +69,9 @@ class UdpPaces {
   }
 
   /** Resolves when a question to this host may leave. */
-  async turn(host: string, signal: AbortSignal | undefined): Promise<void> {
+  async turn(host: string, options: Pick<UdpOptions, 'signal'>): Promise<void> {
     const paces = [this.#all, this.#hosts.get(host)]
-    while (!signal?.aborted && paces.some((pace) => pace && pace.allowance(performance.now()) < 1)) await sleep(5)
+    while (!options.signal?.aborted && paces.some((pace) => pace && pace.allowance(performance.now()) < 1)) await sleep(5)
   }
 
   spend(host: string, datagrams: number): void {
@@ -89,7 +89,7 @@ async function askAll(probes: readonly UdpProbe[], paces: UdpPaces, options: Udp
     if (atMs > (ASKED_AT_MS.at(-1) ?? 0)) break
     for (const probe of probes) {
       if (probe.isTold) continue
-      await paces.turn(probe.host, options.signal)
+      await paces.turn(probe.host, options)
       if (options.signal?.aborted) break
       paces.spend(probe.host, probe.ask())
     }
