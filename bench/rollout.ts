@@ -187,6 +187,7 @@ async function killDatabase({ folder }: Stand): Promise<void> {
 async function measureSimulated({ simulatedHosts, stories }: Size): Promise<NonNullable<Result['simulated']>> {
   tell(`${simulatedHosts} simulated hosts`)
   const fleet = await simulate('fleet', simulatedHosts)
+  if (fleet.outcome !== 'completed') throw new Error(`the rollout of ${simulatedHosts} simulated hosts ended ${fleet.outcome}`)
   tell(`${stories} simulated rollouts`)
   return { fleet, stories: await simulate('stories', stories) }
 }

@@ -40,6 +40,7 @@ function calm(hosts: number): Scenario {
   return {
     ...drawn,
     apps: hosts,
+    coreShare: 0,
     broken: [],
     controllers: 1,
     options: { ...drawn.options, concurrencyMax: 256 },
