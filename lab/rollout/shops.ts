@@ -1,6 +1,5 @@
 import { parseAddress } from '@portcullis/core/net/address.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
-import type { RolloutState } from '@portcullis/core/rollout/rollout.ts'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -80,8 +79,8 @@ function running(child: ChildProcess): Running {
 }
 
 /** The rollout that a command printed with `--json`. */
-export function readRollout({ out, err }: Ended): RolloutState {
-  const { rollout } = JSON.parse(out) as { rollout?: RolloutState }
+export function readRollout<State>({ out, err }: Ended): State {
+  const { rollout } = JSON.parse(out) as { rollout?: State }
   if (!rollout) throw new Error(`${out}${err.slice(-2000)}`)
   return rollout
 }
