@@ -108,10 +108,18 @@ async function tablesOf(database: Kysely<Tables>): Promise<string[]> {
 
 async function settle(unfinished: string, file: string): Promise<void> {
   const written = await open(unfinished, 'r+')
-  await written.sync().finally(() => written.close())
+  try {
+    await written.sync()
+  } finally {
+    await written.close()
+  }
   await rename(unfinished, file)
   const folder = await open(dirname(file) === '' ? '.' : dirname(file), 'r')
-  await folder.sync().finally(() => folder.close())
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
 }
 
 /**

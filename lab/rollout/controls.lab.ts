@@ -45,7 +45,7 @@ test('status, watch, pause, resume, promote, promote --core and history', { time
   await must('promote')
 
   const ended = await start.ended
-  expect([ended.code, readRollout<RolloutState>(ended).outcome]).toEqual([0, 'completed'])
+  expect([ended.code, (readRollout(ended) as RolloutState).outcome]).toEqual([0, 'completed'])
   expect(await must('history')).toMatch(/completed +3\/3 hosts/)
   expect(await typed('rollback')).toMatchObject({ code: 2, err: expect.stringContaining('ROLLOUT_OVER') })
 })
@@ -55,7 +55,7 @@ test('abort: changed hosts keep their new rules, and both processes end', { time
   await until((state) => state.phase === 'baking', start)
   const abort = await typed('abort', '--json')
   const ended = await start.ended
-  expect([abort.code, ended.code, readRollout<RolloutState>(abort).outcome, readRollout<RolloutState>(ended).outcome]).toEqual([1, 1, 'aborted', 'aborted'])
+  expect([abort.code, ended.code, (readRollout(abort) as RolloutState).outcome, (readRollout(ended) as RolloutState).outcome]).toEqual([1, 1, 'aborted', 'aborted'])
   expect(await phasesNow()).toEqual(['changed', 'waiting', 'waiting'])
 })
 
@@ -73,7 +73,7 @@ test('Ctrl-C at the first: who watches carries it on; rollback from a third puts
   }
   const rollback = await typed('rollback', '--json')
   const ended = await watch.ended
-  expect([rollback.code, ended.code, readRollout<RolloutState>(rollback).outcome, readRollout<RolloutState>(ended).outcome]).toEqual([1, 1, 'reverted', 'reverted'])
+  expect([rollback.code, ended.code, (readRollout(rollback) as RolloutState).outcome, (readRollout(ended) as RolloutState).outcome]).toEqual([1, 1, 'reverted', 'reverted'])
   expect(await phasesNow()).toEqual(['reverted', 'waiting', 'waiting'])
 })
 
@@ -84,7 +84,7 @@ test('kill -9 at the first: the next one need not wait, and carries it on', { ti
   await start.ended
   expect(await typed('status')).toMatchObject({ code: 0, err: expect.stringContaining('Nobody carries it on') })
   const rollback = await typed('rollback', '--json')
-  expect([rollback.code, readRollout<RolloutState>(rollback).outcome]).toEqual([1, 'reverted'])
+  expect([rollback.code, (readRollout(rollback) as RolloutState).outcome]).toEqual([1, 'reverted'])
 })
 
 const POLICY = 'portcullis.yaml'

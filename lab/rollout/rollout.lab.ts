@@ -43,7 +43,7 @@ test(
     await shops.must('plan', '--policy', 'whole')
     await killAt('"kind":"action","action":{"kind":"apply"', 'rollout', 'start', '--policy', 'whole', '--yes', '--json', ...PACE, ...FILES)
     const ended = await shops.start(['rollout', 'resume', '--policy', 'whole', '--json', ...FILES]).ended
-    const state = readRollout<RolloutState>(ended)
+    const state = readRollout(ended) as RolloutState
     expect([ended.code, state.outcome, state.waves.map(({ name, hosts: names }) => `${name} ${names.length}`)]).toEqual([0, 'completed', ['canary 3', 'standard-1 2', 'core-1 1']])
     expect(state.waves.at(-1)?.hosts).toEqual([shops.servers.at(-1)?.name])
     for (const host of shops.servers) expect(await versionOf(host)).toMatchObject({ confirmed: { generation: 1 }, live: { generation: 1 } })
@@ -58,7 +58,7 @@ test(
     await shops.must('plan', '--policy', 'forgetful')
     const before = (await alertsTold()).length
     const ended = await shops.start(['rollout', 'start', '--policy', 'forgetful', '--yes', '--json', ...PACE, ...FILES]).ended
-    const state = readRollout<RolloutState>(ended)
+    const state = readRollout(ended) as RolloutState
     expect([ended.code, state.outcome, state.wave]).toEqual([4, 'reverted', 0])
     expect(Object.values(state.hosts).map(({ phase }) => phase).toSorted()).toEqual(['reverted', 'reverted', 'reverted', 'waiting', 'waiting', 'waiting'])
     expect(await shopsThatAnswer()).toBe(HOSTS)

@@ -79,9 +79,9 @@ function running(child: ChildProcess): Running {
 }
 
 /** The rollout that a command printed with `--json`. */
-export function readRollout<State>({ out, err }: Ended): State {
-  const { rollout } = JSON.parse(out) as { rollout?: State }
-  if (!rollout) throw new Error(`${out}${err.slice(-2000)}`)
+export function readRollout({ out, err }: Ended): unknown {
+  const { rollout } = JSON.parse(out) as { rollout?: unknown }
+  if (rollout === undefined) throw new Error(`${out}${err.slice(-2000)}`)
   return rollout
 }
 

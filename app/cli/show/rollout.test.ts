@@ -91,5 +91,5 @@ test.each([
   ['when core hosts wait', { ...BAKING, phase: 'approval', wave: 2 }, ['waits for approval of core hosts · core-1 · 1/3 hosts', 'portcullis rollout promote --core']],
   ['when it has tripped', { ...BAKING, phase: 'reverting', trip: { at: 1, cause: 'gate', scope: 'all', because: [{ en: 'denied: web-1 denies', zh: '' }] } }, ['✗ denied: web-1 denies', 'puts back · canary · 1/3 hosts']],
 ] as const)('what is told where there is no terminal, %s', (_, state, lines) => {
-  expect(newsLines(pen('en'), state as RolloutState)).toEqual(lines)
+  expect(newsLines(pen('en'), state)).toEqual(lines)
 })
