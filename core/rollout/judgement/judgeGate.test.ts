@@ -22,6 +22,8 @@ const many = (char: string, count: number): string => char.repeat(count)
 describe('verdicts', () => {
   const good = (hosts: number, count = 12, value?: number): GateSample[] => rounds('c', Array.from({ length: hosts }, () => many('g', count)), value)
   const bad = (hosts: number, count = 12): GateSample[] => rounds('c', Array.from({ length: hosts }, () => many('b', count)))
+  const slow = (host: string, count: number, value: number, since = 0): GateSample[] => Array.from({ length: count }, (_, second) => ({ at: (since + second) * 1000, host, isGood: true, value }))
+  const dead = (host: string, count: number): GateSample[] => Array.from({ length: count }, (_, second) => ({ at: second * 1000, host, isGood: false }))
   const cases: readonly [what: string, gate: Gate, evidence: GateEvidence, kind: string, because: RegExp][] = [
     ['nothing at all', GATE, evidence([], [], []), 'hold', /0 of 3 samples.*nothing to compare with/],
     ['all good, enough of them', GATE, evidence(good(4), good(4), good(8)), 'pass', /fails no more often: 0\/48 failed, 0\/48 before/],
@@ -42,6 +44,13 @@ describe('verdicts', () => {
     ['a little slower', GATE, evidence(good(4, 12, 24), good(4, 12, 20), good(8, 12, 20)), 'pass', /values are no worse/],
     ['slower, like unchanged hosts', GATE, evidence(good(4, 12, 60), good(4, 12, 20), good(8, 12, 60)), 'hold', /one of the two/],
     ['slower than unchanged hosts, as ever', GATE, evidence(good(4, 12, 60), good(4, 12, 60), good(8, 12, 20)), 'hold', /one of the two/],
+    ['one of four hosts is slow', GATE, evidence([...good(3, 12, 20), ...slow('c-3', 12, 60)], good(4, 12, 20), good(8, 12, 20)), 'hold', /not shown that values are no worse: c-3 \(median 60\)$/],
+    ['one of four hosts is slow, and no host is left to compare with', GATE, evidence([...good(3, 12, 20), ...slow('c-3', 12, 60)], good(4, 12, 20), []), 'hold', /c-3 \(median 60\)$/],
+    ['one of four hosts is slow, and was not measured before', GATE, evidence([...good(3, 12, 20), ...slow('c-3', 12, 60)], good(3, 12, 20), []), 'hold', /c-3 \(median 60\)$/],
+    ['one of four hosts is slow, and all unchanged hosts always were', GATE, evidence([...good(3, 12, 20), ...slow('c-3', 12, 60)], good(4, 12, 20), good(8, 12, 60)), 'hold', /c-3 \(median 60\)$/],
+    ['one of four hosts is slow, as ever', GATE, evidence([...good(3, 12, 20), ...slow('c-3', 12, 60)], [...good(3, 12, 20), ...slow('c-3', 12, 60)], good(8, 12, 20)), 'pass', /values are no worse/],
+    ['one of four hosts was measured twice', GATE, evidence([...good(3, 12, 20), ...slow('c-3', 2, 20, 10)], good(4, 12, 20), good(8, 12, 20)), 'hold', /not shown that values are no worse: c-3 \(median 20\)$/],
+    ['one of twelve hosts does not work, as ever', GATE, evidence([...good(11, 20, 20), ...dead('c-11', 20)], [...good(11, 12, 20), ...dead('c-11', 12)], good(8, 20, 20)), 'pass', /values are no worse/],
     ['a rate that has gone', QUERY({ worse: 'lower' }), evidence(good(4, 12, 0), good(4, 12, 90), good(8, 12, 90)), 'trip', /values are worse/],
     ['a rate that has grown, where lower is worse', QUERY({ worse: 'lower' }), evidence(good(4, 12, 200), good(4, 12, 90), good(8, 12, 90)), 'pass', /values are no worse/],
     ['a little slower, where that matters', QUERY({ effectRatio: '0.1' }), evidence(good(4, 12, 24), good(4, 12, 20), good(8, 12, 20)), 'trip', /values are worse/],
@@ -79,6 +88,10 @@ describe('simulated bakes', () => {
     readonly failBefore: number
     readonly failAfter: number
     readonly slower?: number
+    /** 2 without it. */
+    readonly canaries?: number
+    /** How many of the canaries are slower; all without it. */
+    readonly slowerHosts?: number
     /** Everything is so much slower since the change, unchanged hosts too. */
     readonly day?: number
     readonly controlFails?: number
@@ -98,6 +111,9 @@ describe('simulated bakes', () => {
     ['fails a third of the time', { failBefore: 0.01, failAfter: 0.33, before: 24 }, [0.9, 1], [0, 0.01]],
     ['worse by just the margin', { failBefore: 0, failAfter: 0.1 }, [0, 0.4], [0, JUDGEMENT.falsePass]],
     ['three times as slow', { failBefore: 0, failAfter: 0, slower: 3 }, [0.95, 1], [0, 0.01]],
+    ['one of four hosts three times as slow', { failBefore: 0, failAfter: 0, slower: 3, canaries: 4, slowerHosts: 1 }, [0, 0.01], [0, 0.01]],
+    ['one of four hosts slower by just the margin', { failBefore: 0, failAfter: 0, slower: 1.5 + JUDGEMENT.valueStepMs / 40, canaries: 4, slowerHosts: 1 }, [0, 0.01], [0, JUDGEMENT.falsePass]],
+    ['four hosts, no worse', { failBefore: 0, failAfter: 0, canaries: 4 }, [0, 0.01], [0.99, 1]],
     ['slower by just the margin', { failBefore: 0, failAfter: 0, slower: 1.5 + JUDGEMENT.valueStepMs / 40 }, [0, 0.01], [0, JUDGEMENT.falsePass]],
   ]
   test.each(cases)('%s', (what, world, trips, passes, roundsMax) => {
@@ -120,11 +136,13 @@ describe('simulated bakes', () => {
       return { at, host, isGood: next() >= fail, value: 40 * slower * noise }
     }
     const hosts = (name: string, count: number): string[] => Array.from({ length: count }, (_, index) => `${name}-${index}`)
-    const baseline = Array.from({ length: world.before ?? 6 }, (_, round) => hosts('canary', 2).map((host) => draw(host, round, world.failBefore, 1))).flat()
+    const canaries = hosts('canary', world.canaries ?? 2)
+    const slownessOf = (index: number): number => (index < (world.slowerHosts ?? canaries.length) ? (world.slower ?? 1) : 1)
+    const baseline = Array.from({ length: world.before ?? 6 }, (_, round) => canaries.map((host) => draw(host, round, world.failBefore, 1))).flat()
     const [changed, control]: [GateSample[], GateSample[]] = [[], []]
     const day = world.day ?? 1
     for (let round = 1; round <= 32; round += 1) {
-      for (const host of hosts('canary', 2)) changed.push(draw(host, 100 + round, world.failAfter, (world.slower ?? 1) * day))
+      for (const [index, host] of canaries.entries()) changed.push(draw(host, 100 + round, world.failAfter, slownessOf(index) * day))
       for (const host of hosts('control', 8)) control.push(draw(host, 100 + round, world.controlFails ?? world.failBefore, day))
       const verdict = judgeGate(GATE, { now: 100 + round, changed, baseline, control })
       if (verdict.kind !== 'hold') return { kind: verdict.kind, round }

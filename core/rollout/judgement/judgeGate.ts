@@ -200,7 +200,68 @@ function judgeValues(gate: Gate, references: readonly Reference[], look: Look): 
   if (worse.every(Boolean)) return [{ kind: 'trip', because: told('values are worse', '数值变差') }]
   if (worse.some(Boolean)) return [{ kind: 'hold', because: told('values are worse than one of the two they are compared with', '仅与其中一个对照相比数值变差') }]
   const isShown = (tests[0]?.lower ?? 1) <= spend(JUDGEMENT.falsePass, look)
-  return [isShown ? { kind: 'pass', because: told('values are no worse', '数值未变差') } : { kind: 'hold', because: told('not shown that values are no worse', '尚不能断定数值未变差') }]
+  if (!isShown) return [{ kind: 'hold', because: told('not shown that values are no worse', '尚不能断定数值未变差') }]
+  const unshown = unshownHosts(gate, rule, look)
+  return [unshown.length === 0 ? { kind: 'pass', because: told('values are no worse', '数值未变差') } : { kind: 'hold', because: toldOfHosts(unshown) }]
+}
+
+interface HostValues {
+  readonly host: string
+  readonly values: readonly number[]
+}
+
+/**
+ * Hosts of which it is not shown that their own values are no worse: one that is slow among many that are not moves the
+ * median of all but little. One that brings no good sample is told of by its failures.
+ */
+function unshownHosts(gate: Gate, rule: ValueRule, look: Look): HostValues[] {
+  const before = valuesByHost(look.references.find(({ name }) => name === BEFORE)?.samples ?? [])
+  return [...valuesByHost(look.changed)].flatMap(([host, values]) => {
+    const isShown = values.length >= leastOf(gate) && isHostShown({ gate, rule, look, before: before.get(host) ?? [] }, values)
+    return isShown ? [] : [{ host: host ?? '', values }]
+  })
+}
+
+interface HostComparison {
+  readonly gate: Gate
+  readonly rule: ValueRule
+  readonly look: Look
+  /** Its own. */
+  readonly before: readonly number[]
+}
+
+/** No worse than itself before, or than unchanged hosts and not clearly worse than before. The two share what may be wrong. */
+function isHostShown({ gate, rule, look, before }: HostComparison, values: readonly number[]): boolean {
+  const least = leastOf(gate)
+  const others = (look.references.find(({ name }) => name === UNCHANGED) ?? look.references[0])?.samples ?? []
+  const level = spend(JUDGEMENT.falsePass, look) / 2
+  if (before.length >= least) {
+    const { higher, lower } = compareValues(values, before, rule)
+    if (lower <= level) return true
+    if (higher <= spend(JUDGEMENT.falseTripOfOddHost, look)) return false
+  }
+  const reference = valuesOf(others)
+  return reference.length >= least && compareValues(values, reference, rule).lower <= level
+}
+
+function valuesByHost(samples: readonly GateSample[]): Map<string | undefined, number[]> {
+  const byHost = new Map<string | undefined, number[]>()
+  for (const [host, own] of Map.groupBy(samples, (sample) => sample.host)) {
+    const values = valuesOf(own)
+    if (values.length > 0) byHost.set(host, values)
+  }
+  return byHost
+}
+
+function toldOfHosts(hosts: readonly HostValues[]): Text {
+  const named = hosts.slice(0, REASONS_MAX)
+  const more = hosts.length - named.length
+  const en = named.map(({ host, values }) => `${host} (median ${short(medianOf(values))})`)
+  const zh = named.map(({ host, values }) => `${host}（中位数 ${short(medianOf(values))}）`)
+  return {
+    en: `not shown that values are no worse: ${en.join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
+    zh: `尚不能断定下列主机的数值未变差：${zh.join('、')}${more > 0 ? `，另有 ${more} 台` : ''}`,
+  }
 }
 
 /** Against values that are worse by the minimal effect; where lower is worse, the same question mirrored. */
