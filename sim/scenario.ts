@@ -33,7 +33,10 @@ export interface Scenario {
 }
 
 export interface Judged {
-  /** Of the broken applications: the service is not shut out, it only takes so many times longer. */
+  /**
+   * Of the broken applications: the service is not shut out, it only takes so many times longer. So much more than the
+   * minimal effect, with all noise, that chance has no part in it and none of the judge's 5 % is needed.
+   */
   readonly slowness?: number
   /** How many of 1,000 measurings of a sound service fail. */
   readonly failsPerMille: number

@@ -12,10 +12,14 @@ export function lowestRate({ failed, total }: Failures, probability: number): nu
   return low
 }
 
+/** The binomial tail, by whichever of its two sides has fewer terms; the other is one less it. */
 function atLeast(failed: number, total: number, rate: number): number {
+  const isShortBelow = failed <= total / 2
+  const [from, to] = isShortBelow ? [0, failed - 1] : [failed, total]
+  const [logBad, logGood] = [Math.log(rate), Math.log1p(-rate)]
   let sum = 0
-  for (let count = failed; count <= total; count += 1) sum += Math.exp(logChoose(total, count) + count * Math.log(rate) + (total - count) * Math.log1p(-rate))
-  return sum
+  for (let count = from; count <= to; count += 1) sum += Math.exp(logChoose(total, count) + count * logBad + (total - count) * logGood)
+  return isShortBelow ? 1 - sum : sum
 }
 
 /** What is weighed against the limit: as shares of it, with the share of belief in each. */

@@ -20,19 +20,18 @@ export function rankSumHigher(changed: readonly number[], reference: readonly nu
 
 /** In how many pairs the changed one is higher, in how many equal, and Σ(t³ − t) over groups of equal values. */
 function comparePairs(changed: readonly number[], reference: readonly number[]): { higher: number; ties: number; tieTerm: number } {
-  const all = [...changed.map((value) => ({ value, isChanged: true })), ...reference.map((value) => ({ value, isChanged: false }))].sort((a, b) => a.value - b.value)
-  let [higher, ties, tieTerm, below] = [0, 0, 0, 0]
-  for (let start = 0; start < all.length; ) {
-    let [end, ours, theirs] = [start, 0, 0]
-    for (; end < all.length && all[end]?.value === all[start]?.value; end += 1) {
-      if (all[end]?.isChanged) ours += 1
-      else theirs += 1
-    }
-    higher += ours * below
-    ties += ours * theirs
-    tieTerm += (end - start) ** 3 - (end - start)
-    below += theirs
-    start = end
+  const [ours, theirs] = [Float64Array.from(changed).sort(), Float64Array.from(reference).sort()]
+  let [higher, ties, tieTerm, our, their] = [0, 0, 0, 0, 0]
+  while (our < ours.length || their < theirs.length) {
+    const value = Math.min(ours[our] ?? Number.POSITIVE_INFINITY, theirs[their] ?? Number.POSITIVE_INFINITY)
+    const [ourFirst, theirFirst] = [our, their]
+    // Not "is equal": what is no number stands last, and ends this too.
+    while (our < ours.length && !((ours[our] ?? 0) > value)) our += 1
+    while (their < theirs.length && !((theirs[their] ?? 0) > value)) their += 1
+    const [ourCount, theirCount] = [our - ourFirst, their - theirFirst]
+    higher += ourCount * theirFirst
+    ties += ourCount * theirCount
+    tieTerm += (ourCount + theirCount) ** 3 - (ourCount + theirCount)
   }
   return { higher, ties, tieTerm }
 }

@@ -40,6 +40,8 @@ describe('the rank-sum test', () => {
     ['all lower', [1, 2, 3], [4, 5, 6], 1],
     ['all equal', [1, 1, 1], [1, 1, 1], 1],
     ['nothing', [], [1], 1],
+    ['endless', [Infinity, Infinity, Infinity], [1, 2, 3], 1 / 20],
+    ['no numbers', [Number.NaN, Number.NaN, Number.NaN], [Number.NaN, 2, 3], 1],
   ]
   test.each(cases)('%s', (_, changed, reference, probability) => {
     expect(rankSumHigher(changed, reference)).toBeCloseTo(probability, 10)
@@ -78,6 +80,8 @@ describe('rates', () => {
     [1, 1, 0.05],
     [10, 10, 0.741_134],
     [5, 10, 0.222_441],
+    [9, 10, 0.605_836],
+    [1, 100, 1 - 0.95 ** 0.01],
   ])('%d of %d is at least a rate of %d', (failed, total, lowest) => {
     expect(lowestRate({ failed, total }, 0.05)).toBeCloseTo(lowest, 5)
   })
