@@ -207,7 +207,7 @@ function worldOf(sim: Sim, controller: number): RolloutWorld {
     rollouts: faulty(sim, noteLeases(sim, controller)),
     probe: { connect: async () => ({ kind: 'silent', durationMs: 1 }) },
     rules: SIM_RULES, facts: QUICK_FACTS, digest: sha256, report: () => undefined,
-    gates: { sample: async (gate, { hosts }) => sampleShop(sim, gate, hosts.map(({ name }) => name)) },
+    gates: { sample: async (gate, { hosts }) => sampleShop(sim, gate, hosts.map(({ name }) => name), clock.now()) },
     judge: scenario.judged ? (pieces.judge ?? judgeGate) : judgeAvailability, alerts: { raise: async (alert) => raise(sim, alert) },
     canceller: simCanceller, reportRollout: () => undefined, pieces,
   }
@@ -299,14 +299,13 @@ function noticeArmed(sim: Sim, host: SimHost): void {
 
 const unreachable = (host: string): Fault => ({ code: 'HOST_UNREACHABLE', what: { en: `${host} does not answer`, zh: `${host} 无应答` } })
 
-/** Clients of the shop: what they get from each host at this moment. */
-function sampleShop(sim: Sim, gate: Gate, names: readonly string[]): GateReading {
+/** Clients of the shop: what they get from each host at this moment, dated by the clock of the controller that asks. */
+function sampleShop(sim: Sim, gate: Gate, names: readonly string[], at: number): GateReading {
   if (isWithin(sim, sim.scenario.blind)) {
     sim.readings.set(gate.name, 'no-data')
     return { kind: 'no-data', because: { en: 'nobody measures', zh: '没有测量' } }
   }
   sim.readings.set(gate.name, 'samples')
-  const at = sim.timeline.now()
   const wanted = new Set(names)
   const samples = sim.hosts.flatMap((host, index): GateSample[] => (wanted.has(host.name) ? [sampleHost(sim, host, index, at)] : []))
   return { kind: 'samples', samples }

@@ -6,7 +6,9 @@ import type { RolloutState } from './rollout.ts'
 /**
  * Sorts one gate's samples by what had been changed when each was taken. Changed are the hosts of the present wave: those of
  * earlier waves, whose many good samples would speak for it, are left out, unless one denial is enough to trip. A sample that
- * is about no host counts as changed from the first change on.
+ * is about no host counts as changed from the first change on. One that is later than now was taken before the clock was set
+ * back, on nobody knows which side of the change: it is left out until its time has come. Then it may stand among the changed
+ * ones, but no more of these than of true ones, so that a change for the worse still shows in half of them.
  */
 export function evidenceOf(state: RolloutState, gate: Gate, samples: readonly GateSample[], now: Instant, noData?: Text): GateEvidence {
   const firstChange = Math.min(...Object.keys(state.hosts).map((name) => changedSince(state, name)))
@@ -15,7 +17,7 @@ export function evidenceOf(state: RolloutState, gate: Gate, samples: readonly Ga
   const control: GateSample[] = []
   for (const sample of samples) {
     const wave = sample.host === undefined ? undefined : state.hosts[sample.host]?.wave
-    if (wave !== undefined && wave < state.wave && gate.measure.kind !== 'denied') continue
+    if (gate.measure.kind !== 'denied' && (sample.at > now || (wave !== undefined && wave < state.wave))) continue
     const since = sample.host === undefined ? firstChange : changedSince(state, sample.host)
     if (sample.at >= since) changed.push(sample)
     else if (since !== Number.POSITIVE_INFINITY) baseline.push(sample)
