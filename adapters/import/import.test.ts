@@ -57,6 +57,7 @@ const skips = (skipped: readonly Skipped[]): Record<string, number> => Object.fr
 const fixture = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
 
 const FIXTURES: readonly [file: string, format: string, said: readonly string[], skipped: Readonly<Record<string, number>>][] = [
+  ['portcullis/fixtures/scan.json', 'portcullis', ['tcp 8080 10.77.0.2 open http', 'udp 5514 10.77.0.2 open|filtered', 'tcp 8443 2001:db8:77::2 filtered'], { 'state undecided': 1, 'not of the fleet': 1 }],
   ['nmap/fixtures/tcpUdp.xml', 'nmap', [
     'tcp 22 10.77.0.2 closed', 'tcp 23 10.77.0.2 filtered', 'tcp 24 10.77.0.2 closed', 'tcp 8080 10.77.0.2 open SimpleHTTPServer 0.6', 'tcp 8443 10.77.0.2 filtered',
     'tcp 9999 10.77.0.2 closed', 'udp 161 10.77.0.2 closed', 'udp 5514 10.77.0.2 open|filtered'], {}],

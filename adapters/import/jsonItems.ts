@@ -13,7 +13,7 @@ const [QUOTE, BACKSLASH, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST, LINE_FEED] = [0x22,
 const DEPTH_MAX = 64
 
 /**
- * The objects of the first list of a JSON document, one by one: `[{…}, {…}]` or `{"results": [{…}]}`. The list itself is
+ * The objects of the outermost lists of a JSON document, one by one: `[{…}, {…}]` or `{"results": [{…}]}`. A list itself is
  * never in memory. Commas are not insisted on, because masscan leaves one too many.
  */
 export function readJsonItems(file: string, claims: ImportClaims, take: (fields: Fields, place: Place) => void): ImportReader {
@@ -30,6 +30,7 @@ class JsonItems implements ImportReader {
   #open: number[] = []
   /** How many brackets are open around an item; unknown until the list begins. */
   #listDepth: number | undefined
+  #isItem = false
   #isText = false
   #isEscaped = false
   #line = 1
@@ -58,13 +59,14 @@ class JsonItems implements ImportReader {
       }
       if (code === QUOTE) this.#isText = true
       else if (code === OPEN || code === OPEN_LIST) {
-        if (this.#listDepth === this.#open.length && code === OPEN) [start, this.#place] = [index, this.#at(index)]
+        if (code === OPEN && this.#listDepth === this.#open.length && this.#open.at(-1) === OPEN_LIST) [start, this.#isItem, this.#place] = [index, true, this.#at(index)]
         this.#opens(code, index)
       } else if (code === CLOSE || code === CLOSE_LIST) {
         this.#closes(code, index)
         if (code === CLOSE && start >= 0 && this.#open.length === this.#listDepth) {
           this.#ends(chunk.slice(start, index + 1))
           start = -1
+          this.#isItem = false
         }
       }
     }
@@ -75,10 +77,6 @@ class JsonItems implements ImportReader {
   end(): void {
     if (this.#open.length > 0 || this.#isText) this.#claims.refuse(truncated(this.#at(0)))
     else if (this.#listDepth === undefined) this.#claims.refuse(malformed(this.#at(0), 'there is no list in it', '其中没有列表'))
-  }
-
-  get #isItem(): boolean {
-    return this.#listDepth !== undefined && this.#open.length > this.#listDepth
   }
 
   #inText(code: number): void {

@@ -239,6 +239,7 @@ function importEntries(): CommandEntry[] {
     nmap: { en: 'Nmap XML (nmap -oX)', zh: 'Nmap XML（nmap -oX）' },
     nessus: { en: 'Nessus v2 (.nessus)', zh: 'Nessus v2（.nessus）' },
     openvas: { en: 'OpenVAS / Greenbone XML report', zh: 'OpenVAS / Greenbone XML 报告' },
+    portcullis: { en: 'scan results of Portcullis (portcullis scan --json)', zh: 'Portcullis 扫描结果（portcullis scan --json）' },
     masscan: { en: 'masscan JSON (masscan -oJ)', zh: 'masscan JSON（masscan -oJ）' },
     nfdump: { en: 'nfdump JSON (nfdump -o json)', zh: 'nfdump JSON（nfdump -o json）' },
     ulogd: { en: 'ulogd2 JSON: NFLOG packets, NFCT flows', zh: 'ulogd2 JSON：NFLOG 报文与 NFCT 流' },

@@ -49,6 +49,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   nmap: 'scan.xml --from office',
   nessus: 'scan.nessus --from office',
   openvas: 'report.xml --from office',
+  portcullis: 'scan.json --from office',
   masscan: 'scan.json --from elsewhere',
   suricata: 'eve.json',
   zeek: 'conn.log',

@@ -38,6 +38,7 @@ export const define: CommandModule['define'] = (command, { text, run }) => {
     ['portcullis scan 10.0.0.0/24 --ports 1-1024 --udp 53,123,161 --identify', { en: 'a network, with names', zh: '一个网段，并识别服务' }],
     ['portcullis scan fe80::1%eth0 --ports 22,443', { en: 'a neighbour without a global address', zh: '没有全局地址的邻居' }],
     ['portcullis scan 10.0.0.0/16 --rate 20000 --json > scan.json', { en: 'gently, for a program', zh: '低速扫描，供程序使用' }],
+    ['portcullis scan 10.0.0.0/24 --identify --json > scan.json && portcullis import scan.json --from office', { en: 'into the port matrix, as seen from there', zh: '导入端口矩阵，视为从该处所见' }],
     ['portcullis scan 10.0.0.0/16 --rate 20000 --resume scan.json --json > rest.json', { en: 'after Ctrl-C: what was left', zh: 'Ctrl-C 之后：继续未完成的部分' }],
   ])
   run(async (cli, options, targets) => {
@@ -49,7 +50,7 @@ export const define: CommandModule['define'] = (command, { text, run }) => {
     const scanned = await scan(specOf(targets, values, resume.value), { signal: cli.signal, onProgress: progress.report })
     progress.end()
     if (!scanned.ok) return refuse(cli, scanned.faults)
-    if (cli.isJson) outJson(cli, { format: 'portcullis-scan', version: 1, ...scanned.value })
+    if (cli.isJson) outJson(cli, { format: 'portcullis-scan', version: 1, at: new Date(cli.now()).toISOString(), ...scanned.value })
     else cli.out(showScan(cli, scanned.value))
     return exitCodeOf(scanned.value)
   })
