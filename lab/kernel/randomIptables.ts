@@ -90,7 +90,9 @@ const OPEN: readonly Make[] = [
 
 /** Those that only the first hooks take. */
 const ARRIVING: readonly Make[] = [
-  (dice, family) => `${not(dice, family)}-i ${dice.pick(['eth0', 'eth+', 'wan0', 'lo', '+'])}`,
+  (dice, family) => `${not(dice, family)}-i ${dice.pick(['eth0', 'eth+', 'wan0', 'lo'])}`,
+  // Negated, iptables-legacy-save leaves it out: what it prints is not what the kernel does.
+  () => '-i +',
   (dice, family) => `-m mac ${not(dice, family)}--mac-source 02:00:00:00:00:0${dice.pick(['1', '2'])}`,
   (dice, family) => `-m addrtype ${dice.pick(['--dst-type', '--src-type'])} ${dice.pick(['LOCAL', 'UNICAST'])} --limit-iface-in`.replace('addrtype ', `addrtype ${not(dice, family)}`),
 ]

@@ -6,10 +6,10 @@ export interface IcmpType {
   readonly code?: number
 }
 
-/** Undefined: `any`, every type. Names as iptables(8) extensions accept them; iptables-save prints numbers. */
+/** Undefined: `any`, every type, which ICMPv6 does not have. Names as iptables(8) extensions accept them; iptables-save prints numbers. */
 export function icmpTypeOf(word: Word, protocol: 'icmp' | 'icmpv6'): IcmpType | undefined {
   const name = word.text.toLowerCase()
-  if (name === 'any' || name === '255') return undefined
+  if (protocol === 'icmp' && (name === 'any' || name === '255')) return undefined
   const known = Object.hasOwn(NAMES[protocol], name) ? NAMES[protocol][name] : undefined
   if (known) return known
   const [type = '', code] = name.split('/')

@@ -140,10 +140,13 @@ function ipv6Type(side: 'saddr' | 'daddr', suffix: 'Iif' | 'Oif' | '', type: num
 
 const LINK_LOCAL: Interval = { first: 0xfe80n << 112n, last: (0xfec0n << 112n) - 1n }
 
+const NEVER: Match = { kind: 'any-of', isNegated: false, alternatives: [] }
+
 const icmp = (protocol: 'icmp' | 'icmpv6'): OptionReader =>
   option(1, (word, isNegated) => {
     const type = icmpTypeOf(word, protocol)
-    if (!type) return undefined
+    // icmp_type_code_match of the kernel: any type, and its negation none.
+    if (!type) return isNegated ? NEVER : undefined
     if (type.code === undefined) return among([field('icmpType')], [one(type.type)], isNegated)
     const element = { values: [one(type.type), one(type.code)] }
     return { kind: 'lookup', fields: [field('icmpType'), field('icmpCode')], among: { kind: 'inline', elements: [element] }, isNegated }

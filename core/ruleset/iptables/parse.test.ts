@@ -65,6 +65,8 @@ describe('what a rule of iptables-save matches', () => {
     ['-p icmp -m icmp --icmp-type 8', { ...ssh, protocol: 1, icmpType: 8, icmpCode: 0 }, 'drop'],
     ['-p icmp -m icmp --icmp-type 3/4', { ...ssh, protocol: 1, icmpType: 3, icmpCode: 3 }, 'accept'],
     ['-p icmp -m icmp --icmp-type fragmentation-needed', { ...ssh, protocol: 1, icmpType: 3, icmpCode: 4 }, 'drop'],
+    ['-p icmp -m icmp ! --icmp-type any', { ...ssh, protocol: 1, icmpType: 13, icmpCode: 0 }, 'accept'],
+    ['-p icmp -m icmp ! --icmp-type 255', { ...ssh, protocol: 1, icmpType: 255, icmpCode: 0 }, 'accept'],
     ['-p icmp -m icmp --icmp-type any', { ...ssh, protocol: 1, icmpType: 13, icmpCode: 0 }, 'drop'],
     ['-m iprange --src-range 198.51.100.1-198.51.100.9', ssh, 'drop'],
     ['-m mac --mac-source 02:00:00:00:00:01', { ...ssh, macSource: 0x02_00_00_00_00_01n }, 'drop'],
