@@ -149,6 +149,12 @@ describe('a resolved intent', () => {
 
 const show = (item: object): string => JSON.stringify(item, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))
 
+test('the time of a warning holds for needs that are gone, though no need that is left speaks of flows', () => {
+  const policy = policyOf([])
+  const resolved = resolve({ ...policy, defaults: { ...policy.defaults, warnSeconds: 3 } }, 'web-1', 1)
+  expect(resolved.ok && resolved.value.endings).toEqual({ otherwise: 'drain', needs: {}, warnSeconds: 3 })
+})
+
 test('hosts are grouped by the needs that select them', () => {
   fc.assert(
     fc.property(anyPolicy, (policy) => {

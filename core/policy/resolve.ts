@@ -102,10 +102,10 @@ function intentOf(defaults: Defaults, host: string, generation: number, grants: 
   return { host, generation, mode, refusal, ping, management: managementGrants(defaults), grants, ...(endings ? { endings } : {}) }
 }
 
-/** Undefined where every flow drains. */
+/** Undefined where all is as without a word about flows. The time of a warning is for needs that are gone, too. */
 function endingsOf({ flows = 'drain', warnSeconds = WARN_SECONDS }: Defaults, needs: readonly Need[]): Endings | undefined {
   const own = needs.flatMap((need) => (need.flows === undefined || need.flows === flows ? [] : [[need.id, need.flows] as const]))
-  if (flows === 'drain' && own.length === 0) return undefined
+  if (flows === 'drain' && own.length === 0 && warnSeconds === WARN_SECONDS) return undefined
   return { otherwise: flows, needs: Object.fromEntries(own.toSorted(([a], [b]) => (a < b ? -1 : 1))), warnSeconds }
 }
 
