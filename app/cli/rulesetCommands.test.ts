@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { afterAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { EXIT } from './exitCode.ts'
 import { expectSchema } from './testdata/schema.ts'
 import { widthOf } from './table.ts'
@@ -15,15 +15,18 @@ import { runTrial, type Ran } from './testdata/trial.ts'
 // The first call of a command loads its modules, which a busy machine takes seconds for.
 vi.setConfig({ testTimeout: 30_000 })
 
-const TESTDATA = join(import.meta.dirname, 'testdata')
-const OWN_TABLE = join(import.meta.dirname, '../../core/ruleset/nft/golden/mixed.nft')
+const OWN_TABLE = '../../../core/ruleset/nft/golden/mixed.nft'
+const cameFrom = process.cwd()
+// Where lines break must not hang on where the project lies.
+beforeAll(() => process.chdir(join(import.meta.dirname, 'testdata')))
+afterAll(() => process.chdir(cameFrom))
 const directory = mkdtempSync(join(tmpdir(), 'vc-cli-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 const SSH = 'tcp 198.51.100.7:40000 -> 192.0.2.1:22 iif eth0 ct new'
 const DOCKER = '--ruleset docker.save --ipset admins.ipset'
 
-/** Each prints `golden/NAME.txt`. Words that name a file of `testdata` stand for it; a packet is what stands behind `:`. */
+/** Each prints `golden/NAME.txt`. Files are those of `testdata`; a packet is what stands behind `:`. */
 describe('what a person reads', () => {
   test.each<[name: string, code: number, argv: string]>([
     ['packet-accepted', EXIT.ok, 'packet --ruleset office.nft : tcp 10.0.0.7:40000 -> 192.0.2.1:22 iif eth0 ct new'],
@@ -176,9 +179,9 @@ describe('docs/verify.md', () => {
 
 async function run(line: string, columns?: number): Promise<Ran> {
   const [words = '', packet] = line.split(' : ')
-  const argv = [...words.split(' ').map((word) => (/\.[a-z]+$/.test(word) && !word.startsWith('/') ? join(TESTDATA, word) : word)), ...(packet === undefined ? [] : [packet])]
+  const argv = [...words.split(' '), ...(packet === undefined ? [] : [packet])]
   const { code, out, err } = await runTrial(argv, { now: () => 0, ...(columns ? { columns } : {}) })
-  return { code, out: out.replaceAll(`${TESTDATA}/`, '').replaceAll(OWN_TABLE, 'portcullis.nft'), err: err.replaceAll(`${TESTDATA}/`, '') }
+  return { code, out: out.replaceAll(OWN_TABLE, 'portcullis.nft'), err }
 }
 
 
