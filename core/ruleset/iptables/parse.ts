@@ -145,16 +145,16 @@ class SaveReader {
   }
 }
 
-const HOOKS: Readonly<Record<string, Hook>> = { PREROUTING: 'prerouting', INPUT: 'input', FORWARD: 'forward', OUTPUT: 'output', POSTROUTING: 'postrouting' }
+const HOOKS: ReadonlyMap<string, Hook> = new Map([['PREROUTING', 'prerouting'], ['INPUT', 'input'], ['FORWARD', 'forward'], ['OUTPUT', 'output'], ['POSTROUTING', 'postrouting']])
 
 // enum nf_ip_hook_priorities (linux/netfilter_ipv4.h).
-const PRIORITIES: Readonly<Record<string, number>> = { raw: -300, mangle: -150, filter: 0, security: 50 }
+const PRIORITIES: ReadonlyMap<string, number> = new Map([['raw', -300], ['mangle', -150], ['filter', 0], ['security', 50]])
 
 function baseOf(table: string, chain: string, policy: string): BaseChain | undefined {
-  const hook = HOOKS[chain]
+  const hook = HOOKS.get(chain)
   if (!hook || policy === '-') return undefined
   const isBefore = hook === 'prerouting' || hook === 'output'
-  const priority = table === 'nat' ? (isBefore ? -100 : 100) : (PRIORITIES[table] ?? 0)
+  const priority = table === 'nat' ? (isBefore ? -100 : 100) : (PRIORITIES.get(table) ?? 0)
   const type = table === 'nat' ? 'nat' : table === 'mangle' && hook === 'output' ? 'route' : 'filter'
   return { type, hook, priority, policy: policy === 'DROP' ? 'drop' : 'accept' }
 }

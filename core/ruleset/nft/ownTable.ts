@@ -1,6 +1,7 @@
 import { formatAddress, type Family } from '../../net/address.ts'
 import { formatPrefix, prefixesOfRange } from '../../net/prefix.ts'
 import { isTransportProtocol, protocolName, type TransportProtocol } from '../../net/protocol.ts'
+import { entryOf } from './jsonNode.ts'
 import type { Interval, NamedSet, Ruleset, SetElement, Table, Value } from '../ruleset.ts'
 
 /** What Portcullis owns on a host: the table `inet portcullis`, and nothing else. */
@@ -31,7 +32,7 @@ export const withoutLeases = (ruleset: Ruleset): Ruleset => ({
 })
 
 export const leasesOf = (ruleset: Ruleset): Lease[] =>
-  ruleset.tables.filter(isOwnTable).flatMap((table) => table.sets.flatMap((set) => (READERS[set.name] ? set.elements.filter(ends).map((element) => leaseOf(set, element)) : [])))
+  ruleset.tables.filter(isOwnTable).flatMap((table) => table.sets.flatMap((set) => (entryOf(READERS, set.name) ? set.elements.filter(ends).map((element) => leaseOf(set, element)) : [])))
 
 const LENT_SETS: ReadonlySet<string> = new Set(['lease4', 'lease6', 'lease_any', 'block4', 'block6', 'closing', 'closing4', 'closing6'])
 
@@ -59,7 +60,7 @@ const READERS: Readonly<Record<string, Reader>> = {
 }
 
 const leaseOf = (set: NamedSet, element: SetElement): Lease => ({
-  ...(READERS[set.name] ?? block(4))(element.values),
+  ...(entryOf(READERS, set.name) ?? block(4))(element.values),
   secondsLeft: element.expiresSeconds ?? 0,
 })
 

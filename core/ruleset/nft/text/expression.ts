@@ -1,3 +1,4 @@
+import { entryOf } from '../jsonNode.ts'
 import type { Cursor } from './cursor.ts'
 import { unexpected, type Token } from './token.ts'
 
@@ -173,7 +174,7 @@ export function withPortNumbers(key: Json, right: Json): Json {
 }
 
 function replaceServices(value: Json): Json {
-  if (typeof value === 'string') return SERVICES[value] ?? value
+  if (typeof value === 'string') return entryOf(SERVICES, value) ?? value
   if (Array.isArray(value)) return value.map(replaceServices)
   if (value === null || typeof value !== 'object') return value
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, replaceServices(inner)]))
