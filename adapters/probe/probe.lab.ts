@@ -159,6 +159,17 @@ describe('from a vantage over ssh', () => {
     await other.close()
   })
 
+  test('it is no reason for a process to go on, and ends with it', () => {
+    const program = `
+      import { SshVantage } from ${JSON.stringify(new URL('../ssh/sshVantage.ts', import.meta.url).href)}
+      const vantage = new SshVantage(${JSON.stringify({ kind: 'ssh', destination: '127.0.0.1', port: ports.ssh, user: 'root', identityFile: at('user'), knownHostsFile: at('known'), sudo: false })})
+      const stream = await vantage.connect('127.0.0.1', ${ports.web}, { timeoutMs: 10_000, signal: new AbortController().signal })
+      stream.destroy()
+      console.log('asked')`
+    expect(execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8', timeout: 20_000 })).toBe('asked\n')
+    expect(execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).split('\n').filter((line) => line.startsWith('ssh -M') && line.includes(at('known')))).toHaveLength(1)
+  })
+
   test('one whose connection is lost connects again', async () => {
     const other = vantageOf(ports.ssh, 'known')
     expect((await ask('tcp', { port: ports.web }, other)).kind).toBe('good')

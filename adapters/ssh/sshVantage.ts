@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -101,6 +102,9 @@ function masterOf(child: ChildProcess, controlPath: string, directory: string): 
     if (error) said += error.message
     rmSync(directory, { recursive: true, force: true })
   }
+  // Nobody has to close it: it is no reason for this process to go on, and ends with it.
+  child.unref()
+  ;(child.stderr as Socket | null)?.unref()
   const endWithUs = (): void => void child.kill('SIGTERM')
   process.once('exit', endWithUs)
   child.once('error', gone)
