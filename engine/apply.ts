@@ -4,7 +4,7 @@ import { isSealed } from '@portcullis/core/plan/seal.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import { confirmedApply, type HostOutcome } from './confirmedApply.ts'
 import { fanOut } from './fanOut.ts'
-import { cutSteps, NO_FLOWS_ENDED, type FlowsEnded } from '@portcullis/core/plan/flowEnds.ts'
+import { addEnded, cutSteps, NO_FLOWS_ENDED, type FlowsEnded } from '@portcullis/core/plan/flowEnds.ts'
 import { endFlows } from './endFlows.ts'
 import { openJournal, type Journal } from './journal.ts'
 import type { FleetOptions } from './observe.ts'
@@ -55,8 +55,7 @@ async function endAfter(world: World, journal: Journal, host: Host, plan: Change
     if (step === 'warned' && !(await waitWarned(world, journal, host, warnSeconds, signal))) return unknownFlows(outcome, ended, uncut(host.name))
     const done = await endFlows(world, journal, host, hostPlan, step)
     if (!done.ok) return unknownFlows(outcome, ended, ...done.faults)
-    const { left, draining, leased } = done.value
-    ended = { before: ended.before + done.value.before, cut: ended.cut + done.value.cut, ...(left === undefined ? {} : { left }), draining, silent: ended.silent + done.value.silent, leased }
+    ended = addEnded(ended, done.value)
   }
   return { ...outcome, flows: ended }
 }

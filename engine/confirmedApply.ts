@@ -8,7 +8,7 @@ import { lateConfirm, moved, otherApply, otherRuleset, rendersOtherwise, stopped
 import { hostSession, type HeldGeneration, type HostSession } from './hostSession.ts'
 import type { Journal } from './journal.ts'
 import type { Cancellation, HostLink } from './ports.ts'
-import { reachHost } from './reachHost.ts'
+import { overLink, reachHost } from './reachHost.ts'
 import { disappointments, expectationsOf, type Expectation } from './reachability.ts'
 import { tablesDetail } from './foreignTables.ts'
 import type { ApplyStep, NewJournalEntry } from './store.ts'
@@ -203,10 +203,7 @@ async function verify(attempt: Attempt): Promise<Result<unknown>> {
 /** The management path by a handshake of its own, and every endpoint that answered us before. */
 async function probe(attempt: Attempt): Promise<Result<unknown>> {
   const { world, host, expectations, options } = attempt
-  const way = await world.hosts.connect(host, options.signal)
-  if (!way.ok) return way
-  const answered = await hostSession(way.value).version(options.signal)
-  await way.value.close().catch(ignoreDeadLink)
+  const answered = await overLink(world.hosts.connect(host, options.signal), (session) => session.version(options.signal))
   if (!answered.ok) return answered
   const faults = await disappointments(world, host.name, expectations, options.signal)
   return faults.length === 0 ? answered : fail(...faults)
@@ -274,11 +271,7 @@ async function askUntil<T>(attempt: Attempt, question: (session: HostSession) =>
 
 async function askOnce<T>(world: World, host: Host, question: (session: HostSession) => Promise<Result<T>>): Promise<Result<T>> {
   try {
-    const link = await reachHost(world.hosts, host)
-    if (!link.ok) return link
-    const answered = await question(hostSession(link.value))
-    await link.value.close().catch(ignoreDeadLink)
-    return answered
+    return await overLink(reachHost(world.hosts, host), question)
   } catch (error) {
     return fail(writtenFault(host.name, 'revert', error))
   }

@@ -4,8 +4,9 @@ import { NO_FLOWS_ENDED, sortFlows, type CutStep, type FlowsEnded, type LiveFlow
 import type { HostPlan } from '@portcullis/core/plan/plan.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import { writtenFault } from './applyFault.ts'
-import { hostSession, type HostSession } from './hostSession.ts'
+import type { HostSession } from './hostSession.ts'
 import type { Journal } from './journal.ts'
+import { overLink, reachHost } from './reachHost.ts'
 import type { World } from './world.ts'
 
 /** A client that is cut may connect again before its port is closed to it on every path; and a host tells of so many flows at a time. */
@@ -21,7 +22,7 @@ export async function endFlows(world: World, journal: Journal, host: Host, plan:
   const about = journal.about({ host: host.name, generation: plan.generation })
   try {
     await about.action('cut', { step })
-    const ended = await overLink(world, host, (session) => endOver(world, host, session, plan, step))
+    const ended = await overLink(reachHost(world.hosts, host), (session) => endOver(world, host, session, plan, step))
     await about.signal('cut', ended.ok ? { detail: { ...ended.value } } : faultOf(ended.faults))
     return ended
   } catch (error) {
@@ -30,16 +31,6 @@ export async function endFlows(world: World, journal: Journal, host: Host, plan:
 }
 
 const faultOf = ([fault]: readonly Fault[]): { fault?: Fault } => (fault ? { fault } : {})
-
-async function overLink<T>(world: World, host: Host, task: (session: HostSession) => Promise<Result<T>>): Promise<Result<T>> {
-  const link = await world.hosts.connect(host)
-  if (!link.ok) return link
-  try {
-    return await task(hostSession(link.value))
-  } finally {
-    await link.value.close().catch(() => undefined)
-  }
-}
 
 async function endOver(world: World, host: Host, session: HostSession, plan: HostPlan, step: CutStep): Promise<Result<FlowsEnded>> {
   let sum: FlowsEnded = NO_FLOWS_ENDED

@@ -5,9 +5,9 @@ import type { Gate, GateReading, GateSample } from '@portcullis/core/rollout/gat
 import { deniedSample, deniedServed } from '@portcullis/core/rollout/judgement/deniedServed.ts'
 import { fanOut } from './fanOut.ts'
 import type { Gates } from './gates.ts'
-import { hostSession, type HostSession } from './hostSession.ts'
+import type { HostSession } from './hostSession.ts'
 import type { HostLink } from './ports.ts'
-import { reachHost } from './reachHost.ts'
+import { overLink, reachHost } from './reachHost.ts'
 import type { World } from './world.ts'
 
 const HOSTS_AT_ONCE = 64
@@ -57,12 +57,9 @@ async function denied(world: World, host: Host, before: readonly FlowObservation
   return deniedSample(host.name, at, deniedServed(before, read.value.filter((one) => one.kind === 'flow')))
 }
 
-async function ask<T>(opening: Promise<Result<HostLink>>, question: (session: HostSession) => Promise<{ ok: true; value: T } | { ok: false }>): Promise<T | undefined> {
+async function ask<T>(opening: Promise<Result<HostLink>>, question: (session: HostSession) => Promise<Result<T>>): Promise<T | undefined> {
   try {
-    const link = await opening
-    if (!link.ok) return undefined
-    const answered = await question(hostSession(link.value))
-    await link.value.close().catch(() => undefined)
+    const answered = await overLink(opening, question)
     return answered.ok ? answered.value : undefined
   } catch {
     return undefined

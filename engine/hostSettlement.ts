@@ -8,7 +8,7 @@ import { confirmedApply, type HostOutcome } from './confirmedApply.ts'
 import { hostSession, type HeldGeneration, type HostVersion } from './hostSession.ts'
 import type { Journal } from './journal.ts'
 import type { Cancellation } from './ports.ts'
-import { reachHost } from './reachHost.ts'
+import { overLink, reachHost } from './reachHost.ts'
 import type { RolloutWorld } from './rolloutWorld.ts'
 
 /** One host of a rollout: the change that it is to get, and the one that takes it back. */
@@ -43,10 +43,8 @@ async function stageWayBack(world: RolloutWorld, one: HostCase, signal: Cancella
   const intent = readIntent(back.intent)
   if (!intent.ok || signal.aborted) return
   try {
-    const link = await reachHost(world.hosts, one.host, signal)
-    if (!link.ok) return
-    await hostSession(link.value).stage({ generation: back.generation, digest: back.rulesetDigest }, world.rules.render(intent.value), signal)
-    await link.value.close()
+    const held = { generation: back.generation, digest: back.rulesetDigest }
+    await overLink(reachHost(world.hosts, one.host, signal), (session) => session.stage(held, world.rules.render(intent.value), signal))
   } catch {
     // As where it is refused.
   }

@@ -34,7 +34,7 @@ export function endingsBetween(before: Intent | undefined, after: Intent): HostE
   return { otherwise: now.otherwise, warnSeconds: now.warnSeconds, granted: granted.map(({ grant, end }) => endedGrant(grant, end)) }
 }
 
-const endFor = ({ needs, otherwise }: Endings, need: string): FlowEnd => needs[need] ?? otherwise
+const endFor = ({ needs, otherwise }: Endings, need: string): FlowEnd => (Object.hasOwn(needs, need) ? needs[need] : undefined) ?? otherwise
 
 const gentlest = (ends: readonly FlowEnd[]): FlowEnd | undefined => ENDS.find((end) => ends.includes(end))
 
@@ -125,3 +125,13 @@ export interface FlowsEnded {
 }
 
 export const NO_FLOWS_ENDED: FlowsEnded = { before: 0, cut: 0, left: 0, draining: 0, silent: 0, leased: 0 }
+
+/** What the later step has found left, and draining, is what there is. Once it was not known it stays so. */
+export const addEnded = (before: FlowsEnded, after: FlowsEnded): FlowsEnded => ({
+  before: before.before + after.before,
+  cut: before.cut + after.cut,
+  ...(before.left === undefined || after.left === undefined ? {} : { left: after.left }),
+  draining: after.draining,
+  silent: before.silent + after.silent,
+  leased: after.leased,
+})

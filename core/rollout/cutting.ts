@@ -1,6 +1,6 @@
 import type { Text } from '../fault/fault.ts'
 import type { Instant } from '../inventory/observation.ts'
-import { cutSteps, NO_FLOWS_ENDED, type FlowsEnded } from '../plan/flowEnds.ts'
+import { addEnded, cutSteps, NO_FLOWS_ENDED, type FlowsEnded } from '../plan/flowEnds.ts'
 import type { HostPlan } from '../plan/plan.ts'
 import { cutDue, hostsOf, update } from './progress.ts'
 import type { CutProgress, HostProgress, RolloutState, Signal } from './rollout.ts'
@@ -74,16 +74,6 @@ function stepFailed({ options }: RolloutState, cut: CutProgress, at: Instant, fa
   const { left: _, ...known } = cut.ended
   return { ...cut, ...told, failures, isAtWork: false, steps: [], ended: known }
 }
-
-/** What the later step has found left, and draining, is what there is. Once it was not known it stays so. */
-const addEnded = (before: FlowsEnded, after: FlowsEnded): FlowsEnded => ({
-  before: before.before + after.before,
-  cut: before.cut + after.cut,
-  ...(before.left === undefined || after.left === undefined ? {} : { left: after.left }),
-  draining: after.draining,
-  silent: before.silent + after.silent,
-  leased: after.leased,
-})
 
 /** A host that goes back lets its flows in again. */
 export const withoutSteps = (host: HostProgress): HostProgress => (host.cut ? { ...host, cut: { ...host.cut, steps: [], isAtWork: false } } : host)
