@@ -43,7 +43,7 @@ const file = z.strictObject({
 export interface RolloutFile {
   readonly gates: readonly Gate[]
   readonly rules: StartRules
-  /** Of every name that a gate is asked from. */
+  /** Of every name that a gate may be asked from. */
   readonly vantages: ReadonlyMap<string, Transport>
 }
 
@@ -62,12 +62,13 @@ export function parseGatesFile(text: string, name: string, hosts: readonly Pick<
   const placeOf = (path: Path): Place => yaml.value.placeAt(offsetOf(yaml.value.root, path))
   if (!read.success) return fail(...describeIssues(read.error, 'GATES_FILE', SEE, yaml.value))
   const vantages = vantagesOf(read.data.vantages, hosts)
-  const entries = read.data.gates.flatMap((given, index) => gatesOf(given).map((one) => ({ one, index })))
-  const faults = entries.flatMap(({ one, index }) => [
+  const entries = read.data.gates.flatMap((given, index) => gatesOf(given).map((one) => ({ one, index, from: one.measure.from })))
+  const faults = entries.flatMap(({ one, index, from }) => [
     ...checkGate(one).map((fault) => ({ ...fault, place: placeOf(['gates', index, KEY_OF[fault.code] ?? 'with']) })),
-    ...(one.measure.kind === 'tcp' || one.measure.kind === 'other') && one.measure.from !== undefined && !vantages.has(one.measure.from) ? [{ ...unknownVantage(one.measure.from, [...vantages.keys()]), place: placeOf(['gates', index, 'from']) }] : [],
+    ...(from === undefined || vantages.has(from) ? [] : [{ ...unknownVantage(from, [...vantages.keys()]), place: placeOf(['gates', index, 'from']) }]),
   ])
-  const twice = entries.flatMap(({ one, index }, at) => (entries.findIndex((other) => other.one.name === one.name) === at ? [] : [{ ...namedTwice(one.name), place: placeOf(['gates', index, 'name']) }]))
+  const first = new Map(entries.map((entry) => [entry.one.name, entry] as const).toReversed())
+  const twice = entries.flatMap((entry) => (first.get(entry.one.name) === entry ? [] : [{ ...namedTwice(entry.one.name), place: placeOf(['gates', entry.index, 'name']) }]))
   if (faults.length + twice.length > 0) return fail(...faults, ...twice)
   const { approvals, factsMinutes, freezes } = read.data
   const rules = { approvalsMin: approvals?.people ?? 0, approvalHoursMax: approvals?.hours ?? START_RULES.approvalHoursMax, factsMinutesMax: factsMinutes, freezes }
@@ -77,9 +78,9 @@ export function parseGatesFile(text: string, name: string, hosts: readonly Pick<
 /** The key of a gate that a fault is about. */
 const KEY_OF: Readonly<Record<string, string>> = { GATE_UNKNOWN: 'probe', GATE_VANTAGE: 'from' }
 
-function checkGate(one: Gate): readonly Fault[] {
+function checkGate(one: AskedGate): readonly Fault[] {
   const isQuery = one.measure.kind === 'other' && one.measure.name === 'prometheus'
-  if (isQuery && one.measure.kind === 'other' && one.measure.from !== undefined) return [onlyFromHere(one.name, 'prometheus')]
+  if (isQuery && one.measure.from !== undefined) return [onlyFromHere(one.name, 'prometheus')]
   const checked = isQuery ? readQuery(one) : readMeasure(one)
   return checked.ok ? [] : checked.faults
 }
@@ -88,17 +89,20 @@ function checkGate(one: Gate): readonly Fault[] {
 const vantagesOf = (own: z.infer<typeof file>['vantages'], hosts: readonly Pick<Host, 'name' | 'transport'>[]): ReadonlyMap<string, Transport> =>
   new Map([...hosts.map(({ name, transport }) => [name, transport] as const), ...Object.entries(own).map(([name, transport]) => [name, readTransport(name, { transport }, {})] as const)])
 
+/** A gate that the file can hold: of the others every rollout has one. */
+type AskedGate = Gate & { readonly measure: Extract<Measure, { readonly kind: 'tcp' | 'other' }> }
+
 /** The controller's own place in `from`. */
 const CONTROLLER = 'controller'
 
 /** One gate for each place that it is asked from: each has its own verdict and its own time of interruption. */
-function gatesOf(given: z.infer<typeof gate>): Gate[] {
+function gatesOf(given: z.infer<typeof gate>): AskedGate[] {
   const shared = { service: given.service ?? given.name, isCritical: given.critical, samplesMin: given.samples }
   if (given.from === undefined) return [{ ...shared, name: given.name, measure: measureOf(given) }]
   return given.from.map((from) => ({ ...shared, name: `${given.name}@${from}`, measure: { ...measureOf(given), ...(from === CONTROLLER ? {} : { from }) } }))
 }
 
-function measureOf({ tcp, probe, hosts, with: settings }: z.infer<typeof gate>): Measure & { readonly kind: 'tcp' | 'other' } {
+function measureOf({ tcp, probe, hosts, with: settings }: z.infer<typeof gate>): AskedGate['measure'] {
   if (tcp === undefined) return { kind: 'other', name: probe ?? '', settings }
   return { kind: 'tcp', port: tcp, ...(hosts ? { hosts } : {}), ...(typeof settings.address === 'string' ? { address: settings.address } : {}) }
 }
