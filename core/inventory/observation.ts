@@ -53,9 +53,7 @@ export interface Holder {
   readonly untold?: string
 }
 
-/** A socket that listens (TCP) or is bound and unconnected (UDP). */
-export interface ListenerObservation extends Claim, Holder {
-  readonly kind: 'listener'
+interface Socket extends Claim, Holder {
   readonly address: Address
   readonly protocol: TransportProtocol
   readonly port: number
@@ -67,19 +65,18 @@ export interface ListenerObservation extends Claim, Holder {
   readonly isEphemeral: boolean
 }
 
+/** A socket that listens (TCP) or is bound and unconnected (UDP). */
+export interface ListenerObservation extends Socket {
+  readonly kind: 'listener'
+}
+
 /**
  * A listener in another network namespace of the host, of a container for instance: none of the host's own addresses leads to it, unless it is
  * published. Its namespace may have addresses of its own.
  */
-export interface InnerListenerObservation extends Claim, Holder {
+export interface InnerListenerObservation extends Socket {
   readonly kind: 'inner-listener'
   readonly namespace: string
-  readonly address: Address
-  readonly protocol: TransportProtocol
-  readonly port: number
-  readonly interface?: string
-  readonly isLoopback: boolean
-  readonly isEphemeral: boolean
 }
 
 /** A port of the host that NAT hands on to something else (a container, a Kubernetes Service). */

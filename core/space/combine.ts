@@ -131,8 +131,7 @@ export class Combiner {
   }
 
   #cached(operation: Operation, a: Diagram, b: Diagram): Diagram {
-    const key = Math.imul(a, 0x9e37_79b1) ^ Math.imul(b, 0x85eb_ca6b) ^ Math.imul(operation.code, 0xc2b2_ae35)
-    const hash = (key ^ (key >>> 15)) >>> 1
+    const hash = hashOf(operation.code, a, b)
     const cache = this.#cache
     const slot = (hash & this.#slotMask) * 4
     if (cache[slot + 1] === a && cache[slot + 2] === b && cache[slot] === operation.code) return cache[slot + 3] ?? 0

@@ -142,7 +142,7 @@ const ACCEPT_PERHAPS = (outcomes: number): number => (outcomes & ACCEPT ? 1 : 0)
 
 /** Packets that there are not, or that nobody sends: what becomes of them must not part rows. */
 function leftOut(space: PacketSpace, ruleset: Ruleset, way: Way): PacketSet {
-  const all = (...tests: readonly Diagram[]): PacketSet => tests.map((test) => asSet(space, test)).reduce((found, each) => both(space, found, each), 1)
+  const all = (...tests: readonly Diagram[]): PacketSet => tests.map((test) => space.surely(test)).reduce((found, each) => both(space, found, each), 1)
   const typed = (field: 'saddrType' | 'daddrType', types: readonly AddressType[]): Diagram => fibDiagram(space, { name: field }, types.map((type) => ({ first: BigInt(ADDRESS_TYPES[type]), last: BigInt(ADDRESS_TYPES[type]) })), ON_ARRIVAL)
   const never = [
     all(space.test(...IPV4), space.test('l4proto', one(58n))),
@@ -156,10 +156,8 @@ function leftOut(space: PacketSpace, ruleset: Ruleset, way: Way): PacketSet {
   ].reduce((found, each) => either(space, found, each), 0)
   const hasNat = ruleset.tables.some((table) => table.chains.some((chain) => chain.rules.some((rule) => rule.steps.some((step) => step.kind === 'nat'))))
   const types = way === 'input' ? INPUT_TYPES : way === 'forward' ? FORWARD_TYPES : undefined
-  return hasNat || !types ? never : either(space, never, without(space, 1, asSet(space, typed('daddrType', types))))
+  return hasNat || !types ? never : either(space, never, without(space, 1, space.surely(typed('daddrType', types))))
 }
-
-const asSet = (space: PacketSpace, test: Diagram): PacketSet => mapTerminals(space.arena, test, (answer) => (answer === YES ? 1 : 0))
 
 const INPUT_TYPES: readonly AddressType[] = ['local', 'broadcast', 'multicast', 'anycast']
 const FORWARD_TYPES: readonly AddressType[] = ['unicast']
@@ -251,7 +249,7 @@ class Table {
       const ranges = (set: PacketSet): NumberRange[] => rangesOf(space, field, space.forget([`${side}addr${family === 4 ? 6 : 4}`], cofactor(space.arena, set, firstLevel, family === 4 ? 0 : 1)))
       const wanted = ranges(needed)
       const kept = ranges(values).filter(({ first, last }) => wanted.some((range) => range.first <= last && first <= range.last))
-      return kept.length === 0 ? found : either(space, found, both(space, asSet(space, space.test(...(family === 4 ? IPV4 : IPV6))), asSet(space, space.test(field, kept))))
+      return kept.length === 0 ? found : either(space, found, both(space, space.surely(space.test(...(family === 4 ? IPV4 : IPV6))), space.surely(space.test(field, kept))))
     }, 0)
   }
 

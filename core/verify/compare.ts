@@ -3,7 +3,7 @@ import type { HostFacts } from '../ruleset/hostfacts.ts'
 import type { Packet } from '../ruleset/packet.ts'
 import type { Ruleset } from '../ruleset/ruleset.ts'
 import { BudgetError, type Budget, type Diagram } from '../space/arena.ts'
-import { ACCEPT, IS_OPEN, IS_YES, MASK, PAIR, PLAIN_OUTCOMES, pairOf, type Outcomes } from '../space/outcome.ts'
+import { ACCEPT, IS_OPEN, MASK, PAIR, PLAIN_OUTCOMES, pairOf, type Outcomes } from '../space/outcome.ts'
 import { mapTerminals } from '../space/transform.ts'
 import { composeWay, type Way } from './compose.ts'
 import { PacketSpace } from './packetSpace.ts'
@@ -159,7 +159,7 @@ type Limits = readonly (readonly ['l4proto' | 'dport', readonly { readonly first
 function restrict(space: PacketSpace, diagram: Diagram, limits: Limits): Diagram {
   return limits.reduce((result, [field, ranges]) => {
     const merged = ranges.map(({ first, last }) => ({ first: BigInt(first), last: BigInt(last) }))
-    const test = space.combiner.change(IS_YES, space.test(field, merged))
+    const test = space.surely(space.test(field, merged))
     return space.combiner.combine(MASK, test, result)
   }, diagram)
 }

@@ -7,7 +7,7 @@ import type { InterfaceName, Ruleset } from '../ruleset/ruleset.ts'
 import { TCP_FLAGS } from '../ruleset/ruleset.ts'
 import type { Diagram } from '../space/arena.ts'
 import { boxesDiagram, type Box, type Constraint } from '../space/box.ts'
-import { ACCEPT, DROP, EITHER, IS_NO, IS_YES, MASK, NO, REJECT_AS_DROP, YES } from '../space/outcome.ts'
+import { ACCEPT, DROP, EITHER, IS_NO, MASK, NO, REJECT_AS_DROP, YES } from '../space/outcome.ts'
 import type { Range } from '../space/ranges.ts'
 import { mapTerminals } from '../space/transform.ts'
 import { compareDiagrams, withinBudget, type Comparison, type Means } from './compare.ts'
@@ -76,7 +76,7 @@ function comparable(space: PacketSpace, diagram: Diagram): Diagram {
     NO,
     EITHER,
   )
-  return combiner.combine(MASK, combiner.change(IS_YES, arrives), combiner.combine(MASK, combiner.change(IS_NO, odd), diagram))
+  return combiner.combine(MASK, space.surely(arrives), combiner.combine(MASK, combiner.change(IS_NO, odd), diagram))
 }
 
 const SYN_MASK = TCP_FLAGS.fin | TCP_FLAGS.syn | TCP_FLAGS.rst | TCP_FLAGS.ack

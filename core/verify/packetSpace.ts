@@ -69,17 +69,18 @@ export class PacketSpace {
 
   /** The diagram of outcomes where a field is in the ranges, nowhere else. */
   where(field: LevelField, merged: readonly Range[], diagram: Diagram): Diagram {
-    return this.combiner.combine(MASK, this.#is(this.test(field, merged)), diagram)
+    return this.combiner.combine(MASK, this.surely(this.test(field, merged)), diagram)
   }
 
   /** One diagram of outcomes where a match answers yes, the other where it answers no. */
   choose(test: Diagram, yes: Diagram, no: Diagram): Diagram {
     if (yes === no) return yes
     const { combiner } = this
-    return combiner.combine(PLAIN_OUTCOMES.union, combiner.combine(MASK, this.#is(test), yes), combiner.combine(MASK, this.#is(this.invert(test)), no))
+    return combiner.combine(PLAIN_OUTCOMES.union, combiner.combine(MASK, this.surely(test), yes), combiner.combine(MASK, this.surely(this.invert(test)), no))
   }
 
-  #is(test: Diagram): Diagram {
+  /** 1 where the answer is surely yes, else 0. */
+  surely(test: Diagram): Diagram {
     return this.combiner.change(IS_YES, test)
   }
 

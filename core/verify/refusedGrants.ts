@@ -4,9 +4,8 @@ import { PROTOCOL_NUMBERS } from '../net/protocol.ts'
 import type { Grant, Intent } from '../policy/intent.ts'
 import type { HostFacts } from '../ruleset/hostfacts.ts'
 import { CT_STATES, TCP_FLAGS, type Ruleset } from '../ruleset/ruleset.ts'
-import type { Diagram } from '../space/arena.ts'
 import { boxesDiagram, type Box, type Constraint } from '../space/box.ts'
-import { ACCEPT, DROP, EITHER, IS_YES, MASK, NO, NOWHERE, REJECT_AS_DROP, YES } from '../space/outcome.ts'
+import { ACCEPT, DROP, EITHER, MASK, NO, NOWHERE, REJECT_AS_DROP, YES } from '../space/outcome.ts'
 import { mergeRanges, type Range } from '../space/ranges.ts'
 import { mapTerminals } from '../space/transform.ts'
 import { arrivingFromOthers } from './arrivals.ts'
@@ -27,15 +26,13 @@ export function compareGrants(intent: Intent, ruleset: Ruleset, facts: HostFacts
     const space = new PacketSpace([ruleset], facts, budget, { memory, subject: intent.host })
     const { combiner, arena } = space
     const boxes = [...intent.management, ...intent.grants].flatMap((grant) => grantBoxes(space, grant, addresses))
-    const granted = combiner.combine(MASK, bits(space, arrivingFromOthers(space, facts)), bits(space, boxesDiagram(combiner, boxes, YES, NO, EITHER)))
+    const granted = combiner.combine(MASK, space.surely(arrivingFromOthers(space, facts)), space.surely(boxesDiagram(combiner, boxes, YES, NO, EITHER)))
     const done = combiner.change(REJECT_AS_DROP, composeWay(space, ruleset, 'arrival'))
     const refused = combiner.combine(MASK, mapTerminals(arena, done, (outcomes) => (outcomes === DROP ? 1 : 0)), granted)
     const before = mapTerminals(arena, refused, (bit) => (bit === 1 ? ACCEPT : NOWHERE))
     return replayed(compareDiagrams(space, before, combiner.combine(MASK, refused, done)), [{ side: 'after', ruleset, isRejectDrop: true }], 'arrival', facts)
   })
 }
-
-const bits = (space: PacketSpace, test: Diagram): Diagram => space.combiner.change(IS_YES, test)
 
 /** New connections: a SYN where the protocol has one. */
 function grantBoxes(space: PacketSpace, { protocol, ports, from }: Grant, addresses: readonly Address[]): Box[] {

@@ -3,6 +3,7 @@ import { prefixesOfRange, type Prefix } from '../net/prefix.ts'
 import { TERMINALS, type Diagram } from '../space/arena.ts'
 import type { Range } from '../space/ranges.ts'
 import { branchesAt } from './project.ts'
+import { eachRange } from './valueRanges.ts'
 import type { PacketSpace } from './packetSpace.ts'
 
 /** Source addresses: everything, or prefixes; a long list is cut and says how many were left out. */
@@ -42,7 +43,7 @@ function addressesOf(space: PacketSpace, diagram: Diagram, side: 's' | 'd', fami
   const ranges = new Map<number, Record<Family, Range[]>>()
   for (const branch of branchesAt(space, diagram, space.chunks('family').firstLevel)) {
     for (const { first, last } of branch.ranges) {
-      for (const family of families) if (first <= INDEXES[family] && INDEXES[family] <= last) collect(space, branch.child, side, family, ranges)
+      for (const family of families) if (first <= INDEXES[family] && INDEXES[family] <= last) eachRange(space, `${side}addr${family}`, branch.child, (terminal, range) => add(ranges, terminal, family, range))
     }
   }
   return new Map([...ranges].map(([terminal, byFamily]) => [terminal, describe(byFamily)]))
@@ -50,31 +51,6 @@ function addressesOf(space: PacketSpace, diagram: Diagram, side: 's' | 'd', fami
 
 /** Values of the level `family`. */
 const INDEXES: Readonly<Record<Family, number>> = { 4: 0, 6: 1 }
-
-function collect(space: PacketSpace, diagram: Diagram, side: 's' | 'd', family: Family, into: Map<number, Record<Family, Range[]>>): void {
-  const { firstLevel, count, bits } = space.chunks(`${side}addr${family}`)
-  const walk = (node: Diagram, chunk: number, prefix: bigint): void => {
-    if (node === 0) return
-    if (node < TERMINALS) {
-      const shift = BigInt((count - chunk) * bits)
-      add(into, node, family, { first: prefix << shift, last: ((prefix + 1n) << shift) - 1n })
-      return
-    }
-    const { arena } = space
-    const level = arena.levelOf(node) - firstLevel
-    const skipped = BigInt((level - chunk) * bits)
-    // A chunk that is not tested means: each of its values. Between tested ones that is rare; take them one by one.
-    for (let high = 0n; high < 1n << skipped; high += 1n) {
-      let first = 0
-      for (let edge = arena.startOf(node); edge < arena.endOf(node); edge += 1) {
-        const last = arena.lastOf(edge)
-        for (let digit = first; digit <= last; digit += 1) walk(arena.childOf(edge), level + 1, (((prefix << skipped) | high) << BigInt(bits)) | BigInt(digit))
-        first = last + 1
-      }
-    }
-  }
-  walk(diagram, 0, 0n)
-}
 
 function add(into: Map<number, Record<Family, Range[]>>, terminal: number, family: Family, range: Range): void {
   const byFamily = into.get(terminal) ?? { 4: [], 6: [] }

@@ -8,32 +8,38 @@ export type NumberRange = Range
 
 /** The values of one field for which a diagram that tests nothing else is not 0, merged. */
 export function rangesOf(space: PacketSpace, field: LevelField, diagram: Diagram): NumberRange[] {
+  const ranges: Range[] = []
+  eachRange(space, field, diagram, (_, range) => ranges.push(range))
+  const max = space.maxOf(field)
+  return mergeRanges(ranges).map(({ first, last }) => ({ first, last: last > max ? max : last }))
+}
+
+/** Ascending, what a diagram that tests one field says of its values: each terminal other than 0 with a range, which may touch the one before. */
+export function eachRange(space: PacketSpace, field: LevelField, diagram: Diagram, take: (terminal: number, range: Range) => void): void {
   const { arena } = space
   const { firstLevel, count, bits } = space.chunks(field)
-  const ranges: Range[] = []
   const walk = (node: Diagram, chunk: number, prefix: bigint): void => {
     if (node === 0) return
     if (node < TERMINALS) {
       const shift = BigInt((count - chunk) * bits)
-      ranges.push({ first: prefix << shift, last: ((prefix + 1n) << shift) - 1n })
-      return
+      return take(node, { first: prefix << shift, last: ((prefix + 1n) << shift) - 1n })
     }
-    const skipped = BigInt((arena.levelOf(node) - firstLevel - chunk) * bits)
+    const level = arena.levelOf(node) - firstLevel
+    const skipped = BigInt((level - chunk) * bits)
+    // A chunk that is not tested means: each of its values. Between tested ones that is rare; take them one by one.
     for (let high = 0n; high < 1n << skipped; high += 1n) {
+      const base = (prefix << skipped) | high
       let first = 0
       for (let edge = arena.startOf(node); edge < arena.endOf(node); edge += 1) {
         const last = arena.lastOf(edge)
         const child = arena.childOf(edge)
-        const base = (prefix << skipped) | high
-        if (child > 0 && child < TERMINALS) ranges.push(block(base, first, last, count - (arena.levelOf(node) - firstLevel) - 1, bits))
-        else if (child !== 0) for (let digit = first; digit <= last; digit += 1) walk(child, arena.levelOf(node) - firstLevel + 1, (base << BigInt(bits)) | BigInt(digit))
+        if (child > 0 && child < TERMINALS) take(child, block(base, first, last, count - level - 1, bits))
+        else if (child !== 0) for (let digit = first; digit <= last; digit += 1) walk(child, level + 1, (base << BigInt(bits)) | BigInt(digit))
         first = last + 1
       }
     }
   }
   walk(diagram, 0, 0n)
-  const max = space.maxOf(field)
-  return mergeRanges(ranges).map(({ first, last }) => ({ first, last: last > max ? max : last }))
 }
 
 /** All values whose digits so far are `base`, the next between `first` and `last`, and `left` more of any value. */

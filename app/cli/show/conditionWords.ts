@@ -1,5 +1,5 @@
 import { formatAddress } from '@portcullis/core/net/address.ts'
-import { CT_STATUS } from '@portcullis/core/ruleset/ruleset.ts'
+import { ADDRESS_TYPES, CT_STATUS } from '@portcullis/core/ruleset/ruleset.ts'
 import type { Condition } from '@portcullis/core/verify/accepts.ts'
 import { t, type Pen } from './words.ts'
 
@@ -70,7 +70,7 @@ const address = (bits: 32 | 128) => (values: Values): string => shortened(values
 
 const addressWords = (value: bigint, bits: 32 | 128): string => formatAddress({ family: bits === 32 ? 4 : 6, value })
 
-const TYPES = { 0: 'unspec', 1: 'unicast', 2: 'local', 3: 'broadcast', 4: 'anycast', 5: 'multicast', 6: 'blackhole', 7: 'unreachable', 8: 'prohibit', 9: 'throw', 10: 'nat', 11: 'xresolve' }
+const TYPES: Readonly<Record<number, string>> = Object.fromEntries(Object.entries(ADDRESS_TYPES).map(([name, number]) => [number, name]))
 
 const OWN_WORDS: Partial<Record<Condition['field'], (values: Values) => string | undefined>> = {
   mark: hex,
