@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process'
 import { Duplex } from 'node:stream'
+import { start } from '../transport/child.ts'
 import { VantageError, type DialLimits } from './vantage.ts'
 
 export interface Tunnel {
@@ -14,11 +14,12 @@ const STDERR_BYTES_MAX = 16 * 1024
 
 /** Runs a program whose standard input and output are one TCP connection from elsewhere. */
 export function openTunnel({ argv, isOpen, ownFault }: Tunnel, { timeoutMs, signal }: DialLimits): Promise<Duplex> {
-  const [program = '', ...words] = argv
-  const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'], signal, timeout: timeoutMs * 2, killSignal: 'SIGKILL', env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', ...(process.env['HOME'] ? { HOME: process.env['HOME'] } : {}) } })
+  const child = start(argv)
   const stream = duplexOf(child.stdin, child.stdout)
-  stream.once('close', () => child.kill('SIGKILL'))
-  child.stdin.on('error', () => undefined)
+  const end = (): void => void child.kill('SIGKILL')
+  stream.once('close', end)
+  // Whoever waits has given up by then, and does not always say so.
+  AbortSignal.any([signal, AbortSignal.timeout(timeoutMs * 2)]).addEventListener('abort', end, { once: true })
   let stderr = ''
   return new Promise((resolve, reject) => {
     child.once('error', (error) => reject(new VantageError(error.message)))
