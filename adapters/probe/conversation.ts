@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net'
+import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { answerOfError, noAnswer, unasked, type ProbeAnswer, type ProbedTarget } from './probe.ts'
 
@@ -74,9 +74,16 @@ export async function converse(port: number, target: ProbedTarget, talk: (conver
 /** One TCP connection to the target, from its vantage; given out when it is open. */
 export function dial(port: number, target: ProbedTarget): Promise<Duplex> {
   if (target.vantage) return target.vantage.connect(target.address, port, target)
-  const socket: Socket = connect({ host: target.address, port, signal: target.signal })
+  const { address: host, signal } = target
+  const socket = connect({ host, port })
   return new Promise((resolve, reject) => {
-    socket.once('connect', () => resolve(socket))
+    // Not as an option of the socket, which would hold for all its life: Node 24 crashes where TLS and the socket below it are ended at once.
+    const stop = (): void => void socket.destroy(Object.assign(new Error('stopped'), { code: 'ABORT_ERR' }))
+    signal.addEventListener('abort', stop, { once: true })
+    socket.once('connect', () => {
+      signal.removeEventListener('abort', stop)
+      resolve(socket)
+    })
     socket.once('error', reject)
   })
 }

@@ -55,21 +55,20 @@ async function fetchOnce(asked: Settings, target: ProbedTarget, authorities: { c
   const connection = isTls ? secure({ socket: stream, host: target.address, rejectUnauthorized: asked.verify, ...named, ...authorities }) : stream
   const headers = asked.name === undefined ? {} : { headers: { host: asked.name } }
   return new Promise((resolve) => {
-    connection.once('error', (error) => resolve(answerOfError(error)))
+    // The request tells what went wrong while it lasted; what comes after the answer, such as a close that nobody reads, says nothing of it.
+    connection.on('error', () => undefined)
     const request = plainRequest({ host: target.address, port, path: asked.path, method: asked.method, signal: target.signal, createConnection: () => connection, ...headers }, (response) => {
       judge(asked, response, startedMs).then(resolve, (error: unknown) => resolve(answerOfError(error)))
     })
-    request.once('error', (error) => resolve(answerOfError(error)))
+    request.on('error', (error) => resolve(answerOfError(error)))
     request.end()
   })
 }
 
 async function judge(asked: Settings, response: IncomingMessage, startedMs: number): Promise<ProbeAnswer> {
   const status = response.statusCode ?? 0
-  if (!isWanted(asked.status, status)) {
-    response.destroy()
-    return bad(`status ${status}`, `状态码 ${status}`)
-  }
+  // The rest of it is not waited for: whoever asked ends the request.
+  if (!isWanted(asked.status, status)) return bad(`status ${status}`, `状态码 ${status}`)
   let body = ''
   for await (const chunk of response.setEncoding('utf8')) {
     if (body.length < BODY_BYTES_MAX) body += String(chunk)

@@ -42,30 +42,26 @@ async function ping({ database }: Settings, conversation: Conversation): Promise
 
 async function login(asked: Settings, target: ProbedTarget): Promise<ProbeAnswer> {
   if (target.signal.aborted) return unasked('stopped', '已停止')
-  let password: string | undefined
-  const startedMs = performance.now()
-  let stream: Duplex | undefined
+  const over = new AbortController()
   try {
-    if (target.vantage) stream = await dial(asked.port, target)
-    if (asked.passwordFile !== undefined) password = (await readFile(asked.passwordFile, 'utf8')).trimEnd()
-  } catch (error) {
-    return answerOfError(error)
+    return await byDeadline(loginOnce(asked, { ...target, signal: AbortSignal.any([target.signal, over.signal]) }).catch(answerOfSql), target)
+  } finally {
+    over.abort()
   }
-  const elsewhere = stream === undefined ? {} : { stream: () => asConnecting(stream) }
+}
+
+async function loginOnce(asked: Settings, target: ProbedTarget): Promise<ProbeAnswer> {
+  const password = asked.passwordFile === undefined ? undefined : (await readFile(asked.passwordFile, 'utf8')).trimEnd()
+  const startedMs = performance.now()
+  const stream = target.vantage ? await dial(asked.port, target) : undefined
   const tls = asked.tls ? { ssl: { rejectUnauthorized: false } } : {}
+  const elsewhere = stream === undefined ? {} : { stream: () => asConnecting(stream) }
   const client = new pg.Client({ host: target.address, port: asked.port, user: asked.user, database: asked.database, password, ...tls, ...elsewhere, connectionTimeoutMillis: target.timeoutMs })
   client.on('error', () => undefined)
-  const asking = async (): Promise<ProbeAnswer> => {
-    await client.connect()
-    await client.query('select 1')
-    return good(performance.now() - startedMs)
-  }
-  try {
-    return await byDeadline(asking().catch(answerOfSql), target)
-  } finally {
-    client.end().catch(() => undefined)
-    stream?.destroy()
-  }
+  target.signal.addEventListener('abort', () => void client.end().catch(() => undefined), { once: true })
+  await client.connect()
+  await client.query('select 1')
+  return good(performance.now() - startedMs)
 }
 
 /** The client wants to connect a stream itself; this one is connected. */

@@ -56,7 +56,7 @@ async function shakeOn(asked: Settings, target: ProbedTarget, authorities: Conne
       if (asked.staple === 'required' && !isStapled) resolve(bad('no OCSP response is stapled', '未附带 OCSP 装订响应'))
       else resolve(good(performance.now() - startedMs, `${socket.getProtocol() ?? 'TLS'}, ${isStapled ? 'stapled' : 'not stapled'}`))
     })
-    socket.once('error', (error) => resolve(answerOfError(error)))
+    socket.on('error', (error) => resolve(answerOfError(error)))
     socket.once('close', () => resolve(bad('closed during the handshake', '握手期间连接被关闭')))
   })
 }
