@@ -132,7 +132,7 @@ async function play(lab: ScanLab, { name, says, target: number, lossPercent, aim
   }
   const peer = contenders.findIndex(({ name }) => name.startsWith('nmap -s'))
   const peerSeconds = medianSeconds(scores[peer] ?? [])
-  process.stdout.write(`  ${''.padEnd(26)}    median       best   speed ÷ ${contenders[peer]?.name ?? ''}\n`)
+  process.stdout.write(`  ${''.padEnd(26)}    median       best${contenders[peer] ? `   speed ÷ ${contenders[peer].name}` : ''}\n`)
   for (const [index, { name }] of contenders.entries()) process.stdout.write(`  ${name.padEnd(26)}${rowOf(scores[index] ?? [], peerSeconds)}\n`)
 }
 
@@ -143,7 +143,7 @@ function rowOf(scores: readonly Score[], peerSeconds: number): string {
   const bounded = peerSeconds * 1000 >= TIME_MS_MAX ? '≥ ' : ''
   const undecided = most((one) => one.undecided ?? 0)
   const stopped = seconds * 1000 >= TIME_MS_MAX ? ', stopped: missed is what it had not printed' : ''
-  const ratio = `${bounded}${(peerSeconds / seconds).toFixed(2)} ×`
+  const ratio = Number.isNaN(peerSeconds) ? '' : `${bounded}${(peerSeconds / seconds).toFixed(2)} ×`
   return `${seconds.toFixed(2).padStart(8)} s ${best.toFixed(2).padStart(8)} s ${ratio.padStart(11)}   missed ${most((one) => one.missed)}, invented ${most((one) => one.invented)}${undecided > 0 ? `, undecided ${undecided}` : ''}${stopped}`
 }
 

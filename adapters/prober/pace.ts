@@ -2,16 +2,26 @@
 const BURST_MS = 10
 const BURST_MIN = 32
 
+export interface PaceLimits {
+  readonly ratePerSecondMin: number
+  readonly ratePerSecondStart: number
+  /** As far as it grows without a word from the other side. */
+  readonly ratePerSecondUnanswered: number
+  readonly ratePerSecondMax: number
+}
+
 /** How fast packets may leave: a token bucket whose rate doubles while nothing is lost and halves when something is. */
 export class Pace {
   readonly ratePerSecondMin: number
+  readonly ratePerSecondUnanswered: number
   readonly ratePerSecondMax: number
   #ratePerSecond: number
   #tokens: number
   #filledAtMs: number
 
-  constructor(limits: { readonly ratePerSecondMin: number; readonly ratePerSecondStart: number; readonly ratePerSecondMax: number }, nowMs: number) {
+  constructor(limits: PaceLimits, nowMs: number) {
     this.ratePerSecondMax = limits.ratePerSecondMax
+    this.ratePerSecondUnanswered = Math.min(limits.ratePerSecondUnanswered, limits.ratePerSecondMax)
     this.ratePerSecondMin = Math.min(limits.ratePerSecondMin, limits.ratePerSecondMax)
     this.#ratePerSecond = Math.min(limits.ratePerSecondStart, limits.ratePerSecondMax)
     this.#tokens = 0
@@ -35,8 +45,10 @@ export class Pace {
     this.#tokens -= packets
   }
 
-  grow(): void {
-    this.#ratePerSecond = Math.min(this.ratePerSecondMax, this.#ratePerSecond * 2)
+  /** Beyond the rate for the unanswered no faster than twice what is being answered, and back to that when the answers cease. */
+  grow(answersPerSecond: number): void {
+    const borne = Math.max(this.ratePerSecondUnanswered, 2 * answersPerSecond)
+    this.#ratePerSecond = Math.min(this.ratePerSecondMax, borne, this.#ratePerSecond * 2)
   }
 
   shrink(): void {
@@ -46,4 +58,4 @@ export class Pace {
 
 /** A rate that neither grows nor shrinks. */
 export const steadyPace = (ratePerSecond: number, nowMs: number): Pace =>
-  new Pace({ ratePerSecondMin: ratePerSecond, ratePerSecondStart: ratePerSecond, ratePerSecondMax: ratePerSecond }, nowMs)
+  new Pace({ ratePerSecondMin: ratePerSecond, ratePerSecondStart: ratePerSecond, ratePerSecondUnanswered: ratePerSecond, ratePerSecondMax: ratePerSecond }, nowMs)

@@ -1,12 +1,10 @@
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
+import { loadLibc } from '../rawsocket/libc.ts'
 import { UNTOLD } from './answer.ts'
 import { packCells, unpackCells } from './cells.ts'
-import { ConnectScan } from './connectScan.ts'
 import { routesTo, type Route } from './route.ts'
 import { noCounts, type OnProgress, type ScannedEndpoint, type ScanResult } from './scanResult.ts'
 import { readScanSpec, type PortState, type ResumeState, type ScanPlan, type ScanSpec } from './scanSpec.ts'
-import { udpScan } from './udpScan.ts'
-import { synScan } from './synScan.ts'
 import type { SweepTarget } from './sweepTarget.ts'
 import { formatTarget, type ScanTarget } from './targetList.ts'
 
@@ -72,7 +70,10 @@ class Scan {
 
   async #scanTcp(addresses: readonly ScanTarget[]): Promise<readonly Fault[]> {
     const subjects = addresses.map((address) => ({ address, cells: this.#cellsOf(address) }))
-    const routes = this.#isAborted ? new Map<string, Route>() : await routesTo(addresses, this.#options.signal).catch(() => new Map<string, Route>())
+    const asked = this.#isAborted ? new Map<string, Route>() : routesTo(addresses, this.#options.signal).catch(() => new Map<string, Route>())
+    // While another process looks the routes up, what is needed next is read: it takes as long.
+    if (this.#plan.method !== 'connect') await Promise.all([import('./synScan.ts'), loadLibc()])
+    const routes = await asked
     const { byInterface, byConnect, withoutRoute } = this.#split(subjects, routes)
     for (const { address } of withoutRoute) this.#unreachable.push({ address: formatTarget(address), fault: noRoute(address) })
     for (const [interfaceName, members] of byInterface) {
@@ -109,8 +110,10 @@ class Scan {
       const route = routes.get(formatTarget(subject.address))
       return route ? [{ ...subject, route }] : []
     })
-    const limits = { ratePerSecondMax: this.#plan.ratePerSecondMax, hostRatePerSecondMax: this.#plan.hostRatePerSecondMax, passesMin: this.#plan.rounds }
+    const { ratesPerSecond, hostRatePerSecondMax, rounds: passesMin } = this.#plan
+    const limits = { ratePerSecondUnanswered: ratesPerSecond.unanswered, ratePerSecondMax: ratesPerSecond.answered, hostRatePerSecondMax, passesMin }
     const { signal } = this.#options
+    const { synScan } = await import('./synScan.ts')
     const scanned = await synScan(interfaceName, requests, this.#plan.tcpPorts, limits, { signal, onTurn: (targets) => this.#reportSyn(targets) })
     if (!scanned.ok) {
       if (this.#plan.method === 'syn') return scanned.faults
@@ -129,7 +132,8 @@ class Scan {
 
   async #byConnect(subjects: readonly Subject[]): Promise<void> {
     this.#methods.add('connect')
-    const connecting = new ConnectScan(subjects, this.#plan.tcpPorts, { ratePerSecondMax: this.#plan.ratePerSecondMax, hostRatePerSecondMax: this.#plan.hostRatePerSecondMax })
+    const { ConnectScan } = await import('./connectScan.ts')
+    const connecting = new ConnectScan(subjects, this.#plan.tcpPorts, { ratePerSecondMax: this.#plan.ratesPerSecond.unanswered, hostRatePerSecondMax: this.#plan.hostRatePerSecondMax })
     const total = subjects.length * this.#plan.tcpPorts.length
     await connecting.run(this.#options.signal, () => this.#report(Math.min(total, connecting.probesSent), total, connecting.open))
     this.#probes += connecting.probesSent
@@ -148,13 +152,14 @@ class Scan {
   }
 
   async #scanUdp(): Promise<void> {
+    const { udpScan } = await import('./udpScan.ts')
     const unreachable = new Set(this.#unreachable.map(({ address }) => address))
     const addresses = this.#plan.addresses.filter((address) => !unreachable.has(formatTarget(address)))
     this.#counts.udp.unknown += unreachable.size * this.#plan.udpPorts.length
     const { endpoints, probes, notes } = await udpScan(addresses, this.#plan.udpPorts, {
       signal: this.#options.signal,
       patienceSecondsMax: this.#plan.udpSecondsMax,
-      ratePerSecondMax: this.#plan.ratePerSecondMax,
+      ratePerSecondMax: this.#plan.ratesPerSecond.unanswered,
       hostRatePerSecondMax: this.#plan.hostRatePerSecondMax,
       onTurn: (progress) => this.#options.onProgress?.({ phase: 'udp', ...progress }),
     })

@@ -16,6 +16,8 @@ const APART_MIN = 128
 const BUSY_MS = 8
 const IDLE_MS_MAX = 20
 const RATE_REVIEW_MS = 100
+/** Until the first loss, as long as it takes to see that what has left is answered. */
+const FIRST_REVIEWS_MS = 20
 const RATE_START = 100_000
 const RATE_MIN = 500
 /** This share of lost controls, and no fewer than this, is congestion. */
@@ -23,6 +25,7 @@ const CONGESTED_SHARE = 0.05
 const CONGESTED_MIN = 3
 
 export interface SweepLimits {
+  readonly ratePerSecondUnanswered: number
   readonly ratePerSecondMax: number
   readonly hostRatePerSecondMax: number | undefined
   readonly passesMin: number
@@ -47,6 +50,9 @@ export class Sweep {
   #controlsSent = 0
   #controlsLost = 0
   #reviewedAtMs = performance.now()
+  #answered = 0
+  #grownAtMs = performance.now()
+  #hasShrunk = false
 
   constructor(socket: PacketSocket, batches: readonly [SynBatch, SynBatch], ports: Uint16Array, targets: readonly SweepTarget[], limits: SweepLimits) {
     this.#socket = socket
@@ -58,7 +64,8 @@ export class Sweep {
     this.#index = new AddressIndex(targets.length)
     for (const [number, { fields }] of targets.entries()) this.#index.add(addressBytes(fields.address), 0, fields.address.family, number)
     const now = performance.now()
-    this.#pace = new Pace({ ratePerSecondMin: RATE_MIN, ratePerSecondStart: RATE_START, ratePerSecondMax: limits.ratePerSecondMax }, now)
+    const { ratePerSecondUnanswered, ratePerSecondMax } = limits
+    this.#pace = new Pace({ ratePerSecondMin: RATE_MIN, ratePerSecondStart: RATE_START, ratePerSecondUnanswered, ratePerSecondMax }, now)
     this.#hostPaces = targets.flatMap(() => (limits.hostRatePerSecondMax === undefined ? [] : [steadyPace(limits.hostRatePerSecondMax, now)]))
     this.#active = [...targets.keys()].filter((number) => targets[number]?.phase !== 'done')
   }
@@ -178,6 +185,7 @@ export class Sweep {
     if (!target || position < 0) return
     const { key0, key1 } = target.fields
     if (answer.sequence !== cookieOf(key0, key1, questionOf(answer.sourcePort, answer.port))) return
+    this.#answered += 1
     target.take(position, answer.state, answer.sourcePort & 0xff, nowMs)
   }
 
@@ -190,15 +198,26 @@ export class Sweep {
       hasFinished ||= target.phase === 'done'
     }
     if (hasFinished) this.#active = this.#active.filter((number) => this.targets[number]?.phase !== 'done')
-    if (nowMs - this.#reviewedAtMs >= RATE_REVIEW_MS) this.#reviewRate(nowMs)
+    if (nowMs - this.#reviewedAtMs >= RATE_REVIEW_MS) this.#reviewLoss(nowMs)
+    if (nowMs - this.#grownAtMs >= (this.#hasShrunk ? RATE_REVIEW_MS : FIRST_REVIEWS_MS)) this.#grow(nowMs)
   }
 
-  #reviewRate(nowMs: number): void {
+  #grow(nowMs: number): void {
+    this.#pace.grow((this.#answered * 1000) / (nowMs - this.#grownAtMs))
+    this.#answered = 0
+    this.#grownAtMs = nowMs
+  }
+
+  #reviewLoss(nowMs: number): void {
     const hasLostCapture = this.#socket.takeLost() > 0
     if (hasLostCapture) for (const number of this.#active) this.targets[number]?.noteLostCapture()
     const isCongested = this.#controlsLost >= CONGESTED_MIN && this.#controlsLost > this.#controlsSent * CONGESTED_SHARE
-    if (hasLostCapture || isCongested) this.#pace.shrink()
-    else this.#pace.grow()
+    if (hasLostCapture || isCongested) {
+      this.#pace.shrink()
+      this.#hasShrunk = true
+      this.#answered = 0
+      this.#grownAtMs = nowMs
+    }
     this.#controlsLost = 0
     this.#controlsSent = 0
     this.#reviewedAtMs = nowMs

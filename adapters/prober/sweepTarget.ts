@@ -180,6 +180,8 @@ export class SweepTarget {
     this.cells[position] = state
     this.told += 1
     if (state === OPEN) this.open += 1
+    // Slow start (RFC 5681 section 3.1): until the first loss each answer makes room for one more question.
+    if (!this.#hasSeenLoss) this.#window = Math.min(WINDOW_MAX, this.#window + 1)
     if (this.#old > 0) this.#old -= 1
     else if (this.#young > 0) this.#young -= 1
     // An ICMP error that came only now was held back by its sender's rate limit, not lost (RFC 1812 section 4.3.2.8).

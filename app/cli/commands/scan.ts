@@ -26,7 +26,7 @@ export const define: CommandModule['define'] = (command, { text, run }) => {
     .argument('<target...>', text({ en: 'addresses (link-local: fe80::1%eth0), prefixes (10.0.0.0/24), ranges (10.0.0.1-9)', zh: '地址（链路本地：fe80::1%eth0）、网段（10.0.0.0/24）、范围（10.0.0.1-9）' }))
     .addOption(new Option('--ports <list>', text({ en: 'TCP ports; "" for none', zh: 'TCP 端口；"" 表示不扫描' })).default('1-65535'))
     .addOption(new Option('--udp <list>', text({ en: 'UDP ports, each asked in its usual protocol', zh: 'UDP 端口，按其常用协议询问' })))
-    .addOption(new Option('--rate <n>', text({ en: 'packets a second at most (200000 without it)', zh: '每秒最多发包数（默认 200000）' })).argParser(wholeNumber(1, RATE_MAX)))
+    .addOption(new Option('--rate <n>', text({ en: 'packets a second at most; without it 200000, and more while all of them are answered', zh: '每秒最多发包数；默认 200000，若全部得到应答则可更快' })).argParser(wholeNumber(1, RATE_MAX)))
     .addOption(new Option('--host-rate <n>', text({ en: 'packets a second at most to one target', zh: '对单个目标每秒最多发包数' })).argParser(wholeNumber(1, RATE_MAX)))
     .addOption(new Option('--method <how>', text({ en: 'raw SYN frames where root, else connections', zh: '有 root 权限时用原始 SYN 帧，否则用普通连接' })).choices(['auto', 'syn', 'connect']).default('auto'))
     .addOption(new Option('--list <state...>', text({ en: 'states to list one by one', zh: '逐一列出的状态' })).choices(['open', 'closed', 'filtered', 'open|filtered', 'unknown']).default(['open', 'open|filtered']))
