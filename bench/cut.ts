@@ -1,0 +1,121 @@
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { FlowEnd } from '../adapters/transport/lab/flow.ts'
+import type { Namespace } from '../lab/netns.ts'
+import { addContainer, DOCKER_RULES, HOST, load, openScript, openTrap, OUTSIDE, sleep, textOf, type Script, type Trap } from '../lab/traps/trap.ts'
+import { readOptions } from './measure/options.ts'
+import { quantile } from './measure/spread.ts'
+import { formatTable, tell } from './measure/table.ts'
+
+export const title = 'Ending an established flow: from the call to the last byte that arrives (aim: 50 ms, both directions)'
+
+const ROUNDS_USUAL = 15
+const OPEN = textOf({ generation: 1, grants: ['tcp 8444 any', 'tcp 8080 any'] })
+const CLOSED = textOf({ generation: 2 })
+const PLACES = [
+  { name: 'a socket of the host', port: 8444, inside: 8444 },
+  { name: 'a published port', port: 8080, inside: 80 },
+] as const
+const DIRECTIONS = ['in', 'out'] as const
+type Place = (typeof PLACES)[number]
+type Direction = (typeof DIRECTIONS)[number]
+
+/** One process each for the two ends of a flow that carries 500 pieces a second one way only. */
+const FLOW = join(import.meta.dirname, '../adapters/transport/lab/flow.ts')
+
+interface Cutting {
+  readonly name: string
+  readonly cut: (trap: Trap, script: Script, port: number) => Promise<unknown>
+}
+
+const CUTTINGS: readonly Cutting[] = [
+  { name: 'the verb `cut`', cut: (_trap, script, port) => script.say('cut', `tcp ${port} ${OUTSIDE.ipv4}\n`) },
+  {
+    name: 'ss -K, conntrack -D',
+    cut: ({ host }, _script, port) => host.run(['sh', '-c', `ss -K -t state connected dst ${OUTSIDE.ipv4} sport = :${port}; conntrack -D -p tcp -s ${OUTSIDE.ipv4} --orig-port-dst ${port}`]),
+  },
+]
+
+interface Row {
+  readonly place: string
+  readonly direction: Direction
+  readonly cutting: string
+  readonly lastByteMs: readonly number[]
+  /** Rounds in which bytes were still coming two seconds later. */
+  readonly alive: number
+}
+
+export async function run(args: readonly string[]): Promise<void> {
+  const { isQuick, isJson, rounds = isQuick ? 3 : ROUNDS_USUAL } = readOptions(args)
+  const trap = await openTrap('bencut')
+  try {
+    const container = await addContainer(trap)
+    const rows: Row[] = []
+    for (const place of PLACES) for (const direction of DIRECTIONS) for (const cutting of CUTTINGS) rows.push(await measure(trap, container, { place, direction, cutting, rounds }))
+    process.stdout.write(isJson ? `${JSON.stringify(rows)}\n` : tableOf(rows))
+  } finally {
+    await trap[Symbol.asyncDispose]()
+  }
+}
+
+async function measure(trap: Trap, container: Namespace, what: { place: Place; direction: Direction; cutting: Cutting; rounds: number }): Promise<Row> {
+  const { place, direction, cutting, rounds } = what
+  const lastByteMs: number[] = []
+  let alive = 0
+  for (let round = 0; round < rounds; round++) {
+    tell(`${place.name}, bytes going ${direction}, ${cutting.name}: ${round + 1} of ${rounds}`)
+    const ms = await cutOnce(trap, container, what)
+    if (ms === undefined) alive += 1
+    else lastByteMs.push(ms)
+  }
+  return { place: place.name, direction, cutting: cutting.name, lastByteMs, alive }
+}
+
+const ALIVE_MS = 2_000
+
+/** Milliseconds from the call to the last byte, both by the clock of this machine; the start of the shell and its programs is in it. */
+async function cutOnce(trap: Trap, container: Namespace, { place, direction, cutting }: { place: Place; direction: Direction; cutting: Cutting }): Promise<number | undefined> {
+  using script = openScript(trap.host)
+  await script.say('version')
+  await load(trap.host, DOCKER_RULES)
+  await load(trap.host, OPEN)
+  const [serverDoes, clientDoes] = direction === 'in' ? ['sink', 'push'] : ['push', 'sink']
+  const server = await beginFlow(place.inside === 80 ? container : trap.host, 'serve', String(place.inside), serverDoes)
+  const client = await beginFlow(trap.outside, 'use', HOST.ipv4, String(place.port), clientDoes)
+  try {
+    await sleep(300)
+    await load(trap.host, CLOSED)
+    const beganMs = Date.now()
+    await cutting.cut(trap, script, place.port)
+    const receiver = direction === 'in' ? server : client
+    const end = await Promise.race([receiver.end, sleep(ALIVE_MS)])
+    if (end && end.bytes === 0) throw new Error('not a byte has come: nothing was measured')
+    return end ? Math.max(0, end.lastAt - beganMs) : undefined
+  } finally {
+    await Promise.all([server.kill(), client.kill()])
+    await trap.host.must(['nft', 'flush', 'ruleset'])
+    await trap.host.run(['conntrack', '-F'])
+  }
+}
+
+async function beginFlow(at: Namespace, ...words: readonly string[]): Promise<{ readonly end: Promise<FlowEnd>; kill(): Promise<unknown> }> {
+  const flow = at.spawn([process.execPath, FLOW, ...words])
+  if (!flow.process.stdout) throw new Error('a flow has no output')
+  const lines = createInterface({ input: flow.process.stdout })[Symbol.asyncIterator]()
+  if ((await lines.next()).value !== 'ready') throw new Error(`no flow: ${words.join(' ')}`)
+  return { end: lines.next().then(({ value }) => JSON.parse(String(value ?? '{"bytes":0}')) as FlowEnd), kill: () => flow.kill('SIGKILL') }
+}
+
+const tableOf = (rows: readonly Row[]): string =>
+  formatTable({
+    title: 'From the call to the last byte, ms',
+    columns: ['flow', 'bytes going', 'cut by', 'median', 'most', 'goes on'],
+    rows: rows.map(({ place, direction, cutting, lastByteMs, alive }) => [
+      place,
+      direction,
+      cutting,
+      ...(lastByteMs.length === 0 ? ['–', '–'] : [quantile(lastByteMs, 0.5).toFixed(0), Math.max(...lastByteMs).toFixed(0)]),
+      `${alive} of ${alive + lastByteMs.length}`,
+    ]),
+    notes: [`"goes on": bytes still came ${ALIVE_MS / 1000} s after the call.`],
+  })
