@@ -1,5 +1,10 @@
+import { execFileSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createServer as createTlsServer } from 'node:tls'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Gate, GateReading } from '@portcullis/core/rollout/gate.ts'
 import { parseAddress } from '@portcullis/core/net/address.ts'
@@ -184,5 +189,39 @@ describe('the gate', () => {
   test.each(nothing)('no data, and why: %s', async (_, measure, hosts, because) => {
     const reading = await read(measure, hosts)
     expect(reading).toMatchObject({ kind: 'no-data', because: { en: expect.stringMatching(because) } })
+  })
+})
+
+describe('a TLS server', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-tls-'))
+  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=shop', '-addext', 'subjectAltName=DNS:shop.example,IP:127.0.0.1', '-keyout', key, '-out', certificate], { stdio: 'pipe' })
+  const keys = { key: readFileSync(key), cert: readFileSync(certificate) }
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  async function serveTls(staple?: Buffer): Promise<number> {
+    const server = createTlsServer(keys, (socket) => socket.on('error', () => undefined).resume())
+    if (staple) server.on('OCSPRequest', (_certificate, _issuer, answer) => answer(null, staple))
+    servers.push(server)
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve)
+    })
+    return (server.address() as { port: number }).port
+  }
+
+  const trusted = { ca: certificate }
+  const cases: readonly [what: string, settings: Record<string, unknown>, staple: Buffer | undefined, told: RegExp][] = [
+    ['of an authority that is trusted', trusted, undefined, /^good TLSv1\.3, not stapled$/],
+    ['with a stapled response', trusted, Buffer.from('response'), /^good TLSv1\.3, stapled$/],
+    ['that should staple and does not', { ...trusted, staple: 'required' }, undefined, /^bad no OCSP response is stapled$/],
+    ['by the name in its certificate', { ...trusted, name: 'shop.example' }, undefined, /^good /],
+    ['by another name', { ...trusted, name: 'other.example' }, undefined, /^bad ERR_TLS_CERT_ALTNAME_INVALID$/],
+    ['of an authority that nobody knows', {}, undefined, /^bad DEPTH_ZERO_SELF_SIGNED_CERT|^bad .*self-signed/],
+    ['that need not prove who it is', { verify: false }, undefined, /^good /],
+  ]
+  test.each(cases)('%s', async (_, settings, staple, expected) => {
+    const port = await serveTls(staple)
+    // Asked again and again: what ends badly after an answer shows in the next.
+    for (let round = 0; round < 20; round++) expect(told(await ask('tls', { port, ...settings }, 2000))).toMatch(expected)
   })
 })
