@@ -47,7 +47,7 @@ let recommended: Recommended
 let recommendCode: number
 let matrix: MatrixText
 
-/** From nothing known to the questions: the gates count what clients do, an outsider scans, its report is imported. */
+/** From nothing known to the questions: the gates count what clients do, an outsider scans, its result is imported. */
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'recommend-lab-'))
   chmodSync(folder, 0o755)
@@ -59,12 +59,12 @@ beforeAll(async () => {
   const workload = startDemoWorkload(lab)
   try {
     const [report] = await Promise.all([scanOf(ATTACKER), new Promise((resolve) => setTimeout(resolve, WATCH_MS))])
-    writeFileSync(join(folder, 'scan.xml'), report)
+    writeFileSync(join(folder, 'scan.json'), report)
     await must('observe')
   } finally {
     await workload.stop()
   }
-  await must('import', 'nmap', join(folder, 'scan.xml'), '--from', 'outside')
+  await must('import', 'portcullis', join(folder, 'scan.json'), '--from', 'outside')
   const ran = await portcullis('recommend', '--json')
   recommendCode = ran.code
   recommended = JSON.parse(ran.out) as Recommended
@@ -136,11 +136,11 @@ const portcullis = (...argv: string[]): Promise<Ran> => run(argvOf(argv))
 
 const argvOf = (argv: readonly string[]): string[] => ['ip', 'netns', 'exec', lab.host(CONTROLLER).netns, process.execPath, BIN, ...argv, '--policy', join(folder, 'portcullis.yaml'), '--state', join(folder, 'state')]
 
-/** What Nmap finds of all servers from there, as XML. */
+/** What a scan of all servers finds from there. */
 async function scanOf(vantage: string): Promise<string> {
   const targets = DEMO_WORLD.hosts.filter(({ role }) => role === 'server').map((host) => addressOf(host, 4))
-  const { code, out } = await run(['ip', 'netns', 'exec', lab.host(vantage).netns, 'nmap', '-n', '-Pn', '-sS', '-T5', '-p', '1-200,443,5432,6379,8080,9999,11112', '-oX', '-', ...targets])
-  if (code !== 0) throw new Error(`nmap ended with ${code}`)
+  const { code, out } = await run(['ip', 'netns', 'exec', lab.host(vantage).netns, process.execPath, BIN, 'scan', ...targets, '--ports', '1-200,443,5432,6379,8080,9999,11112', '--json'])
+  if (code !== 0 && code !== 3) throw new Error(`the scan ended with ${code}: ${out}`)
   return out
 }
 
