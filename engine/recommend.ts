@@ -1,5 +1,6 @@
 import { dayOf, type BusinessCalendar } from '@portcullis/core/inventory/businessCalendar.ts'
 import type { Instant } from '@portcullis/core/inventory/observation.ts'
+import { Scanners, sourceKey, triedOf } from '@portcullis/core/inventory/scanner.ts'
 import { foldRecordedUsage, type HostUsage } from '@portcullis/core/inventory/usageDays.ts'
 import { compareAddresses, formatAddress, type Address } from '@portcullis/core/net/address.ts'
 import type { Host, Policy } from '@portcullis/core/policy/policy.ts'
@@ -7,7 +8,6 @@ import { draftNeeds, needsOpening, type DraftNeed } from '@portcullis/core/polic
 import { judgeHost } from '@portcullis/core/policy/recommend/judge.ts'
 import type { Profile } from '@portcullis/core/policy/recommend/profile.ts'
 import type { Recommendation } from '@portcullis/core/policy/recommend/recommendation.ts'
-import { isScanner, noteReach, sourceKey, type SourceReach } from '@portcullis/core/policy/recommend/scanner.ts'
 import type { Store } from './store.ts'
 
 export interface RecommendOptions {
@@ -42,10 +42,10 @@ export interface HostWatch {
  */
 export async function recommend(store: Pick<Store, 'usage'>, policy: Policy, hosts: readonly Host[], options: RecommendOptions): Promise<RecommendReport> {
   const usages: HostUsage[] = []
-  const reach = new Map<string, SourceReach>()
+  const scanners = new Scanners()
   for await (const recorded of store.usage(hosts.map(({ name }) => name), { since: options.since, utcOffsetMinutes: options.calendar.utcOffsetMinutes })) {
     const usage = foldRecordedUsage(recorded, options.calendar)
-    noteReach(reach, usage)
+    scanners.noteHost(triedOf(usage))
     usages.push(usage)
   }
   const judge = {
@@ -54,7 +54,7 @@ export async function recommend(store: Pick<Store, 'usage'>, policy: Policy, hos
     services: policy.services,
     unseenShare: options.unseenShare,
     profiles: options.profiles,
-    isNoise: ({ source }: { readonly source: Address }) => isScanner(reach.get(sourceKey(source))),
+    isNoise: ({ source }: { readonly source: Address }) => scanners.has(source),
   }
   const judged = hosts.flatMap((host, index) => {
     const usage = usages[index]
@@ -65,14 +65,14 @@ export async function recommend(store: Pick<Store, 'usage'>, policy: Policy, hos
     recommendations,
     needs: draftNeeds(recommendations, policy, { today: dayOf(options.calendar, options.now), reviewDays: options.reviewDays }),
     watches: usages.map(({ host, watch }) => ({ host, days: watch.watched.days().length, lost: watch.lost })),
-    scanners: scannersOf(usages, reach),
+    scanners: scannersOf(usages, scanners),
   }
 }
 
-function scannersOf(usages: readonly HostUsage[], reach: ReadonlyMap<string, SourceReach>): string[] {
-  const found = new Map<string, Address>()
+function scannersOf(usages: readonly HostUsage[], scanners: Scanners): string[] {
+  const found = new Map<number | bigint, Address>()
   for (const { endpoints } of usages) {
-    for (const { sources } of endpoints) for (const { source } of sources) if (isScanner(reach.get(sourceKey(source)))) found.set(sourceKey(source), source)
+    for (const { sources } of endpoints) for (const { source } of sources) if (scanners.has(source)) found.set(sourceKey(source), source)
   }
   return [...found.values()].toSorted(compareAddresses).map(formatAddress)
 }

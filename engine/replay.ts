@@ -1,16 +1,15 @@
 import type { BusinessCalendar, Day } from '@portcullis/core/inventory/businessCalendar.ts'
 import type { Instant } from '@portcullis/core/inventory/observation.ts'
-import { foldRecordedUsage, type EndpointDays, type HostUsage, type SourceDays } from '@portcullis/core/inventory/usageDays.ts'
+import { Scanners, triedOf } from '@portcullis/core/inventory/scanner.ts'
+import { foldRecordedUsage, isVacant, type EndpointDays, type HostUsage, type SourceDays } from '@portcullis/core/inventory/usageDays.ts'
 import { formatAddress } from '@portcullis/core/net/address.ts'
 import { containsPort } from '@portcullis/core/net/port.ts'
 import { containsAddress } from '@portcullis/core/net/prefix.ts'
 import type { TransportProtocol } from '@portcullis/core/net/protocol.ts'
 import type { Host, Policy } from '@portcullis/core/policy/policy.ts'
-import { isVacant } from '@portcullis/core/policy/recommend/portGroup.ts'
 import { judgeHost } from '@portcullis/core/policy/recommend/judge.ts'
 import type { Profile } from '@portcullis/core/policy/recommend/profile.ts'
 import type { Recommendation } from '@portcullis/core/policy/recommend/recommendation.ts'
-import { isScanner, noteReach, sourceKey, type SourceReach } from '@portcullis/core/policy/recommend/scanner.ts'
 import type { Grant } from '@portcullis/core/policy/intent.ts'
 import { resolveAll } from '@portcullis/core/policy/resolve.ts'
 import { succeed, type Result } from '@portcullis/core/fault/fault.ts'
@@ -54,16 +53,16 @@ export async function replay(store: Pick<Store, 'usage'>, policy: Policy, hosts:
   const intents = resolveAll(policy, () => 1)
   if (!intents.ok) return intents
   const usages: HostUsage[] = []
-  const reach = new Map<string, SourceReach>()
+  const scanners = new Scanners()
   for await (const recorded of store.usage(hosts.map(({ name }) => name), { since: options.since, utcOffsetMinutes: options.calendar.utcOffsetMinutes })) {
     const usage = foldRecordedUsage(recorded, options.calendar)
-    noteReach(reach, usage)
+    scanners.noteHost(triedOf(usage))
     usages.push(usage)
   }
   const scored = usages.map((usage, index) => {
     const intent = intents.value.get(usage.host)
-    const judged = judgeHost({ name: usage.host, tier: hosts[index]?.tier ?? 'core' }, usage, { calendar: options.calendar, zones: [], services: [], unseenShare: 0, profiles: options.profiles, isNoise: ({ source }) => isScanner(reach.get(sourceKey(source))) })
-    return scoreHost(usage, intent ? [...intent.management, ...intent.grants] : [], reach, judged)
+    const judged = judgeHost({ name: usage.host, tier: hosts[index]?.tier ?? 'core' }, usage, { calendar: options.calendar, zones: [], services: [], unseenShare: 0, profiles: options.profiles, isNoise: ({ source }) => scanners.has(source) })
+    return scoreHost(usage, intent ? [...intent.management, ...intent.grants] : [], scanners, judged)
   })
   const days = usages.flatMap(({ watch }) => (watch.watched.isEmpty ? [] : [watch.firstDay, watch.lastDay]))
   return succeed({
@@ -82,7 +81,7 @@ interface HostScore {
   sources: number
 }
 
-function scoreHost(usage: HostUsage, grants: readonly Grant[], reach: ReadonlyMap<string, SourceReach>, judged: readonly Recommendation[]): HostScore {
+function scoreHost(usage: HostUsage, grants: readonly Grant[], scanners: Scanners, judged: readonly Recommendation[]): HostScore {
   const score: HostScore = { denied: [], connections: 0, sources: 0 }
   for (const endpoint of usage.endpoints) {
     const verdict = judged.find(({ protocol, ports }) => protocol === endpoint.protocol && containsPort(ports, endpoint.port))
@@ -92,7 +91,7 @@ function scoreHost(usage: HostUsage, grants: readonly Grant[], reach: ReadonlyMa
       if (open.some(({ from }) => containsAddress(from, source.source))) {
         score.connections += source.connections
         score.sources += 1
-      } else score.denied.push(deniedUse(usage.host, endpoint, source, kindOf(endpoint, source, verdict, isScanner(reach.get(sourceKey(source.source))))))
+      } else score.denied.push(deniedUse(usage.host, endpoint, source, kindOf(endpoint, source, verdict, scanners.has(source.source))))
     }
   }
   return score
@@ -104,7 +103,7 @@ function kindOf(endpoint: EndpointDays, { source }: SourceDays, judged: Recommen
   if (judged?.verdict === 'close') return 'ended'
   if (judged?.verdict === 'keep' && !judged.from.prefixes.some((prefix) => containsAddress(prefix, source))) return 'ended'
   const isGrouped = judged !== undefined && judged.ports.first < judged.ports.last
-  return isVacant(endpoint) && !isGrouped ? 'vacant' : 'wanted'
+  return isVacant(endpoint.listening.state, endpoint.published) && !isGrouped ? 'vacant' : 'wanted'
 }
 
 function deniedUse(host: string, endpoint: EndpointDays, { source, connections, days }: SourceDays, kind: DeniedUse['kind']): DeniedUse {

@@ -1,10 +1,10 @@
 import { PLAIN_CALENDAR, type Day } from '@portcullis/core/inventory/businessCalendar.ts'
+import { Scanners, triedOf } from '@portcullis/core/inventory/scanner.ts'
 import { foldUsageDays, type HostUsage } from '@portcullis/core/inventory/usageDays.ts'
 import { containsPort } from '@portcullis/core/net/port.ts'
 import { containsAddress, parsePrefix, type Prefix } from '@portcullis/core/net/prefix.ts'
 import { judgeHost } from '@portcullis/core/policy/recommend/judge.ts'
 import type { Recommendation, Verdict } from '@portcullis/core/policy/recommend/recommendation.ts'
-import { isScanner, noteReach, sourceKey, type SourceReach } from '@portcullis/core/policy/recommend/scanner.ts'
 import { calendarOf, USAGE_SCENARIOS, type Story, type Truth } from './usageScenario.ts'
 import { addressOf, atHour, between, diceOf, observationsOf } from './usageWorld.ts'
 
@@ -37,15 +37,15 @@ export function playSeed(seed: number, days = WATCHED_DAYS): Outcome[] {
     const observations = observationsOf({ host: name, firstDay, days, readAtHour, listeners: story.listeners, uses: [...story.uses, ...monitored], unread, ...(story.restarts ? { restarts: story.restarts } : {}) })
     return { name, story, usage: foldUsageDays(name, observations, told) }
   })
-  const reach = new Map<string, SourceReach>()
-  for (const { usage } of played) noteReach(reach, usage)
+  const scanners = new Scanners()
+  for (const { usage } of played) scanners.noteHost(triedOf(usage))
   return played.flatMap(({ name, story, usage }) => {
-    const recommendations = judge(name, story, usage, told, reach)
+    const recommendations = judge(name, story, usage, told, scanners)
     return story.truths.map((truth) => outcomeOf(seed, name, truth, recommendations))
   })
 }
 
-function judge(name: string, story: Story, usage: HostUsage, calendar: typeof PLAIN_CALENDAR, reach: ReadonlyMap<string, SourceReach>): Recommendation[] {
+function judge(name: string, story: Story, usage: HostUsage, calendar: typeof PLAIN_CALENDAR, scanners: Scanners): Recommendation[] {
   const zones = Object.entries(story.zones ?? {}).map(([zone, prefix]) => ({ name: zone, prefixes: [prefixOfText(prefix)] }))
   return judgeHost({ name, tier: 'standard' }, usage, {
     calendar,
@@ -53,7 +53,7 @@ function judge(name: string, story: Story, usage: HostUsage, calendar: typeof PL
     services: [],
     unseenShare: 0.5,
     profiles: story.profiles ?? [],
-    isNoise: ({ source }) => isScanner(reach.get(sourceKey(source))),
+    isNoise: ({ source }) => scanners.has(source),
   })
 }
 

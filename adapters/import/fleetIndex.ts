@@ -1,9 +1,12 @@
+import type { TransportProtocol } from '@portcullis/core/net/protocol.ts'
 import type { Address } from '@portcullis/core/net/address.ts'
 
 /** What of the policy's hosts an import asks: to whom an address or a name belongs. */
 export interface FleetIndex {
   readonly ofAddress: (address: Address) => string | undefined
   readonly ofName: (name: string) => string | undefined
+  /** Whether something is known to serve there: it listens, or a need of the policy names it. Absent where nobody looked. */
+  readonly isServer?: (host: string, protocol: TransportProtocol, port: number) => boolean
 }
 
 export interface FleetMember {

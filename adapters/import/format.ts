@@ -23,5 +23,7 @@ export interface ImportFormat {
   readonly name: string
   /** Whether the first characters of a file are surely of this format. */
   readonly isHead: (head: string) => boolean
+  /** Its flows may not say which side is the server's. */
+  readonly isDirectionOpen?: true
   readonly open: (settings: ReaderSettings) => ImportReader
 }

@@ -4,7 +4,7 @@ import type { Address } from '@portcullis/core/net/address.ts'
 import type { PortRange } from '@portcullis/core/net/port.ts'
 import type { TransportProtocol } from '@portcullis/core/net/protocol.ts'
 import type { FleetIndex } from './fleetIndex.ts'
-import { FlowFold, type FlowRecord } from './flowFold.ts'
+import { FlowFold, type DirectionWord, type FlowRecord } from './flowFold.ts'
 import type { SkipReason } from './skipReason.ts'
 
 export interface ClaimSettings {
@@ -49,8 +49,8 @@ export interface ImportReport {
   readonly hosts: number
   /** Of scans; how many ports of each state. */
   readonly states: Readonly<Partial<Record<ScanObservation['state'], number>>>
-  /** Of flows: whose side is the server's was told by the log, by the port numbers, or by nothing. */
-  readonly directions: Readonly<Record<'told' | 'guessed' | 'unknown', number>>
+  /** Of flows: by what it was known which side is the server's. */
+  readonly directions: Readonly<Record<DirectionWord, number>>
   readonly oldest?: Instant
   readonly newest?: Instant
   readonly skipped: readonly Skipped[]
@@ -77,7 +77,7 @@ export class ImportClaims {
 
   constructor(settings: ClaimSettings) {
     this.#settings = settings
-    this.#flows = new FlowFold(settings.sensor, settings.fleet, (observation) => this.#add(observation))
+    this.#flows = new FlowFold(settings.sensor, settings.fleet, (observation) => this.#add(observation), (place, count) => this.skip('not of the fleet', place, { count }))
   }
 
   get fleet(): FleetIndex {
@@ -99,7 +99,7 @@ export class ImportClaims {
   }
 
   flow(record: FlowRecord, place: Place): void {
-    if (!this.#flows.add(record)) this.skip('not of the fleet', place)
+    this.#flows.add(record, place)
   }
 
   document(claim: DocumentClaim): void {

@@ -14,6 +14,8 @@ export interface ImportSpec {
   /** Recognised where it is absent. */
   readonly format?: ImportFormat
   readonly fleet: FleetIndex
+  /** What of the fleet is known to serve; asked for only where the format does not tell who the server is. */
+  readonly servers?: () => Promise<NonNullable<FleetIndex['isServer']>>
   readonly from?: string
   readonly verdict?: FlowObservation['verdict']
   readonly columns?: readonly string[]
@@ -56,11 +58,11 @@ export class ImportStream {
       for await (const chunk of chunks) {
         this.#digest.update(chunk)
         if (open) open.reader.write(chunk)
-        else if ((head += chunk).length >= HEAD_CHARACTERS) (open = this.#open(head)).reader.write(withoutMark(head))
+        else if ((head += chunk).length >= HEAD_CHARACTERS) (open = await this.#open(head)).reader.write(withoutMark(head))
         const taken = open?.claims.take() ?? []
         if (taken.length > 0) yield taken
       }
-      if (!open) (open = this.#open(head)).reader.write(withoutMark(head))
+      if (!open) (open = await this.#open(head)).reader.write(withoutMark(head))
       open.reader.end()
     } catch (error) {
       if (!open || !(error instanceof EndOfInput)) throw error
@@ -70,10 +72,12 @@ export class ImportStream {
     this.#result = { format: open.format.name, digest: this.#digest.digest('hex'), ...open.claims.report() }
   }
 
-  #open(head: string): { claims: ImportClaims; reader: ImportReader; format: ImportFormat } {
-    const { file, fleet, from, isLenient, verdict, columns, now } = this.#spec
+  async #open(head: string): Promise<{ claims: ImportClaims; reader: ImportReader; format: ImportFormat }> {
+    const { file, servers, from, isLenient, verdict, columns, now } = this.#spec
     const format = this.#spec.format ?? formatOf(withoutMark(head))
     if (!format) throw new FaultError(unknownFormat(file, head, IMPORT_FORMATS.map(({ name }) => name)))
+    const isServer = format.isDirectionOpen ? await servers?.() : undefined
+    const fleet = isServer ? { ...this.#spec.fleet, isServer } : this.#spec.fleet
     const claims = new ImportClaims({ sensor: format.name, fleet, isLenient, ...(from === undefined ? {} : { from }) })
     const reader = format.open({ file, claims, now, ...(verdict === undefined ? {} : { verdict }), ...(columns === undefined ? {} : { columns }) })
     return { claims, reader, format }

@@ -6,6 +6,7 @@ import { readJsonItems } from '../import/jsonItems.ts'
 /** What `nfdump -o json` writes of NetFlow and IPFIX records. Its times have no zone and are taken as UTC: run it with TZ=UTC. */
 export const NFDUMP: ImportFormat = {
   name: 'nfdump',
+  isDirectionOpen: true,
   isHead: (head) => /^\[\s+No matching flows/.test(head) || (/^\s*\[?\s*\{/.test(head) && /"(?:src4_addr|src6_addr)"/.test(head) && /"in_packets"/.test(head)),
   open: (settings) => openNfdump(settings),
 }

@@ -8,6 +8,7 @@ import { TextLines } from '../import/textLines.ts'
 /** Flow logs of virtual networks in clouds: lines with a header or in the provider's usual order, or JSON lines. */
 const cloud = (name: string, columns: string, isHead: ImportFormat['isHead']): ImportFormat => ({
   name,
+  isDirectionOpen: true,
   isHead,
   open: (settings) => openFlowLog(settings, columns.split(' ')),
 })

@@ -8,6 +8,7 @@ import { TextLines } from '../import/textLines.ts'
 /** Zeek's conn.log, as tab-separated text with its header or as JSON lines. */
 export const ZEEK: ImportFormat = {
   name: 'zeek',
+  isDirectionOpen: true,
   isHead: (head) => (head.startsWith('#separator') && /^#path\s+conn$/m.test(head)) || (/^\s*\{/.test(head) && head.includes('"id.orig_h"') && head.includes('"conn_state"')),
   open: openConn,
 }

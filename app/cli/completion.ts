@@ -19,7 +19,7 @@ _portcullis() {
   case "$typed" in
 ${cases.join('\n')}
 ${groupsOf(commands).map(([group, members]) => `    "${group}") words="${members.join(' ')}" ;;`).join('\n')}
-    *) words="${firstWords(commands).join(' ')} --help" ;;
+    *) words="${firstWords(commands).join(' ')} --help --version" ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
@@ -46,7 +46,8 @@ function fishScript(commands: readonly Completion[]): string {
     ]
   })
   const groups = groupsOf(commands).map(([group]) => `complete -c portcullis -n __fish_use_subcommand -f -a ${group}`)
-  return `# fish completion for portcullis\n${[...groups, ...lines].join('\n')}\n`
+  const own = ['help', 'version'].map((option) => `complete -c portcullis -n __fish_use_subcommand -l ${option}`)
+  return `# fish completion for portcullis\n${[...own, ...groups, ...lines].join('\n')}\n`
 }
 
 const quote = (text: string): string => `'${text.replaceAll("'", String.raw`\'`)}'`

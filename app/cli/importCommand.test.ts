@@ -1,5 +1,6 @@
 import { IMPORT_FORMATS } from '@portcullis/adapters/import/formats.ts'
 import { simPolicy, simWorld, type SimWorld } from '@portcullis/sim/world.ts'
+import type { ListenerObservation, Observation } from '@portcullis/core/inventory/observation.ts'
 import { formatAddress } from '@portcullis/core/net/address.ts'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { COMMANDS } from './catalogue.ts'
@@ -31,6 +32,8 @@ function run(text: string, ...argv: readonly string[]): Promise<Ran> {
   }
   return runTrial(['import', ...argv], { now: () => Date.UTC(2026, 0, 2), doors })
 }
+
+const listener = (port: number, more: Partial<ListenerObservation>): Observation => ({ kind: 'listener', host: 'web-1', sensor: 'ss', at: Date.UTC(2026, 0, 1), address: { family: 4, value: 0n }, protocol: 'tcp', port, isLoopback: false, isEphemeral: true, ...more })
 
 const stored = async (): Promise<number> => (await world.store.observations({})).length
 
@@ -71,6 +74,20 @@ describe('import', () => {
     await run(`${MASSCAN}\n`, '-', '--from', '203.0.113.1')
     const from = (await world.store.observations({})).map((each) => (each.kind === 'scan' ? each.from : ''))
     expect(from).toEqual(['somewhere', 'somewhere', 'elsewhere', 'elsewhere'])
+  })
+
+  test.each<[what: string, protocol: 6 | 17, observations: Observation[], said: string]>([
+    ['nothing is known of them: the only side that is of the fleet', 6, [], 'unknown (the destination counts)'],
+    ['the host listens there', 6, [listener(50_051, {})], 'by listeners and needs'],
+    ['a UDP socket on a port that the kernel chose may be a client’s', 17, [listener(50_051, { protocol: 'udp', isEphemeral: true })], 'unknown (the destination counts)'],
+    ['a UDP socket on another', 17, [listener(50_051, { protocol: 'udp', isEphemeral: false })], 'by listeners and needs'],
+    ['on loopback alone', 6, [listener(50_051, { isLoopback: true })], 'unknown (the destination counts)'],
+    ['weeks ago', 6, [listener(50_051, { at: Date.UTC(2025, 11, 1) })], 'unknown (the destination counts)'],
+  ])('two high ports, only replies: %s', async (_, protocol, observations, said) => {
+    const replies = `2 1 eni-1 ${ADDRESS} 10.9.9.9 50051 40000 ${protocol} 20 4249 1767226892 1767226952 ACCEPT OK\n`
+    await world.store.addObservations(observations)
+    expect((await run(replies, 'vpcflow-aws', '-')).out).toContain(`\n  who is the server: 1 ${said}\n`)
+    expect((await world.store.observations({ kinds: ['flow'] })).map((each) => each.kind === 'flow' && each.port)).toEqual([50_051])
   })
 
   test('what people read', async () => {

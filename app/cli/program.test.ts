@@ -27,6 +27,13 @@ describe('help', () => {
     const { code, out } = await run('--help')
     expect(code).toBe(EXIT.ok)
     for (const { name } of COMMANDS) expect(out).toContain(name.split(' ')[0])
+    expect(out).toContain('--version')
+  })
+
+  test.each(['', ' --json', ' --lang zh'])('--version%s says what the command of that name says', async (options) => {
+    const [asked, named] = [await run(...`--version${options}`.split(' ')), await run(...`version${options}`.split(' '))]
+    expect(asked).toEqual(named)
+    expect([asked.code, asked.out]).toEqual([EXIT.ok, expect.stringContaining('portcullis')])
   })
 
   test.each(COMMANDS.map(({ name }) => name))('%s --help says how to use it, in both languages', async (name) => {
@@ -37,6 +44,12 @@ describe('help', () => {
     expect(chinese.out).toMatch(/用法：.*\p{Script=Han}/su)
   })
 })
+
+test.each([
+  ['bash', /words="[^"]*matrix[^"]* --help --version"/],
+  ['zsh', /words="[^"]*matrix[^"]* --help --version"/],
+  ['fish', /-n __fish_use_subcommand -l version$/m],
+])('completion for %s offers the options that stand before any command', async (shell, expected) => expect((await run('completion', shell)).out).toMatch(expected))
 
 describe('exit codes', () => {
   const cases: readonly [what: string, argv: string, prepare: () => unknown, code: number][] = [
@@ -84,6 +97,9 @@ describe('exit codes', () => {
     ['host install', 'host install', () => undefined, EXIT.ok],
     ['policy check', 'policy check', () => undefined, EXIT.ok],
     ['version', 'version', () => undefined, EXIT.ok],
+    ['--version', '--version', () => undefined, EXIT.ok],
+    ['--version behind a command is no option of it', 'plan --version', () => undefined, EXIT.usage],
+    ['--version before a command', '--version plan', () => undefined, EXIT.usage],
     ['completion', 'completion bash', () => undefined, EXIT.ok],
     ['completion of no shell', 'completion tcsh', () => undefined, EXIT.usage],
   ]

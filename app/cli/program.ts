@@ -15,7 +15,8 @@ export interface ProgramSurroundings {
 }
 
 /** Runs one command line and gives its exit status. Only the called command's file is loaded. */
-export async function runProgram(argv: readonly string[], surroundings: ProgramSurroundings): Promise<ExitCode> {
+export async function runProgram(words: readonly string[], surroundings: ProgramSurroundings): Promise<ExitCode> {
+  const argv = namedCommand(words)
   let exitCode: ExitCode = EXIT.ok
   const finish = (code: ExitCode): void => {
     exitCode = code
@@ -30,6 +31,9 @@ export async function runProgram(argv: readonly string[], surroundings: ProgramS
   return exitCode
 }
 
+/** `--version`, which every program is asked for, is the command of that name. */
+export const namedCommand = (words: readonly string[]): readonly string[] => (words[0] === '--version' ? ['version', ...words.slice(1)] : words)
+
 /** The whole tree with names and summaries; options only of the commands that `isWanted` says. */
 export async function buildProgram(argv: readonly string[], surroundings: ProgramSurroundings, finish: (code: ExitCode) => void): Promise<Command> {
   const text = (words: Text): string => words[surroundings.language]
@@ -39,6 +43,8 @@ export async function buildProgram(argv: readonly string[], surroundings: Progra
       zh: '关闭服务器群中不需要的端口，不影响业务需要的端口，并给出等价验证。',
     }),
   )
+  // Only in front of a command: behind one it would be taken for an option of that.
+  program.enablePositionalOptions().option('--version', text({ en: 'print the versions, as the command of that name does', zh: '输出版本信息，与 version 命令相同' }))
   const groups = new Map<string, Command>()
   const called = COMMANDS.filter((entry) => isCalled(entry, argv)).toSorted((a, b) => b.name.length - a.name.length)[0]
   for (const entry of COMMANDS) {

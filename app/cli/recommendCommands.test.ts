@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { wiredDoors } from '../doors.ts'
 import { EXIT } from './exitCode.ts'
+import { widthOf } from './table.ts'
 import { expectSchema } from './testdata/schema.ts'
 import { runTrial, worldDoor, type Ran } from './testdata/trial.ts'
 
@@ -108,6 +109,35 @@ watched for 91 days on 2 hosts
     const { out } = await run('recommend', '--lang', 'zh', '--explain')
     expect(out).toMatch(/保留.*关闭.*\+65 已观测的 62 天内未使用/s)
     expect(out).toContain('owner: 待定')
+  })
+
+  test.each([80, 100])('%i columns: sources go on beneath, and nothing of them is cut', async (columns) => {
+    const sources = ['10.9.0.4', '10.77.20.11', '2001:db8:20::b', '2001:db8:30::c']
+    await world.store.addObservations(observationsOf({ ...WEB, listeners: [{ protocol: 'tcp', port: 8443, process: 'a-program-with-quite-a-name' }], uses: sources.flatMap((source) => every(8443, source)) }))
+    const { out } = await runTrial(['recommend', '--policy', FILE, '--host', 'web-1'], { now: () => NOW, doors: worldDoor(world), columns })
+    const [said = ''] = out.split('\n\n')
+    expect(said.split('\n').filter((line) => widthOf(line) > columns)).toEqual([])
+    for (const source of sources) expect(said.split(/\s+/)).toContain(source)
+  })
+
+  test('a host that was not watched for a day is said once, not asked of each endpoint; a port that NAT hands on says where to', async () => {
+    world = simWorld(['db-1', 'web-1'])
+    const claim = { host: 'web-1', at: NOW, sensor: 'x' }
+    await world.store.addObservations([
+      { ...claim, kind: 'reading', covers: 'listeners' },
+      { ...claim, kind: 'published', protocol: 'tcp', ports: { first: 8080, last: 8080 }, target: '172.17.0.2:80' },
+      { ...claim, kind: 'flow', source: { family: 4, value: 0x0a09_0004n }, protocol: 'tcp', port: 8080, connections: 7, lastSeen: NOW, verdict: 'accepted' },
+    ])
+    expect((await run('recommend', '--host', 'web-1')).out).toBe(`HOST   ENDPOINT  VERDICT  SURE  LISTENER         USED                   FROM
+web-1  tcp/8080  ask      40    → 172.17.0.2:80  on one day 2026-12-05  10.9.0.4
+
+keep 0, close 0, ask 1
+watched for 0 days on 1 host
+1 host not watched for a day yet, so all there is asked about:
+  apply the policy in observe mode, then run portcullis observe every day
+`)
+    const { recommendations } = JSON.parse((await run('recommend', '--host', 'web-1', '--json')).out) as { recommendations: { question?: { en: string } }[] }
+    expect(recommendations[0]?.question?.en).toBe('Is 172.17.0.2:80 still needed, and when does it come again? It was used on one day.')
   })
 
   test.each<[string, readonly string[], () => unknown, number]>([

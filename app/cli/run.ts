@@ -6,13 +6,13 @@ import { reportFaults, type Cli, type Doors, type Language } from './cli.ts'
 import type { Options } from './command.ts'
 import { EXIT, type ExitCode } from './exitCode.ts'
 import { paintFor, wantsColour } from './paint.ts'
-import { isCalled, runProgram } from './program.ts'
+import { isCalled, namedCommand, runProgram } from './program.ts'
 
 /** Runs the command line of this process. */
 export async function runMain(argv: readonly string[], doors: Doors): Promise<ExitCode> {
   const stop = new AbortController()
   endWithReader()
-  if (!COMMANDS.some((entry) => entry.isOffline && isCalled(entry, argv))) catchInterrupt(stop)
+  if (!COMMANDS.some((entry) => entry.isOffline && isCalled(entry, namedCommand(argv)))) catchInterrupt(stop)
   const language = languageOf(argv, process.env)
   const isPlain = argv.includes('--no-color')
   const isColoured = !isPlain && wantsColour(process.stdout.isTTY, process.env)

@@ -67,8 +67,10 @@ const needs = (rows: readonly MatrixRow[]): string => {
 
 function use(rows: readonly MatrixRow[]): string {
   const used = rows.flatMap((row) => (row.used.kind === 'used' ? [row.used] : []))
-  if (used.length === 0) return ''
+  const knocks = rows.reduce((sum, { scanners }) => sum + (scanners?.connections ?? 0), 0)
+  const scanned = knocks === 0 ? '' : ` <span class="soft">${both({ en: `scanner ${grouped(knocks)}×`, zh: `扫描 ${grouped(knocks)}×` })}</span>`
+  if (used.length === 0) return scanned
   const connections = used.reduce((sum, each) => sum + each.connections, 0)
   const last = new Date(Math.max(...used.map(({ lastSeen }) => lastSeen))).toISOString().slice(0, 10)
-  return `${grouped(connections)}× ${last}`
+  return `${grouped(connections)}× ${last}${scanned}`
 }

@@ -30,6 +30,7 @@ const COLUMNS: Readonly<Record<string, (row: MatrixRow) => string | number>> = {
   busiest_sources: (row) => (row.used.kind === 'used' ? row.used.sources.map(({ source }) => formatAddress(source)).join('; ') : ''),
   last_used: (row) => (row.used.kind === 'used' ? formatInstant(row.used.lastSeen) : ''),
   used_by_unknown: (row) => row.usedByUnknown?.because.join('; ') ?? '',
+  scanner_connections: (row) => row.scanners?.connections ?? '',
   denied: (row) => row.denied?.connections ?? '',
   needs: (row) => row.needs?.map(({ id, covers }) => (covers === 'all' ? id : `${id} (part)`)).join('; ') ?? '',
   published: (row) => row.published.map(({ ports, target, holder }) => `${formatPortRange(ports)} to ${target}${holder === undefined ? '' : ` (${holder})`}`).join('; '),

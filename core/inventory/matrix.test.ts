@@ -149,6 +149,40 @@ describe('how connections add up', () => {
   })
 })
 
+describe('a scanner is no user', () => {
+  const vacant = (count: number, source = '10.2.0.66', more: Partial<FlowObservation> = {}): FlowObservation[] => Array.from({ length: count }, (_, index) => flow(source, 100 + index, 1, more))
+  /** Its knock at a listener, beside all others. */
+  const among = (count: number, knock: FlowObservation, ...others: Observation[]): Observation[] => [reading('listeners'), reading('flows'), listener('0.0.0.0', 22), ...vacant(count), knock, ...others]
+  const knock = (more: Partial<FlowObservation> = {}): FlowObservation => flow('10.2.0.66', 22, 3, more)
+  test.each<[what: string, observations: Observation[], used: number | string, scanners: number | undefined, denied: number | undefined, kinds: string[]]>([
+    ['eight places where nothing stands: its knock is none of use', among(8, knock()), 'unused', 3, undefined, []],
+    ['seven: a client that mistypes', among(7, knock()), 3, undefined, undefined, ['used-without-need']],
+    ['an observing gate would deny it', among(8, knock({ verdict: 'denied', isLetThrough: true })), 'unused', 3, 3, []],
+    ['an enforcing gate denied it', among(8, knock({ verdict: 'denied' })), 'unused', 3, 3, []],
+    ['it got an answer: that is use, and said to be', among(8, knock({ isAnswered: true })), 3, undefined, undefined, ['used-without-need']],
+    ['one of two sensors saw the answer', among(8, knock(), knock({ sensor: 'conntrack', tally: 'snapshot', connections: 1, isAnswered: true })), 3, undefined, undefined, ['used-without-need']],
+    ['a client beside it is use', among(8, knock(), flow('10.2.0.7', 22, 5)), 5, 3, undefined, ['used-without-need']],
+    ['the places may be on other hosts', [reading('listeners'), reading('flows'), listener('0.0.0.0', 22), knock(), { ...reading('listeners'), host: 'web-1' }, ...vacant(8, '10.2.0.66', { host: 'web-1' })], 'unused', 3, undefined, []],
+    ['whether anything stands there is not known: nobody is called a scanner', [reading('flows'), listener('0.0.0.0', 22), ...vacant(20), knock()], 3, undefined, undefined, ['used-without-need']],
+    ['ports of one range are those of a transfer', [reading('listeners'), reading('flows'), listener('0.0.0.0', 22), ...Array.from({ length: 20 }, (_, index) => flow('10.2.0.66', 40_000 + index, 1)), knock()], 3, undefined, undefined, ['used-without-need']],
+  ])('%s', (_, observations, used, scanners, denied, kinds) => {
+    const row = rowAt(fold(observations, []), 'ipv4 22 lan')
+    expect(row.used.kind === 'used' ? row.used.connections : row.used.kind).toBe(used)
+    expect([row.scanners?.connections, row.denied?.connections]).toEqual([scanners, denied])
+    expect(row.contradictions.map(({ kind }) => kind)).toEqual(kinds)
+  })
+
+  test('what a gate denies although a need lets it in is a contradiction, whoever knocks', () => {
+    const rows = fold(among(8, knock({ verdict: 'denied' })), [need('n', '22', '10.2.0.0/16')])
+    expect(kindsAt(rows, 'ipv4 22 lan')).toEqual(['denied-despite-need'])
+  })
+
+  test('it does not explain the use that a metric tells of', () => {
+    const use: Observation = { kind: 'use', host: 'db-1', sensor: 'prometheus', at: AT, protocol: 'tcp', port: 22, because: 'sessions', firstSeen: AT, lastSeen: AT }
+    expect(rowAt(fold(among(8, knock(), use)), 'ipv4 22 lan').used).toEqual({ kind: 'unknown', because: 'sources unknown' })
+  })
+})
+
 describe('contradictions are named', () => {
   const ephemeral = listener('0.0.0.0', 22, { isEphemeral: true })
   const published: Observation = { kind: 'published', host: 'db-1', sensor: 'nft', at: AT, protocol: 'tcp', ports: { first: 22, last: 22 }, address: ip('0.0.0.0'), target: '172.17.0.2:80' }

@@ -16,6 +16,7 @@ import type {
   UseObservation,
 } from './observation.ts'
 import { foldReach, type Reachable } from './reachable.ts'
+import { Scanners, sourceKey, triedIn, type SourceKey } from './scanner.ts'
 import { foldSourcelessUse, isExplained, type SourcelessUse } from './sourcelessUse.ts'
 import { foldSources, isUse, summariseSources, type SourceUsage, type Usage } from './usage.ts'
 import { watchOf, type Watch } from './watch.ts'
@@ -34,6 +35,8 @@ export interface MatrixRow {
   readonly used: Used
   /** The endpoint was used, nobody knows from which zone. */
   readonly usedByUnknown?: SourcelessUse
+  /** Knocks of scanners that nothing answered, or that the gate denied or would have denied: no use, and so not part of `used`. */
+  readonly scanners?: Usage
   /** Connections that the gate denied, or in observe mode would have denied. */
   readonly denied?: Usage
   /** Needs that let this zone in, by id; absent where there is no policy yet. */
@@ -103,9 +106,11 @@ export function* foldMatrix(input: MatrixInput): Generator<MatrixRow, void, unde
   const zones = mapZones(input.zones)
   const byHost = groupByHost(input)
   const coverage = new CoverageMemo(zones)
+  const scanners = new Scanners()
+  for (const { observations } of byHost.values()) scanners.noteHost(triedIn(observations))
   for (const host of [...byHost.keys()].toSorted(compareText)) {
     const { observations, needs } = byHost.get(host) ?? { observations: [], needs: [] }
-    yield* foldHost({ host, zones, coverage, observations, needs: input.needs === undefined ? undefined : needs })
+    yield* foldHost({ host, zones, coverage, scanners, observations, needs: input.needs === undefined ? undefined : needs })
   }
 }
 
@@ -113,6 +118,8 @@ interface HostInput {
   readonly host: string
   readonly zones: ZoneMap
   readonly coverage: CoverageMemo
+  /** Told by what each source tried on all hosts. */
+  readonly scanners: Scanners
   readonly observations: readonly Observation[]
   readonly needs: readonly NeedClaim[] | undefined
 }
@@ -241,19 +248,21 @@ function* foldEndpoint(input: HostInput, watch: Watch, claims: EndpointClaims): 
   const isDocumented = documented !== undefined && documented.length > 0
   const isExposed = listening.kind === 'seen' || listening.kind === 'gone' || published.length > 0
   const isFoundOpen = claims.scans.some((scan) => scan.state === 'open' || scan.state === 'open|filtered')
-  const flows = groupFlows(input.zones, claims)
+  const knockers = knockersAt(input.scanners, claims.flows)
+  const flows = groupFlows(input.zones, claims, knockers)
   const needs = input.needs && foldNeeds(input.coverage, claims)
   const usedByUnknown = foldSourcelessUse(claims.uses)
-  const isUnexplained = usedByUnknown !== undefined && !isExplained(usedByUnknown, claims.flows)
+  const isUnexplained = usedByUnknown !== undefined && !isExplained(usedByUnknown, knockers.size === 0 ? claims.flows : claims.flows.filter(({ source }) => !knockers.has(sourceKey(source))))
   if (!isExposed && !isFoundOpen && flows.size === 0 && claims.needs.length === 0 && !isDocumented && !usedByUnknown) return
   const zones = isExposed || isFoundOpen || isDocumented || usedByUnknown ? everyZone(input.zones, claims) : triedZones(input.zones, claims, flows, needs)
   const fingerprint = newestService(claims.scans) ?? newestService(claims.flows)
   for (const zone of zones) {
-    const { accepted, denied } = flows.get(zone) ?? NO_FLOWS
+    const { accepted, denied, knocks } = flows.get(zone) ?? NO_FLOWS
     const scans = claims.scans.length === 0 ? claims.scans : claims.scans.filter((scan) => scan.from === zone)
     const sources = foldSources(accepted)
     const deniedSources = foldSources(denied)
     const deniedUsage = summariseSources(deniedSources)
+    const scannerUsage = summariseSources(foldSources(knocks))
     const rowNeeds = needs && (needs.get(zone) ?? [])
     const row = {
       host: input.host,
@@ -265,6 +274,7 @@ function* foldEndpoint(input: HostInput, watch: Watch, claims: EndpointClaims): 
       reachable: foldReach(scans, sources),
       used: usedOf(summariseSources(sources), watch, claims, isUnexplained),
       ...(usedByUnknown ? { usedByUnknown } : {}),
+      ...(scannerUsage ? { scanners: scannerUsage } : {}),
       ...(deniedUsage ? { denied: deniedUsage } : {}),
       ...(rowNeeds ? { needs: rowNeeds } : {}),
       published,
@@ -278,20 +288,33 @@ function* foldEndpoint(input: HostInput, watch: Watch, claims: EndpointClaims): 
   }
 }
 
-const NO_FLOWS: ZoneFlows = { accepted: [], denied: [] }
+const NO_FLOWS: ZoneFlows = { accepted: [], denied: [], knocks: [] }
 
 interface ZoneFlows {
   readonly accepted: FlowObservation[]
   readonly denied: FlowObservation[]
+  /** Of scanners; those that were denied stand under `denied` as well. */
+  readonly knocks: FlowObservation[]
 }
 
-function groupFlows(zones: ZoneMap, claims: EndpointClaims): Map<string, ZoneFlows> {
+/** The scanners that got no answer here; one that did has found something, which is use until somebody says otherwise. */
+function knockersAt(scanners: Scanners, flows: readonly FlowObservation[]): ReadonlySet<SourceKey> {
+  const found = flows.filter(({ source }) => scanners.has(source))
+  if (found.length === 0) return NOBODY
+  const answered = new Set(found.filter((flow) => flow.isAnswered === true).map(({ source }) => sourceKey(source)))
+  return new Set(found.map(({ source }) => sourceKey(source)).filter((key) => !answered.has(key)))
+}
+
+const NOBODY: ReadonlySet<SourceKey> = new Set()
+
+function groupFlows(zones: ZoneMap, claims: EndpointClaims, knockers: ReadonlySet<SourceKey>): Map<string, ZoneFlows> {
   const groups = new Map<string, ZoneFlows>()
   for (const flow of claims.flows) {
     const zone = isInternal(claims.addressClass) ? ITSELF : zoneOf(zones, flow.source)
     let group = groups.get(zone)
-    if (!group) groups.set(zone, (group = { accepted: [], denied: [] }))
-    if (isUse(flow)) group.accepted.push(flow)
+    if (!group) groups.set(zone, (group = { accepted: [], denied: [], knocks: [] }))
+    if (knockers.has(sourceKey(flow.source))) group.knocks.push(flow)
+    else if (isUse(flow)) group.accepted.push(flow)
     if (flow.verdict === 'denied') group.denied.push(flow)
   }
   return groups

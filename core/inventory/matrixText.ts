@@ -43,6 +43,7 @@ export function matrixRowText(row: MatrixRow): MatrixRowText {
     reachable: { ...row.reachable, evidence: row.reachable.evidence.map((word) => ({ ...word, at: formatInstant(word.at) })) },
     used: usedText(row.used),
     ...(row.usedByUnknown ? { usedByUnknown: { ...row.usedByUnknown, firstSeen: formatInstant(row.usedByUnknown.firstSeen), lastSeen: formatInstant(row.usedByUnknown.lastSeen) } } : {}),
+    ...(row.scanners ? { scanners: usageText(row.scanners) } : {}),
     ...(row.denied ? { denied: usageText(row.denied) } : {}),
     published: row.published.map((each) => ({ ...each, ports: formatPortRange(each.ports), lastSeen: formatInstant(each.lastSeen) })),
     ...(row.documented ? { documented: row.documented.map((each) => ({ ...each, ports: formatPortRange(each.ports), lastSeen: formatInstant(each.lastSeen) })) } : {}),

@@ -112,6 +112,16 @@ function businessDays(days: readonly DayOfUse[], utcOffsetMinutes: number): Day[
   })
 }
 
+/** By when a listener was last seen beyond loopback and on it, and when the listeners were last read completely. */
+export function standingOf(listener: Instant | undefined, onLoopback: Instant | undefined, read: Instant | undefined): ListeningDays['state'] {
+  if (listener !== undefined) return read === undefined || listener >= read ? 'seen' : 'gone'
+  if (onLoopback !== undefined) return 'loopback'
+  return read === undefined ? 'unknown' : 'absent'
+}
+
+/** Nothing stands there: the port is opened for a while, or was only tried. */
+export const isVacant = (state: ListeningDays['state'], published: string | undefined): boolean => published === undefined && (state === 'absent' || state === 'gone')
+
 /** Judges nothing: days, listeners and losses as they are needed. */
 export function foldRecordedUsage(recorded: RecordedUsage, calendar: BusinessCalendar): HostUsage {
   const fold = new UsageFold(recorded, calendar)
@@ -188,10 +198,10 @@ class UsageFold {
   }
 
   #listening({ listener, onLoopback }: Pick<EndpointFold, 'listener' | 'onLoopback'>): ListeningDays {
-    const newest = this.#listenersRead
-    if (!listener) return { state: onLoopback !== undefined ? 'loopback' : newest === undefined ? 'unknown' : 'absent', isEphemeral: false }
+    const state = standingOf(listener?.at, onLoopback, this.#listenersRead)
+    if (!listener) return { state, isEphemeral: false }
     return {
-      state: newest === undefined || listener.at >= newest ? 'seen' : 'gone',
+      state,
       ...(listener.process === undefined ? {} : { process: listener.process }),
       ...(listener.unit === undefined ? {} : { unit: listener.unit }),
       isEphemeral: listener.isEphemeral,

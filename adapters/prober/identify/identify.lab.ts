@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { identify } from './identify.ts'
+import { identify, SILENT_MS_MAX } from './identify.ts'
 
 // Real daemons on loopback, on ports that say nothing about what they are.
 const PORTS = { ssh: 18_001, tlsHttp: 18_002, http: 18_003, redis: 18_004, dicom: 18_005, dns: 18_006, silent: 18_007, odd: 18_008, sshMoved: 18_080 } as const
@@ -88,7 +88,8 @@ test.each([
 test('a port that takes everything and says nothing stays nameless, within the budget', async () => {
   const startedMs = performance.now()
   expect(await identify(at(PORTS.silent))).toBeUndefined()
-  expect(performance.now() - startedMs).toBeLessThan(20_000)
+  // Timers of a busy machine are late.
+  expect(performance.now() - startedMs).toBeLessThan(SILENT_MS_MAX + 2000)
 })
 
 test('a closed port is no service', async () => {

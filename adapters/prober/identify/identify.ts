@@ -10,6 +10,8 @@ const QUESTION_WAIT_MS = 1200
 const HANDSHAKE_WAIT_MS = 3000
 /** For all questions to one endpoint together, those inside TLS apart: each of them may have to wait in vain. */
 const BUDGET_MS = 30_000
+/** What takes everything and says nothing, neither in the clear nor to TLS, is left alone after this long: the last question began within the budget. */
+export const SILENT_MS_MAX = BANNER_WAIT_MS + HANDSHAKE_WAIT_MS + BUDGET_MS + QUESTION_WAIT_MS
 
 /** A fresh connection to the endpoint, for one question; undefined when there is none to be had. */
 type Open = () => Promise<Duplex | undefined>

@@ -13,6 +13,7 @@ import { outJson, type Cli } from '../cli.ts'
 import { examples, fleetOptions, type CommandModule, type FleetOptionValues } from '../command.ts'
 import { EXIT, type ExitCode } from '../exitCode.ts'
 import { refuse, withFleet } from '../fleet.ts'
+import { knownServers } from '../knownServers.ts'
 import { importJson, showImport, type ImportOutcome } from '../show/import.ts'
 
 interface ImportValues extends FleetOptionValues {
@@ -63,6 +64,7 @@ async function importFile(cli: Cli, call: ImportCall, policy: Policy, world: Wor
   const stream = new ImportStream({
     file: call.file,
     fleet: indexFleet(policy.hosts),
+    servers: () => knownServers(policy, world.store, cli.now()),
     isLenient: call.skipMalformed === true,
     now: cli.now(),
     ...(call.format ? { format: call.format } : {}),

@@ -58,7 +58,7 @@ async function recommendFleet(cli: Cli, values: RecommendValues, { world, read, 
     if (!written.ok) return refuse(cli, written.faults)
   }
   if (cli.isJson) outJson(cli, recommendJson(report, values.write === true))
-  else cli.out(showRecommend(cli, report, values.explain === true) + (values.write === true ? writtenWords(cli, report.needs, seen.file) : diffWords(cli, report, seen.text, edited.value, seen.file)))
+  else cli.out(showRecommend(cli, report, { isExplained: values.explain === true, columns: cli.columns }) + (values.write === true ? writtenWords(cli, report.needs, seen.file) : diffWords(cli, report, seen.text, edited.value, seen.file)))
   const isOpen = report.recommendations.length === 0 || report.recommendations.some(({ verdict }) => verdict === 'ask') || report.watches.some(({ days }) => days === 0)
   return isOpen ? EXIT.incomplete : EXIT.ok
 }

@@ -66,15 +66,19 @@ const STATE_WORDS: Readonly<Record<string, Text>> = {
 }
 
 /** Said only where the log left something to be guessed. */
-const directionLine = (pen: Pen, { directions: { told, guessed, unknown } }: ImportResult): string[] =>
-  guessed + unknown === 0
-    ? []
-    : [
-        `  ${t(pen, {
-          en: `who is the server: ${told} told by the log, ${guessed} by port numbers, ${unknown} unknown (the destination counts)`,
-          zh: `服务端判定：日志注明 ${told}，按端口号推断 ${guessed}，未知 ${unknown}（以目的端计）`,
-        })}`,
-      ]
+function directionLine(pen: Pen, { directions }: ImportResult): string[] {
+  const words = DIRECTION_WORDS.flatMap(([word, text]) => (directions[word] === 0 ? [] : [t(pen, { en: `${directions[word]} ${text.en}`, zh: `${text.zh} ${directions[word]}` })]))
+  const isAllTold = words.length === (directions.told === 0 ? 0 : 1)
+  return isAllTold ? [] : [`  ${t(pen, { en: `who is the server: ${words.join(', ')}`, zh: `服务端判定：${words.join('，')}` })}`]
+}
+
+const DIRECTION_WORDS: readonly (readonly [keyof ImportResult['directions'], Text])[] = [
+  ['told', { en: 'told by the log', zh: '日志注明' }],
+  ['known', { en: 'by listeners and needs', zh: '按监听与业务需求' }],
+  ['guessed', { en: 'by port numbers', zh: '按端口号推断' }],
+  ['inferred', { en: 'by the other records', zh: '按其他记录推断' }],
+  ['unknown', { en: 'unknown (the destination counts)', zh: '未知（以目的端计）' }],
+]
 
 function skippedLines(pen: Pen, { skipped }: ImportResult): string[] {
   if (skipped.length === 0) return []

@@ -38,6 +38,15 @@ tcp/443 v4+6   nginx                   4 others     unknown  unknown            
 `)
 })
 
+test('what a scanner did stands beside the use, and is none', () => {
+  const knocks = [7, 9, 11, 13, 15, 17, 19, 21].map((port) => ({ ...flow('web-1', port), connections: 1 }))
+  const rows = rowsOf([...FLEET, { kind: 'reading', host: 'web-1', sensor: 'ss', at: AT, covers: 'listeners' }, { kind: 'reading', host: 'web-1', sensor: 'nft-counters', at: AT, covers: 'flows' }, ...knocks])
+  expect(shown(rows)).toMatch(/^tcp\/7 v4 +nothing +office +unknown +unused since 04:22 \(scanner 1×\) +-$/m)
+  expect(shown(rows)).toMatch(/^tcp\/443 v4 +nginx +office +unknown +unused since 04:22 \(scanner 155×\) +-$/m)
+  expect(shown(rows)).toContain(', scanners knocked at 9\n')
+  expect(shown(rows, 120, { language: 'zh' })).toContain('（扫描 155×）')
+})
+
 describe('the width of the terminal', () => {
   const long = rowsOf([...FLEET, { ...claim, sensor: 'nmap', kind: 'scan', host: 'web-1', address: { family: 4, value: 9n }, port: 443, state: 'open', from: 'office', service: 'nginx 1.22.1 with a banner that has much to say of itself' }, ...listener('web-1', 9999, 'a-process-with-quite-a-name')])
   test.each([80, 100, 120, 140])('%i columns hold it, and what is cut has its mark', (columns) => {

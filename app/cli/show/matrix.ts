@@ -210,8 +210,15 @@ const UNKNOWN_USE: Readonly<Record<'not watched' | 'evidence lost' | 'sources un
   'sources unknown': { en: 'by somebody', zh: '有使用，来源未知' },
 }
 
+/** What use there was, and what only looked like it. */
+function usedWords(pen: Pen, row: MatrixRow, view: UseView): string {
+  const { scanners } = row
+  if (scanners === undefined) return useWords(pen, row, view)
+  return `${useWords(pen, row, view)} ${pen.paint.dim(t(pen, { en: `(scanner ${scanners.connections}×)`, zh: `（扫描 ${scanners.connections}×）` }))}`
+}
+
 /** Who, how often, and when last. */
-function usedWords(pen: Pen, { used, usedByUnknown }: MatrixRow, { now, isNarrow }: UseView): string {
+function useWords(pen: Pen, { used, usedByUnknown }: MatrixRow, { now, isNarrow }: UseView): string {
   if (used.kind === 'unused' && isNarrow) return t(pen, { en: 'unused', zh: '未使用' })
   if (used.kind === 'unused') return t(pen, { en: `unused since ${shortTime(used.since, now)}`, zh: `自 ${shortTime(used.since, now)} 未使用` })
   if (used.kind === 'unknown' && used.because === 'sources unknown' && usedByUnknown) return pen.paint.yellow(`${t(pen, UNKNOWN_USE[used.because])} (${usedByUnknown.because.join(', ')}) ${shortTime(usedByUnknown.lastSeen, now)}`)
@@ -249,6 +256,7 @@ function summary(pen: Pen, rows: readonly MatrixRow[], isCut: boolean): string[]
   const [endpoints, odd] = [amount(() => true), amount((row) => row.contradictions.length > 0)]
   const unknown = (because: 'not watched' | 'evidence lost' | 'sources unknown'): number => amount((row) => row.used.kind === 'unknown' && row.used.because === because && row.zone !== 'itself')
   const [unwatched, lost, sourceless] = [unknown('not watched'), unknown('evidence lost'), unknown('sources unknown')]
+  const knocked = amount((row) => row.scanners !== undefined)
   const words = [
     count(pen, endpoints, 'endpoint', '个端点'),
     count(pen, rows.length, 'row', '行'),
@@ -256,6 +264,7 @@ function summary(pen: Pen, rows: readonly MatrixRow[], isCut: boolean): string[]
     ...(unwatched > 0 ? [t(pen, { en: `use of ${unwatched} not watched`, zh: `${unwatched} 个端点的使用未观测` })] : []),
     ...(lost > 0 ? [pen.paint.yellow(t(pen, { en: `evidence of ${lost} lost`, zh: `${lost} 个端点的证据有丢失` }))] : []),
     ...(sourceless > 0 ? [t(pen, { en: `${sourceless} used by unknown sources`, zh: `${sourceless} 个端点由未知来源使用` })] : []),
+    ...(knocked > 0 ? [t(pen, { en: `scanners knocked at ${knocked}`, zh: `${knocked} 个端点被扫描` })] : []),
   ]
   const cut = t(pen, { en: '… is cut: --wide, --csv and --json have all of it', zh: '… 表示已截断：--wide、--csv、--json 可查看全部' })
   return [words.join(t(pen, { en: ', ', zh: '，' })), ...(isCut ? [pen.paint.dim(cut)] : [])]

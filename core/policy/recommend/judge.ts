@@ -59,6 +59,7 @@ function judgeGroup(host: Evidence['host'], usage: HostUsage, group: PortGroup, 
   const confidence = Math.max(0, Math.min(100, judged.reasons.reduce((sum, { points }) => sum + points, 0)))
   const verdict: Verdict = confidence >= (judged.verdict === 'keep' ? KEEP_POINTS_MIN : CLOSE_POINTS_MIN) ? judged.verdict : 'ask'
   const needed = SPAN_DAYS_NEEDED[rhythm.kind]
+  const handedTo = published(group)
   const listener = listening.process ?? listening.unit ?? fingerprint(group)
   return {
     host: host.name,
@@ -72,6 +73,7 @@ function judgeGroup(host: Evidence['host'], usage: HostUsage, group: PortGroup, 
     service: guessService(group.protocol, group.ports, listener, options.services),
     ...(listening.process === undefined ? {} : { process: listening.process }),
     ...(listening.unit === undefined ? {} : { unit: listening.unit }),
+    ...(handedTo === undefined ? {} : { published: handedTo }),
     from,
     ...(verdict === 'ask' ? { question: questionOf(evidence, isStopped) } : {}),
     needs: [],
@@ -161,7 +163,7 @@ function inUse(evidence: Evidence): Judged {
 
 function rhythmReason({ kind, cycles, days }: Rhythm): Reason {
   if (kind === 'daily' || kind === 'business-days') return reason('RHYTHM', 25, RHYTHM_WORDS[kind].en, RHYTHM_WORDS[kind].zh)
-  if (kind === 'once') return reason('RHYTHM', -25, 'seen once: no rhythm can be told', '仅出现一次：无法判断周期')
+  if (kind === 'once') return reason('RHYTHM', -25, 'seen on one day: no rhythm can be told', '仅一天出现：无法判断周期')
   if (kind === 'irregular') return reason('RHYTHM', days >= 5 && cycles >= 3 ? 15 : 0, `no rhythm, ${cycles} bursts`, `无固定周期，共 ${cycles} 次集中使用`)
   return reason('RHYTHM', 20, `${RHYTHM_WORDS[kind].en}, ${cycles} times`, `${RHYTHM_WORDS[kind].zh}，共 ${cycles} 次`)
 }
@@ -174,7 +176,7 @@ export const RHYTHM_WORDS: Readonly<Record<Rhythm['kind'], Text>> = {
   monthly: { en: 'every month', zh: '每月' },
   quarterly: { en: 'every quarter', zh: '每季度' },
   irregular: { en: 'now and then', zh: '不定期' },
-  once: { en: 'once', zh: '一次' },
+  once: { en: 'on one day', zh: '仅一天' },
   never: { en: 'never', zh: '从未' },
 }
 
@@ -316,7 +318,7 @@ function caution(evidence: Evidence): Maybe[] {
 }
 
 function questionOf({ group, listening, rhythm, from, usage }: Evidence, isStopped: boolean): Text {
-  const who = listening.unit ?? listening.process ?? `${group.protocol} ${group.ports.first}`
+  const who = listening.unit ?? listening.process ?? published(group) ?? `${group.protocol} ${group.ports.first}`
   if (group.kind === 'moving') return { en: `Can ${who} be pinned to one port? It takes another after each start.`, zh: `能否将 ${who} 固定到一个端口？它每次启动都会更换端口。` }
   if (group.kind === 'transient') return { en: `Which port range is configured? Ports ${group.ports.first} to ${group.ports.last} were opened for a while.`, zh: `配置的端口范围是多少？曾短暂开放 ${group.ports.first} 到 ${group.ports.last}。` }
   if (rhythm.kind === 'never' && usage.watch.watched.isEmpty) return { en: `Who uses ${who}? Nothing is known yet.`, zh: `谁在使用 ${who}？目前尚无依据。` }

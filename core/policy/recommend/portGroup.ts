@@ -1,6 +1,6 @@
 import type { Day } from '../../inventory/businessCalendar.ts'
 import { DaySet } from '../../inventory/daySet.ts'
-import type { EndpointDays, HostUsage, SourceDays } from '../../inventory/usageDays.ts'
+import { isVacant, type EndpointDays, type HostUsage, type SourceDays } from '../../inventory/usageDays.ts'
 import type { PortRange } from '../../net/port.ts'
 import type { TransportProtocol } from '../../net/protocol.ts'
 
@@ -21,9 +21,6 @@ const BAND_ENDPOINTS_MIN = 4
 /** Below, ports are assigned and nothing opens them at random. */
 const BAND_PORT_MIN = 1024
 
-/** Nothing stands there: the port is opened for a while, or was only tried. */
-export const isVacant = ({ listening, published }: EndpointDays): boolean => published === undefined && (listening.state === 'absent' || listening.state === 'gone')
-
 /** Groups a host's endpoints; `noise` says which sources are scanners. Every endpoint is in exactly one group. */
 export function groupPorts(usage: HostUsage, noise: (source: SourceDays) => boolean): PortGroup[] {
   const heard = usage.endpoints.map((endpoint) => ({ ...endpoint, sources: endpoint.sources.filter((source) => !noise(source)) }))
@@ -39,7 +36,7 @@ export function groupPorts(usage: HostUsage, noise: (source: SourceDays) => bool
 
 const isMoving = ({ listening }: EndpointDays): boolean => listening.isEphemeral && (listening.state === 'seen' || listening.state === 'gone') && (listening.process ?? listening.unit) !== undefined
 
-const isTransient = (endpoint: EndpointDays): boolean => isVacant(endpoint) && endpoint.port >= BAND_PORT_MIN && endpoint.sources.some(({ days }) => !days.isEmpty)
+const isTransient = (endpoint: EndpointDays): boolean => isVacant(endpoint.listening.state, endpoint.published) && endpoint.port >= BAND_PORT_MIN && endpoint.sources.some(({ days }) => !days.isEmpty)
 
 function bandsOf(endpoints: readonly EndpointDays[]): EndpointDays[][] {
   const bands: EndpointDays[][] = []

@@ -20,6 +20,8 @@ export interface Recommendation {
   readonly service: ServiceGuess
   readonly process?: string
   readonly unit?: string
+  /** Where NAT hands it on to. */
+  readonly published?: string
   readonly from: SourceSet
   readonly question?: Text
   /** Needs of the policy that let all of `from` in already. */
