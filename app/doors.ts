@@ -1,6 +1,6 @@
 import type { Result, Text } from '@portcullis/core/fault/fault.ts'
 import type { Doors } from './cli/cli.ts'
-import { readTextFile, replaceTextFile, streamTextFile } from './textFile.ts'
+import { readTextFile, replaceTextFile, streamTextFile, writeTextFile } from './textFile.ts'
 
 /** The real doors. Each loads what it needs when it is first used. */
 export const wiredDoors = (): Doors => ({
@@ -14,6 +14,7 @@ export const wiredDoors = (): Doors => ({
   readRuleset: async (files, ipsets) => (await import('./rulesetDoor.ts')).readRuleset(files, ipsets),
   readHostFacts: async (file) => (await import('./rulesetDoor.ts')).readHostFacts(file),
   streamText: streamTextFile,
+  writeText: writeTextFile,
 })
 
 async function withText<T>(file: string, read: (text: string) => Promise<Result<T>>): Promise<Result<T>> {

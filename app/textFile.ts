@@ -1,6 +1,8 @@
 import { fail, succeed, type Fault, type Result, type Text } from '@portcullis/core/fault/fault.ts'
-import { createReadStream } from 'node:fs'
+import { constants, createReadStream, openSync } from 'node:fs'
 import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { Socket } from 'node:net'
+import { addAbortSignal, type Readable } from 'node:stream'
 
 /** Larger files are not read to their end only to be refused. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024
@@ -31,10 +33,23 @@ export async function replaceTextFile(file: string, before: string, text: string
     return succeed(undefined)
   } catch (error) {
     await rm(beside, { force: true })
-    const code = (error as NodeJS.ErrnoException).code
-    if (code === undefined) throw error
-    return fail({ code: 'FILE_UNWRITABLE', what: { en: `${file} cannot be written: ${code}`, zh: `无法写入 ${file}：${code}` } })
+    return fail(unwritable(file, error))
   }
+}
+
+/** Faults: FILE_UNWRITABLE. */
+export async function writeTextFile(file: string, text: string): Promise<Result<void>> {
+  try {
+    await writeFile(file, text)
+    return succeed(undefined)
+  } catch (error) {
+    return fail(unwritable(file, error))
+  }
+}
+
+function unwritable(file: string, error: unknown): Fault {
+  const because = reasonOf(error)
+  return { code: 'FILE_UNWRITABLE', what: { en: `${file} cannot be written: ${because.en}`, zh: `无法写入 ${file}：${because.zh}` } }
 }
 
 const changed = (file: string): Fault => ({
@@ -43,24 +58,44 @@ const changed = (file: string): Fault => ({
   next: { en: 'run it again', zh: '请重新运行' },
 })
 
-/** A file, or standard input for `-`, as it comes; no more is read than is taken. Throws what {@link fileFault} reads. */
-export function streamTextFile(file: string): AsyncIterable<string> {
-  const stream = file === STDIN ? process.stdin : createReadStream(file, { highWaterMark: CHUNK_BYTES })
-  return stream.setEncoding('utf8') as AsyncIterable<string>
+/** A file, or standard input for `-`, as it comes; no more is read than is taken. Throws what {@link fileFault} reads, and an AbortError once the signal is given. */
+export async function* streamTextFile(file: string, signal?: AbortSignal): AsyncGenerator<string, void, undefined> {
+  const stream = file === STDIN ? process.stdin : await openStream(file)
+  if (signal) addAbortSignal(signal, stream)
+  yield* stream.setEncoding('utf8') as AsyncIterable<string>
+}
+
+/** A thread that reads from a pipe in which nothing comes cannot be called back, and would keep the process from ending: a pipe is waited for instead. */
+async function openStream(file: string): Promise<Readable> {
+  if (!(await stat(file)).isFIFO()) return createReadStream(file, { highWaterMark: CHUNK_BYTES })
+  return new Socket({ fd: openSync(file, constants.O_RDONLY | constants.O_NONBLOCK), readable: true, writable: false })
 }
 
 /** Larger chunks are no faster, and what is made of one stays in memory until the next collection. */
 const CHUNK_BYTES = 64 * 1024
 
 export function fileFault(file: string, error: unknown, ifMissing?: Text): Fault {
-  const code = (error as NodeJS.ErrnoException).code
-  if (code === undefined) throw error
-  if (code !== 'ENOENT') return unreadable(file, { en: code, zh: code })
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return unreadable(file, reasonOf(error))
   return {
     code: 'FILE_MISSING',
     what: { en: `there is no file ${file}`, zh: `文件 ${file} 不存在` },
     ...(ifMissing ? { next: ifMissing } : {}),
   }
+}
+
+const REASONS: Readonly<Record<string, Text>> = {
+  EACCES: { en: 'no permission', zh: '没有权限' },
+  EISDIR: { en: 'it is a folder', zh: '是一个目录' },
+  ENOENT: { en: 'there is no such folder', zh: '目录不存在' },
+  ENOSPC: { en: 'the disk is full', zh: '磁盘已满' },
+  EROFS: { en: 'the disk is read-only', zh: '磁盘为只读' },
+}
+
+/** What the system said; what is no word of the system is thrown on. */
+function reasonOf(error: unknown): Text {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === undefined) throw error
+  return REASONS[code] ?? { en: code, zh: code }
 }
 
 async function readStdin(): Promise<Result<string>> {

@@ -60,8 +60,10 @@ export interface Doors {
   readRuleset(files: readonly RulesetFile[], ipsets?: string): Promise<Result<Ruleset>>
   /** Interfaces and routes of a host. */
   readHostFacts(file: string): Promise<Result<HostFacts>>
-  /** A file as it comes, or standard input for `-`. Throws what Node throws. */
-  streamText(file: string): AsyncIterable<string>
+  /** A file as it comes, or standard input for `-`, until the signal is given. Throws what Node throws. */
+  streamText(file: string, signal?: AbortSignal): AsyncIterable<string>
+  /** Faults: FILE_UNWRITABLE. */
+  writeText(file: string, text: string): Promise<Result<void>>
 }
 
 export interface RulesetFile {

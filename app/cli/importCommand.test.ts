@@ -59,6 +59,21 @@ describe('import', () => {
     expect(await stored()).toBe(kept)
   })
 
+  test('Ctrl-C ends it where nothing more comes, and nothing is kept', async () => {
+    const stop = new AbortController()
+    const doors: Partial<Doors> = {
+      ...worldDoor(world),
+      ...policyDoor(policy),
+      async *streamText(_, signal) {
+        yield EVE.repeat(100)
+        setTimeout(() => stop.abort(), 10)
+        await new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(new Error('aborted'))))
+      },
+    }
+    await expect(runTrial(['import', 'suricata', '-'], { now: () => 0, doors, signal: stop.signal })).rejects.toThrow('aborted')
+    expect(await stored()).toBe(0)
+  })
+
   test('the same file does not count twice, unless that is asked for', async () => {
     await run(EVE, '-')
     const { code, out } = await run(EVE, '-')

@@ -72,6 +72,14 @@ describe('matrix', () => {
   })
 })
 
+test.each([
+  ['--html /nowhere/m.html', 'error: /nowhere/m.html cannot be written: there is no such folder [FILE_UNWRITABLE]\n'],
+  ['--html / --lang zh', expect.stringContaining('无法写入 /：是一个目录')],
+])('a page that cannot be written is refused: %s', async (argv, told) => {
+  const { code, err } = await run(...argv.split(' '))
+  expect([code, err]).toEqual([EXIT.usage, told])
+})
+
 describe('matrix diff', () => {
   test('says what appeared and what changed', async () => {
     const { code, out } = await run('diff', '--since', '24h', '--exposed')

@@ -23,16 +23,18 @@ const KEYS: readonly (readonly [className: string, Text])[] = [
 
 function head(zones: readonly string[]): string {
   const span = zones.length
-  const names = zones.map((zone) => `<th class="up"><div>${escape(zone)}</div></th>`).join('')
-  return `<thead><tr><th></th><th></th><th class="group" colspan="${span}">${both({ en: 'Before', zh: '收敛前' })}</th><th class="gap"></th><th class="group" colspan="${span}">${both({ en: 'After', zh: '收敛后' })}</th><th></th></tr>
-<tr><th></th><th></th>${names}<th class="gap"></th>${names}<th></th></tr></thead>`
+  const names = zones.map((zone) => `<th scope="col" class="up"><div>${escape(zone)}</div></th>`).join('')
+  return `<thead><tr><td colspan="2"></td><th scope="colgroup" class="group" colspan="${span}">${both({ en: 'Before', zh: '收敛前' })}</th><td class="gap"></td><th scope="colgroup" class="group" colspan="${span}">${both({ en: 'After', zh: '收敛后' })}</th><td></td></tr>
+<tr>${column({ en: 'Server', zh: '服务器' }, 'left')}${column({ en: 'Endpoint', zh: '端点' }, 'left')}${names}<td class="gap"></td>${names}${column({ en: 'Why it is open', zh: '开放原因' }, 'why')}</tr></thead>`
 }
 
-const hostCell = (host: string, rows: number): string => `<th class="host" rowspan="${rows}">${escape(host)}</th>`
+const column = (text: Text, className: string): string => `<th scope="col" class="${className}">${both(text)}</th>`
+
+const hostCell = (host: string, rows: number): string => `<th scope="rowgroup" class="host" rowspan="${rows}">${escape(host)}</th>`
 
 function matrixRow({ endpoint, listener, families, zones, needs: ids }: ReportEndpoint, host: string, needs: readonly DemoNeed[]): string {
   const only = families.length === 1 ? ` · ${families[0]}` : ''
-  const label = `<td class="end"><code>${escape(endpoint)}</code><span class="who">${escape(listener)}${only}</span></td>`
+  const label = `<th scope="row" class="end"><code>${escape(endpoint)}</code><span class="who">${escape(listener)}${only}</span></th>`
   const why = needs.filter(({ id }) => ids.includes(id)).map(needWords)
   const isManaged = ids.includes('management') && why.length === 0
   const cells = (when: 'before' | 'after'): string => zones.map((cell) => box(cell, when)).join('')

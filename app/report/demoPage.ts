@@ -7,7 +7,7 @@ import type { DemoSummary } from '../demo/summary.ts'
 import { demoMatrix, legend } from './demoMatrix.ts'
 import { reportEndpoints } from './endpoints.ts'
 import { both, escape, grouped, tag } from './markup.ts'
-import { page, pageHeader, section, tile } from './page.ts'
+import { page, pageHeader, section, tile, type Mood } from './page.ts'
 import { rolloutStory } from './rolloutStory.ts'
 import { verdictText } from './verdict.ts'
 
@@ -25,7 +25,7 @@ export interface DemoPageInput {
 export function demoPage({ summary, before, after, needs, at, language }: DemoPageInput): string {
   const zones = summary.zones.map(({ zone }) => zone)
   const sections = [
-    header(summary),
+    header(summary, at),
     tiles(summary),
     section({ en: 'Who can reach how much', zh: '各区域可达的端点数' }, zoneBars(summary)),
     summary.rollouts ? section(rolloutStory(summary.rollouts).title, story(summary.rollouts)) : '',
@@ -35,19 +35,24 @@ export function demoPage({ summary, before, after, needs, at, language }: DemoPa
     section({ en: 'How long it took', zh: '用时' }, phases(summary)),
     footer(summary, at),
   ]
-  return page({ title: 'Portcullis', language, sections })
+  return page({ title: TITLE, language, at, sections })
 }
 
-function header(summary: DemoSummary): string {
+const TITLE: Text = { en: 'Ports closed, business untouched', zh: '端口已收敛，业务未中断' }
+
+function header(summary: DemoSummary, at: number): string {
   return pageHeader({
-    title: { en: 'Ports closed, business untouched', zh: '端口已收敛，业务未中断' },
+    title: TITLE,
+    at,
     lead: {
       en: `${summary.hosts} servers with real services on one machine, used by their clients all the while.`,
       zh: `同一台机器上的 ${summary.hosts} 台服务器，运行真实业务，期间客户端始终在使用。`,
     },
-    verdict: { isGood: summary.ok, text: verdictText(summary) },
+    verdict: { mood: moodOf(summary.ok), text: verdictText(summary) },
   })
 }
+
+const moodOf = (isGood: boolean): Mood => (isGood ? 'good' : 'bad')
 
 function tiles(summary: DemoSummary): string {
   const { exposedBefore, exposedAfter, servicesInterrupted, seconds, checked, zones, hosts } = summary
@@ -56,19 +61,19 @@ function tiles(summary: DemoSummary): string {
     'div',
     'tiles',
     [
-      tile(exposedAfter < exposedBefore, { en: 'Exposed endpoints, all zones', zh: '暴露端点（全部区域）' }, `−${percentLess(exposedBefore, exposedAfter)} %`, {
+      tile(moodOf(exposedAfter < exposedBefore), { en: 'Exposed endpoints, all zones', zh: '暴露端点（全部区域）' }, `−${percentLess(exposedBefore, exposedAfter)} %`, {
         en: `${exposedBefore} before, ${exposedAfter} after: those that are needed`,
         zh: `收敛前 ${exposedBefore} 处，收敛后 ${exposedAfter} 处，均为业务所需`,
       }),
-      tile(outside?.after === 0, { en: 'Exposed to the outside', zh: '对外部暴露' }, `${outside?.after ?? '?'} <small>← ${outside?.before ?? '?'}</small>`, {
+      tile(moodOf(outside?.after === 0), { en: 'Exposed to the outside', zh: '对外部暴露' }, `${outside?.after ?? '?'} <small>← ${outside?.before ?? '?'}</small>`, {
         en: `endpoints that an outsider can reach`,
         zh: '外部可达的端点数',
       }),
-      tile(servicesInterrupted === 0, { en: 'Services interrupted', zh: '业务中断' }, `${servicesInterrupted} <small>/ ${checked.services}</small>`, {
+      tile(moodOf(servicesInterrupted === 0), { en: 'Services interrupted', zh: '业务中断' }, `${servicesInterrupted} <small>/ ${checked.services}</small>`, {
         en: `${grouped(checked.uses)} real uses meanwhile`,
         zh: `期间真实使用 ${grouped(checked.uses)} 次`,
       }),
-      tile(true, { en: 'Time taken', zh: '用时' }, `${Math.round(seconds)} <small>s</small>`, { en: `for ${hosts} servers, checks included`, zh: `${hosts} 台服务器，含全部检查` }),
+      tile('plain', { en: 'Time taken', zh: '用时' }, `${Math.round(seconds)} <small>s</small>`, { en: `for ${hosts} servers, checks included`, zh: `${hosts} 台服务器，含全部检查` }),
     ].join(''),
   )
 }

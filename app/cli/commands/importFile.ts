@@ -76,6 +76,7 @@ async function importFile(cli: Cli, call: ImportCall, policy: Policy, world: Wor
   try {
     outcome = await (call.dryRun === true ? readOnly(cli, stream, call.file) : storeAll(cli, stream, call, world))
   } catch (error) {
+    if (cli.signal.aborted) throw error
     if (error instanceof FaultError && error.fault.code.startsWith('IMPORT_')) return refuse(cli, [error.fault])
     if (error instanceof FaultError) throw error
     return refuse(cli, [fileFault(call.file, error)])
@@ -92,7 +93,7 @@ function vantageOf(from: string, { zones }: Policy): string {
 }
 
 async function readOnly(cli: Cli, stream: ImportStream, file: string): Promise<ImportOutcome> {
-  for await (const batch of stream.observations(cli.doors.streamText(file))) void batch
+  for await (const batch of stream.observations(cli.doors.streamText(file, cli.signal))) void batch
   return { result: stream.result, isStored: false }
 }
 
@@ -100,7 +101,7 @@ async function readOnly(cli: Cli, stream: ImportStream, file: string): Promise<I
 async function storeAll(cli: Cli, stream: ImportStream, { file, again }: ImportCall, world: World): Promise<ImportOutcome> {
   let importedBefore: number | undefined
   async function* batches(): AsyncGenerator<Observation[]> {
-    yield* stream.observations(cli.doors.streamText(file))
+    yield* stream.observations(cli.doors.streamText(file, cli.signal))
     importedBefore = again === true ? undefined : (await world.store.journal({ run: runOf(stream.result), limit: 1 }))[0]?.at
     if (importedBefore !== undefined) throw new FaultError(KNOWN)
   }

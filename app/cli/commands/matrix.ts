@@ -1,3 +1,4 @@
+import type { Result } from '@portcullis/core/fault/fault.ts'
 import { matrixCsv } from '@portcullis/core/inventory/csv.ts'
 import type { MatrixRow } from '@portcullis/core/inventory/matrix.ts'
 import { matrixText } from '@portcullis/core/inventory/matrixText.ts'
@@ -6,7 +7,7 @@ import { Option } from 'commander'
 import { outJson, say, type Cli } from '../cli.ts'
 import { examples, fleetOptions, wholeNumber, type CommandModule, type FleetOptionValues } from '../command.ts'
 import { EXIT, type ExitCode } from '../exitCode.ts'
-import { withFleet, type Fleet } from '../fleet.ts'
+import { refuse, withFleet, type Fleet } from '../fleet.ts'
 import { filterOptions, isWanted, matrixRows, readObservations, type MatrixFilter } from '../matrixRows.ts'
 import { MATRIX_ORDERS, sortRows, type MatrixOrder } from '../matrixOrder.ts'
 import { showMatrix, type MatrixView } from '../show/matrix.ts'
@@ -46,8 +47,10 @@ const WATCH_SECONDS = 10
 
 async function showOnce(cli: Cli, fleet: Fleet, values: MatrixValues): Promise<ExitCode> {
   const { observations, rows } = await read(cli, fleet, values)
-  if (values.html !== undefined) await writePage(cli, fleet, values, { observations, rows, file: values.html })
-  else if (cli.isJson) outJson(cli, matrixText(rows))
+  if (values.html !== undefined) {
+    const written = await writePage(cli, fleet, values, { observations, rows, file: values.html })
+    if (!written.ok) return refuse(cli, written.faults)
+  } else if (cli.isJson) outJson(cli, matrixText(rows))
   else if (values.csv === true) cli.out([...matrixCsv(rows)].join(''))
   else cli.out(showMatrix(cli, rows, viewOf(cli, values)))
   return observations.length === 0 ? EXIT.incomplete : EXIT.ok
@@ -86,10 +89,11 @@ function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   })
 }
 
-async function writePage(cli: Cli, { hosts }: Fleet, { days }: MatrixValues, { observations, rows, file }: { observations: readonly Observation[]; rows: readonly MatrixRow[]; file: string }): Promise<void> {
-  const [{ matrixPage }, { writeFile }] = await Promise.all([import('../../report/matrixPage.ts'), import('node:fs/promises')])
+async function writePage(cli: Cli, { hosts }: Fleet, { days }: MatrixValues, { observations, rows, file }: { observations: readonly Observation[]; rows: readonly MatrixRow[]; file: string }): Promise<Result<void>> {
+  const { matrixPage } = await import('../../report/matrixPage.ts')
   const seen = new Set(observations.map(({ host }) => host))
   const unseenHosts = hosts.map(({ name }) => name).filter((name) => !seen.has(name))
-  await writeFile(file, matrixPage({ rows, hosts: hosts.length, unseenHosts, at: cli.now(), since: cli.now() - days * DAY_MS, language: cli.language }))
-  cli.err(`${say(cli, { en: `written: ${file}`, zh: `已生成：${file}` })}\n`)
+  const written = await cli.doors.writeText(file, matrixPage({ rows, hosts: hosts.length, unseenHosts, at: cli.now(), since: cli.now() - days * DAY_MS, language: cli.language }))
+  if (written.ok) cli.err(`${say(cli, { en: `written: ${file}`, zh: `已生成：${file}` })}\n`)
+  return written
 }
