@@ -112,8 +112,11 @@ function wholeNumber(value: unknown): number | undefined {
 /** A name that a stranger's file gives, short and printable; undefined where there is none. */
 export function nameOf(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined
-  const name = value.slice(0, NAME_MAX).replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?').trim()
+  const short = value.slice(0, NAME_MAX)
+  const name = (PRINTABLE_ASCII.test(short) ? short : short.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?')).trim()
   return name === '' || name === '-' ? undefined : name
 }
 
 const NAME_MAX = 120
+/** Nearly every name; then there is nothing to replace. */
+const PRINTABLE_ASCII = /^[ -~]*$/

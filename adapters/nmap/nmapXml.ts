@@ -115,7 +115,8 @@ class NmapListener implements XmlListener {
   /** A name out of nmap's table says only what usually has that number; one that was probed says what answered. */
   #names(port: Port, { method, name, product, version }: Attributes): void {
     if (method !== 'probed') return
-    const service = nameOf([product ?? name, version].filter((part) => part !== undefined && part !== '').join(' '))
+    const what = product ?? name ?? ''
+    const service = nameOf(version === undefined || version === '' ? what : what === '' ? version : `${what} ${version}`)
     if (service !== undefined) port.service = service
   }
 

@@ -56,6 +56,25 @@ describe('import', () => {
     expect(await stored()).toBe(kept)
   })
 
+  test('a dry run opens no store', async () => {
+    const isOpened: boolean[] = []
+    await runTrial(['import', '-', '--dry-run'], {
+      now: () => Date.UTC(2026, 0, 2),
+      doors: {
+        ...policyDoor(policy),
+        openWorld: async (settings) => {
+          isOpened.push(true)
+          return worldDoor(world).openWorld(settings)
+        },
+        async *streamText() {
+          yield EVE
+          await Promise.resolve()
+        },
+      },
+    })
+    expect(isOpened).toEqual([])
+  })
+
   test('the same file does not count twice, unless that is asked for', async () => {
     await run(EVE, '-')
     const { code, out } = await run(EVE, '-')

@@ -12,7 +12,7 @@ import { fileFault } from '../../textFile.ts'
 import { outJson, type Cli } from '../cli.ts'
 import { examples, fleetOptions, type CommandModule, type FleetOptionValues } from '../command.ts'
 import { EXIT, type ExitCode } from '../exitCode.ts'
-import { refuse, withFleet } from '../fleet.ts'
+import { refuse, withFleet, withPolicy } from '../fleet.ts'
 import { importJson, showImport, type ImportOutcome } from '../show/import.ts'
 
 interface ImportValues extends FleetOptionValues {
@@ -41,7 +41,9 @@ export const define: CommandModule['define'] = (command, { text, run }) => {
   ])
   run((cli, options, [file = '-']) => {
     const values = options as unknown as ImportValues
-    return withFleet(cli, values, ({ world, read: { policy } }) => importFile(cli, { ...values, file, ...(format ? { format } : {}) }, policy, world))
+    const call = { ...values, file, ...(format ? { format } : {}) }
+    if (values.dryRun === true) return withPolicy(cli, values, (policy) => importFile(cli, call, policy, (stream) => readOnly(cli, stream, file)))
+    return withFleet(cli, values, ({ world, read: { policy } }) => importFile(cli, call, policy, (stream) => storeAll(cli, stream, call, world)))
   })
 }
 
@@ -58,7 +60,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 
 type ImportCall = ImportValues & { readonly file: string; readonly format?: NonNullable<ReturnType<typeof formatNamed>> }
 
-async function importFile(cli: Cli, call: ImportCall, policy: Policy, world: World): Promise<ExitCode> {
+async function importFile(cli: Cli, call: ImportCall, policy: Policy, take: (stream: ImportStream) => Promise<ImportOutcome>): Promise<ExitCode> {
   const from = call.from === undefined ? undefined : vantageOf(call.from, policy)
   const stream = new ImportStream({
     file: call.file,
@@ -72,7 +74,7 @@ async function importFile(cli: Cli, call: ImportCall, policy: Policy, world: Wor
   })
   let outcome: ImportOutcome
   try {
-    outcome = await (call.dryRun === true ? readOnly(cli, stream, call.file) : storeAll(cli, stream, call, world))
+    outcome = await take(stream)
   } catch (error) {
     if (error instanceof FaultError && error.fault.code.startsWith('IMPORT_')) return refuse(cli, [error.fault])
     if (error instanceof FaultError) throw error
@@ -98,7 +100,7 @@ async function readOnly(cli: Cli, stream: ImportStream, file: string): Promise<I
 async function storeAll(cli: Cli, stream: ImportStream, { file, again }: ImportCall, world: World): Promise<ImportOutcome> {
   let importedBefore: number | undefined
   async function* batches(): AsyncGenerator<Observation[]> {
-    yield* stream.observations(cli.doors.streamText(file))
+    yield* inLargeBatches(stream.observations(cli.doors.streamText(file)))
     importedBefore = again === true ? undefined : (await world.store.journal({ run: runOf(stream.result), limit: 1 }))[0]?.at
     if (importedBefore !== undefined) throw new FaultError(KNOWN)
   }
@@ -111,6 +113,20 @@ async function storeAll(cli: Cli, stream: ImportStream, { file, again }: ImportC
   const { format, records, observations } = stream.result
   await world.store.appendJournal({ run: runOf(stream.result), at: cli.now(), kind: 'signal', name: 'import', detail: { file, format, records, observations } })
   return { result: stream.result, isStored: true }
+}
+
+/** The store asks the database several times for each batch, and a chunk of text makes only a few observations. */
+const BATCH_OBSERVATIONS_MIN = 500
+
+async function* inLargeBatches(batches: AsyncIterable<readonly Observation[]>): AsyncGenerator<Observation[]> {
+  let waiting: Observation[] = []
+  for await (const batch of batches) {
+    for (const observation of batch) waiting.push(observation)
+    if (waiting.length < BATCH_OBSERVATIONS_MIN) continue
+    yield waiting
+    waiting = []
+  }
+  if (waiting.length > 0) yield waiting
 }
 
 const runOf = ({ digest }: ImportResult): string => `import-${digest}`
