@@ -40,7 +40,7 @@ async function read(format: string, file: string): Promise<void> {
   const started = performance.now()
   const stream = new ImportStream({ file, fleet, isLenient: false, now: Date.UTC(2026, 0, 1), ...(found ? { format: found } : {}) })
   let observations = 0
-  const chunks = createReadStream(file, { encoding: 'utf8', highWaterMark: 64 * 1024 }) as AsyncIterable<string>
+  const chunks = createReadStream(file, { encoding: 'utf8', highWaterMark: 16 * 1024 }) as AsyncIterable<string>
   for await (const batch of stream.observations(chunks)) observations += batch.length
   const seconds = (performance.now() - started) / 1000
   const { user, system } = process.cpuUsage(cpu)

@@ -41,6 +41,7 @@ function describeObservation(each: Observation): string {
     case 'documented':
       return each.name
     case 'use':
+    case 'scan-rest':
     case 'inner-listener':
       throw new Error(`facts alone tell no ${each.kind}`)
   }

@@ -1,7 +1,7 @@
 import type { Place } from '@portcullis/core/fault/fault.ts'
 import type { Instant } from '@portcullis/core/inventory/observation.ts'
 import { parseAddress, type Address } from '@portcullis/core/net/address.ts'
-import { PORT_MAX } from '@portcullis/core/net/port.ts'
+import { parsePortRanges, PORT_MAX, type PortRange } from '@portcullis/core/net/port.ts'
 import { isTransportProtocol, protocolName, type TransportProtocol } from '@portcullis/core/net/protocol.ts'
 import { badField } from './importFault.ts'
 import type { Fault } from '@portcullis/core/fault/fault.ts'
@@ -45,6 +45,20 @@ export function portField(fields: Fields, key: string, place: Place): number {
   if (port === undefined || port > PORT_MAX) throw new BadRecord(badField(place, key, fields[key], 'port', '端口'))
   return port
 }
+
+/** All ports one by one with a comma each: more say the same again. */
+const PORTS_CHARACTERS_MAX = 400_000
+
+/** `1-21,23,25-79`, in any order; sorted and joined. Port 0 is nobody's, and left out. */
+export function portRangesField(fields: Fields, key: string, place: Place): readonly PortRange[] {
+  const value = fields[key]
+  const text = typeof value === 'string' && value.length <= PORTS_CHARACTERS_MAX ? withoutPort0(value) : ''
+  const ranges = parsePortRanges(text)
+  if (!ranges.ok || (ranges.value.length === 0 && value !== '0')) throw new BadRecord(badField(place, key, value, 'list of ports', '端口列表'))
+  return ranges.value
+}
+
+const withoutPort0 = (list: string): string => list.replaceAll(/(^|,)0(-|(?=,|$))/g, (_, before: string, upTo: string) => before + (upTo === '' ? '' : '1-'))
 
 /** A number of something, 0 or more; undefined where the record has none or says `-`. */
 export function countField(fields: Fields, key: string, place: Place): number | undefined {
@@ -98,8 +112,11 @@ function wholeNumber(value: unknown): number | undefined {
 /** A name that a stranger's file gives, short and printable; undefined where there is none. */
 export function nameOf(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined
-  const name = value.slice(0, NAME_MAX).replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?').trim()
+  const short = value.slice(0, NAME_MAX)
+  const name = (PRINTABLE_ASCII.test(short) ? short : short.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?')).trim()
   return name === '' || name === '-' ? undefined : name
 }
 
 const NAME_MAX = 120
+/** Nearly every name; then there is nothing to replace. */
+const PRINTABLE_ASCII = /^[ -~]*$/

@@ -1,6 +1,6 @@
 import type { Observation } from '@portcullis/core/inventory/observation.ts'
 import { formatAddress, parseAddress, type Address } from '@portcullis/core/net/address.ts'
-import { formatPortRange } from '@portcullis/core/net/port.ts'
+import { formatPortRange, formatPortRanges } from '@portcullis/core/net/port.ts'
 import * as fc from 'fast-check'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
@@ -38,6 +38,8 @@ function words(each: Observation): string {
   switch (each.kind) {
     case 'scan':
       return [each.protocol, each.port, formatAddress(each.address), each.state, each.service].filter((word) => word !== undefined).join(' ')
+    case 'scan-rest':
+      return `${each.protocol} ${formatPortRanges(each.ports)} ${formatAddress(each.address)} ${each.state}`
     case 'flow':
       return [each.protocol, each.port, 'from', formatAddress(each.source), `x${each.connections}`, each.verdict, each.isAnswered === true ? 'answered' : undefined, each.service].filter((word) => word !== undefined).join(' ')
     case 'documented':
@@ -58,9 +60,15 @@ const fixture = (path: string): string => readFileSync(new URL(`../${path}`, imp
 
 const FIXTURES: readonly [file: string, format: string, said: readonly string[], skipped: Readonly<Record<string, number>>][] = [
   ['portcullis/fixtures/scan.json', 'portcullis', ['tcp 8080 10.77.0.2 open http', 'udp 5514 10.77.0.2 open|filtered', 'tcp 8443 2001:db8:77::2 filtered'], { 'state undecided': 1, 'not of the fleet': 1 }],
+  ['portcullis/fixtures/rest.json', 'portcullis', [
+    'tcp 8080 10.77.0.2 open', 'tcp 8081 10.77.0.2 open', 'tcp 1-8079,8082-8099,8201-8299,8301-9000 10.77.0.2 closed', 'tcp 8100-8200,8300 10.77.0.2 filtered',
+    'udp 500-520,528-530 10.77.0.2 open|filtered', 'udp 521-527 10.77.0.2 closed'], {}],
   ['nmap/fixtures/tcpUdp.xml', 'nmap', [
     'tcp 22 10.77.0.2 closed', 'tcp 23 10.77.0.2 filtered', 'tcp 24 10.77.0.2 closed', 'tcp 8080 10.77.0.2 open SimpleHTTPServer 0.6', 'tcp 8443 10.77.0.2 filtered',
     'tcp 9999 10.77.0.2 closed', 'udp 161 10.77.0.2 closed', 'udp 5514 10.77.0.2 open|filtered'], {}],
+  ['nmap/fixtures/rest.xml', 'nmap', [
+    'tcp 1-8079,8082-8099,8201-8299,8301-9000 10.77.0.2 closed', 'udp 521,526-527,529-530 10.77.0.2 closed', 'tcp 8100-8200 10.77.0.2 filtered', 'tcp 8300 10.77.0.2 filtered',
+    'udp 500-520,522-525,528 10.77.0.2 open|filtered', 'tcp 8080 10.77.0.2 open', 'tcp 8081 10.77.0.2 open'], {}],
   // Its table calls 8080 "http-proxy"; nobody has asked the port.
   ['nmap/fixtures/ipv6.xml', 'nmap', ['tcp 8080 2001:db8:77::2 open', 'tcp 8081 2001:db8:77::2 closed'], {}],
   ['masscan/fixtures/states.json', 'masscan', ['tcp 9999 10.77.0.2 closed', 'tcp 8080 10.77.0.2 open'], {}],
@@ -106,6 +114,9 @@ describe('what each format says', () => {
 /** A file that is refused, and where; `lenient` is what is taken over all the same with --skip-malformed. */
 const XML_HEAD = '<?xml version="1.0"?>\n<nmaprun start="1795853916">\n'
 const HOST = '<host endtime="1795853928"><address addr="10.77.0.2" addrtype="ipv4"/><ports><port protocol="tcp" portid="22"><state state="open"/></port></ports></host>\n'
+const REASON = '<extrareasons reason="no-response" count="22" proto="tcp" ports="1-21,23"/>'
+const REST = `<host endtime="1795853928"><address addr="10.77.0.2" addrtype="ipv4"/><ports><extraports state="filtered" count="22">${REASON}</extraports></ports></host>\n`
+const SCAN = '{"format":"portcullis-scan","version":1,"at":"2026-11-29T22:00:00.000Z","endpoints":[],"counts":{},"rest":[{"address":"10.77.0.2","protocol":"tcp","state":"filtered","ports":"1-21,23"}]}'
 const EVE = '{"timestamp":"2026-11-28T08:21:32.6+0000","event_type":"flow","src_ip":"10.77.0.9","src_port":1,"dest_ip":"10.77.0.2","dest_port":22,"proto":"TCP","flow":{"pkts_toclient":1}}'
 const MASSCAN = '{"ip":"10.77.0.2","timestamp":"1795853928","ports":[{"port":22,"proto":"tcp","status":"open"}]}'
 const AWS = '2 1 eni-1 10.77.0.9 10.77.0.2 49362 22 6 20 4249 1795854092 1795854152 ACCEPT OK'
@@ -124,6 +135,12 @@ describe('what is refused', () => {
     ['XML of something else', '<nmaprun2><nmaprun ></nmaprun></nmaprun2>', '1:1', /not a <nmaprun>/, 0],
     ['a second document', `${XML_HEAD}</nmaprun><nmaprun/>`, '3:11', /second document/, 0],
     ['a port that is none', `${XML_HEAD}${HOST}${HOST.replace('"22"', '"70000"')}</nmaprun>`, '4:78', /portid is no port: "70000"/, 1],
+    ['ports that are none', `${XML_HEAD}${HOST}${REST.replace('1-21', '1-x')}</nmaprun>`, '4:118', /ports is no list of ports: "1-x,23"/, 1],
+    ['a range that is backwards', `${XML_HEAD}${REST.replace('1-21', '21-1')}</nmaprun>`, '3:118', /ports is no list of ports: "21-1,23"/, 0],
+    ['more lists of ports than there are reasons', `${XML_HEAD}${REST.replace(REASON, REASON.repeat(257))}</nmaprun>`, `3:${118 + 256 * REASON.length}`, /more than 256 extrareasons/, 256],
+    ['a list of ports longer than all ports', `${XML_HEAD}${REST.replace('1-21', '1,'.repeat(200_000))}</nmaprun>`, '3:118', /ports is no list of ports: "1,1,1,/, 0],
+    ['ports of our own scan that are none', SCAN.replace('1-21', '1-70000'), '1:108', /ports is no list of ports: "1-70000,23"/, 0],
+    ['our own scan of no protocol', SCAN.replace('"protocol":"tcp",', ''), '1:108', /there is no protocol/, 0],
     ['a time that is none', `${XML_HEAD}${HOST.replace('1795853928', 'yesterday')}</nmaprun>`, '3:1', /endtime is no time/, 1],
     ['a line that is not JSON', `${EVE}\n{"event_type": oops}\n${EVE}\n`, '2:1', /not JSON/, 1],
     ['a line that is cut off', `${EVE}\n${EVE.slice(0, 40)}`, '2:41', /not JSON/, 1],
@@ -210,6 +227,27 @@ test('whatever a file holds, it is read or refused with a place', async () => {
     { numRuns: 300 },
   )
 }, 60_000)
+
+describe('ports that a scanner did not list', () => {
+  test.each<[what: string, text: string, said: readonly string[], skipped: Readonly<Record<string, number>>]>([
+    ['an Nmap that does not say which they are', REST.replace(' proto="tcp" ports="1-21,23"', ''), [], { 'summarised by the scanner': 22 }],
+    ['one that says it of some', REST.replace('count="22"', 'count="30"'), ['tcp 1-21,23 10.77.0.2 filtered'], { 'summarised by the scanner': 8 }],
+    ['in no order, and port 0', REST.replace('1-21,23', '23,0-3,2-21'), ['tcp 1-21,23 10.77.0.2 filtered'], {}],
+    ['of port 0 alone', REST.replace('1-21,23', '0').replaceAll('count="22"', 'count="1"'), [], { 'summarised by the scanner': 1 }],
+    ['of protocols instead of ports', REST.replace('proto="tcp"', 'proto="ip"'), [], { 'summarised by the scanner': 22 }],
+    ['whose state is undecided', REST.replace('state="filtered"', 'state="unfiltered"'), [], { 'state undecided': 22 }],
+    ['of a host of others', REST.replace('10.77.0.2', '192.0.2.9'), [], { 'not of the fleet': 1 }],
+  ])('%s', async (_, text, said, skipped) => {
+    const { said: found, result } = await read(`${XML_HEAD}${text}</nmaprun>`)
+    expect([found, skips(result.skipped)]).toEqual([said, skipped])
+  })
+
+  test('are counted as what they are', async () => {
+    expect((await read(fixture('nmap/fixtures/rest.xml'))).result).toMatchObject({ observations: 7, states: { open: 2, closed: 8901, filtered: 102, 'open|filtered': 26 } })
+    expect((await read(SCAN)).said).toEqual(['tcp 1-21,23 10.77.0.2 filtered'])
+    expect(skips((await read(SCAN.replace('10.77.0.2', 'fe80::1%eth0'))).result.skipped)).toEqual({ 'not of the fleet': 1 })
+  })
+})
 
 test('a busy endpoint makes an observation an hour, with what it was, and none is lost', async () => {
   const at = (hour: number, minute: number): string => `2026-11-28T0${hour}:${minute}:00+0000`

@@ -1,7 +1,7 @@
 import { FaultError, type Fault, type Place } from '@portcullis/core/fault/fault.ts'
 import type { Instant, Observation, ScanObservation } from '@portcullis/core/inventory/observation.ts'
 import type { Address } from '@portcullis/core/net/address.ts'
-import type { PortRange } from '@portcullis/core/net/port.ts'
+import { countPorts, type PortRange } from '@portcullis/core/net/port.ts'
 import type { TransportProtocol } from '@portcullis/core/net/protocol.ts'
 import type { FleetIndex } from './fleetIndex.ts'
 import { FlowFold, type DirectionWord, type FlowRecord } from './flowFold.ts'
@@ -23,6 +23,15 @@ export interface ScanClaim {
   readonly state: ScanObservation['state']
   readonly at: Instant
   readonly service?: string
+}
+
+/** Ports that a scan did not list one by one. */
+export interface ScanRestClaim {
+  readonly address: Address
+  readonly protocol: TransportProtocol
+  readonly ports: readonly PortRange[]
+  readonly state: ScanObservation['state']
+  readonly at: Instant
 }
 
 export interface DocumentClaim {
@@ -92,10 +101,19 @@ export class ImportClaims {
   scan(claim: ScanClaim, place: Place): void {
     const host = this.fleet.ofAddress(claim.address)
     if (host === undefined) return this.skip('not of the fleet', place)
-    this.#states[claim.state] = (this.#states[claim.state] ?? 0) + 1
+    this.#count(claim.state, 1)
     const { address, protocol, port, state, at, service } = claim
     const { sensor, from = sensor } = this.#settings
     this.#add(service === undefined ? { kind: 'scan', host, sensor, at, address, protocol, port, state, from } : { kind: 'scan', host, sensor, at, address, protocol, port, state, from, service })
+  }
+
+  scanRest(claim: ScanRestClaim, place: Place): void {
+    if (claim.ports.length === 0) return
+    const host = this.fleet.ofAddress(claim.address)
+    if (host === undefined) return this.skip('not of the fleet', place)
+    this.#count(claim.state, countPorts(claim.ports))
+    const { sensor, from = sensor } = this.#settings
+    this.#add({ kind: 'scan-rest', host, sensor, ...claim, from })
   }
 
   flow(record: FlowRecord, place: Place): void {
@@ -144,6 +162,10 @@ export class ImportClaims {
       skipped: [...this.#skipped].map(([reason, skipped]) => ({ reason, ...skipped })),
       faults: this.#faults,
     }
+  }
+
+  #count(state: ScanObservation['state'], ports: number): void {
+    this.#states[state] = (this.#states[state] ?? 0) + ports
   }
 
   #add(observation: Observation): void {

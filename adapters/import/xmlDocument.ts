@@ -61,23 +61,27 @@ class XmlDocument implements ImportReader {
     }
     if (this.#open.push(name) > DEPTH_MAX) this.#stop({ kind: 'malformed', en: `elements are nested more than ${DEPTH_MAX} deep`, zh: `元素嵌套超过 ${DEPTH_MAX} 层` })
     this.#texts.push('')
-    this.#listen(() => this.#listener.open(name, attributes, this.#place))
+    try {
+      this.#listener.open(name, attributes, this.#place)
+    } catch (error) {
+      this.#refuse(error)
+    }
   }
 
   #closes(name: string): void {
     const open = this.#open.pop()
     if (open !== name) this.#stop({ kind: 'malformed', en: `</${name.slice(0, 40)}> closes no <${(open ?? '').slice(0, 40)}>`, zh: `</${name.slice(0, 40)}> 与 <${(open ?? '').slice(0, 40)}> 不匹配` })
     const text = this.#texts.pop() ?? ''
-    this.#listen(() => this.#listener.close(name, text.trim(), this.#place))
+    try {
+      this.#listener.close(name, text.trim(), this.#place)
+    } catch (error) {
+      this.#refuse(error)
+    }
   }
 
-  #listen(listen: () => void): void {
-    try {
-      listen()
-    } catch (error) {
-      if (!(error instanceof BadRecord)) throw error
-      this.#claims.refuse(error.fault)
-    }
+  #refuse(error: unknown): void {
+    if (!(error instanceof BadRecord)) throw error
+    this.#claims.refuse(error.fault)
   }
 
   /** Nothing behind what is not well-formed can be trusted, however lenient the import. */
@@ -87,5 +91,8 @@ class XmlDocument implements ImportReader {
     throw new EndOfInput()
   }
 
-  readonly #place = (): Place => ({ file: this.#file, ...this.#tokens.place() })
+  readonly #place = (): Place => {
+    const { line, column } = this.#tokens.place()
+    return { file: this.#file, line, column }
+  }
 }

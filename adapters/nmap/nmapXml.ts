@@ -1,9 +1,11 @@
 import type { Place } from '@portcullis/core/fault/fault.ts'
 import type { ScanObservation } from '@portcullis/core/inventory/observation.ts'
 import type { Address } from '@portcullis/core/net/address.ts'
-import { addressField, BadRecord, countField, instantField, nameOf, portField, protocolField } from '../import/fieldReader.ts'
+import { countPorts } from '@portcullis/core/net/port.ts'
+import { addressField, BadRecord, countField, instantField, nameOf, portField, portRangesField, protocolField } from '../import/fieldReader.ts'
 import type { ImportFormat, ReaderSettings } from '../import/format.ts'
-import type { ScanClaim } from '../import/importClaims.ts'
+import { malformed } from '../import/importFault.ts'
+import type { ScanClaim, ScanRestClaim } from '../import/importClaims.ts'
 import { readXml, type XmlListener } from '../import/xmlDocument.ts'
 import type { Attributes } from '../import/xmlTokens.ts'
 
@@ -25,12 +27,21 @@ const STATES: Readonly<Record<string, ScanObservation['state'] | undefined>> = {
 
 type Port = Pick<ScanClaim, 'protocol' | 'port'> & { state?: string; service?: string; place: Place }
 
+type Rest = Pick<ScanRestClaim, 'protocol' | 'ports'> & { readonly state: string; readonly place: Place }
+
+/** Nmap knows some thirty reasons for a state, and three protocols. */
+const RESTS_MAX = 256
+
 class NmapListener implements XmlListener {
   readonly #settings: ReaderSettings
   #address: Address | undefined
   #at: number
   #port: Port | undefined
   #ports: Port[] = []
+  /** State of the ports that are not listed, of the element that is open. */
+  #restState = ''
+  #rests: Rest[] = []
+  /** How many ports are not listed, less those of which it is said which they are. */
   #summarised = 0
 
   constructor(settings: ReaderSettings) {
@@ -47,7 +58,9 @@ class NmapListener implements XmlListener {
       case 'address':
         return void (attributes.addrtype === 'mac' || (this.#address ??= addressField(attributes, 'addr', place())))
       case 'extraports':
-        return void (this.#summarised += countField(attributes, 'count', place()) ?? 0)
+        return this.#opensRest(attributes, place())
+      case 'extrareasons':
+        return this.#restOf(attributes, place())
       case 'port':
         return this.#opensPort(attributes, place())
       case 'state':
@@ -68,9 +81,27 @@ class NmapListener implements XmlListener {
   #host(attributes: Attributes, place: Place): void {
     this.#address = undefined
     this.#ports = []
+    this.#rests = []
     this.#summarised = 0
     const key = ['endtime', 'starttime'].find((each) => attributes[each] !== undefined)
     if (key !== undefined) this.#at = instantField(attributes, key, place)
+  }
+
+  #opensRest(attributes: Attributes, place: Place): void {
+    this.#restState = attributes.state ?? ''
+    this.#summarised += countField(attributes, 'count', place) ?? 0
+  }
+
+  /** Which ports they are is said by newer Nmaps only. */
+  #restOf(attributes: Attributes, place: Place): void {
+    if (attributes.ports === undefined) return
+    this.#settings.claims.record()
+    const protocol = protocolField(attributes, 'proto', place)
+    if (protocol === undefined) return
+    const ports = portRangesField(attributes, 'ports', place)
+    this.#summarised -= countPorts(ports)
+    if (this.#rests.length >= RESTS_MAX) throw new BadRecord(malformed(place, `one host has more than ${RESTS_MAX} extrareasons`, `同一主机的 extrareasons 超过 ${RESTS_MAX} 个`))
+    this.#rests.push({ protocol, ports, state: this.#restState, place })
   }
 
   #opensPort(attributes: Attributes, place: Place): void {
@@ -84,7 +115,8 @@ class NmapListener implements XmlListener {
   /** A name out of nmap's table says only what usually has that number; one that was probed says what answered. */
   #names(port: Port, { method, name, product, version }: Attributes): void {
     if (method !== 'probed') return
-    const service = nameOf([product ?? name, version].filter((part) => part !== undefined && part !== '').join(' '))
+    const what = product ?? name ?? ''
+    const service = nameOf(version === undefined || version === '' ? what : what === '' ? version : `${what} ${version}`)
     if (service !== undefined) port.service = service
   }
 
@@ -92,10 +124,15 @@ class NmapListener implements XmlListener {
     const { claims } = this.#settings
     const address = this.#address
     if (address === undefined) {
-      if (this.#ports.length > 0) throw new BadRecord({ code: 'IMPORT_MALFORMED', what: { en: 'this host has no address', zh: '该主机没有地址' }, place })
+      if (this.#ports.length + this.#rests.length > 0) throw new BadRecord({ code: 'IMPORT_MALFORMED', what: { en: 'this host has no address', zh: '该主机没有地址' }, place })
       return claims.skip('host down', place)
     }
     if (this.#summarised > 0) claims.skip('summarised by the scanner', place, { count: this.#summarised })
+    for (const { protocol, ports, state, place: where } of this.#rests) {
+      const known = STATES[state]
+      if (known) claims.scanRest({ address, protocol, ports, state: known, at: this.#at }, where)
+      else claims.skip('state undecided', where, { count: countPorts(ports) })
+    }
     for (const { protocol, port, state, service, place: where } of this.#ports) {
       const known = STATES[state ?? '']
       if (known) claims.scan({ address, protocol, port, state: known, at: this.#at, ...(service === undefined ? {} : { service }) }, where)

@@ -1,6 +1,6 @@
 import type { Place } from '@portcullis/core/fault/fault.ts'
 import type { Instant, ScanObservation } from '@portcullis/core/inventory/observation.ts'
-import { addressField, BadRecord, nameOf, portField, protocolField, readInstant, type Fields } from '../import/fieldReader.ts'
+import { addressField, BadRecord, nameOf, portField, portRangesField, protocolField, readInstant, type Fields } from '../import/fieldReader.ts'
 import type { ImportFormat, ImportReader, ReaderSettings } from '../import/format.ts'
 import { badField, malformed } from '../import/importFault.ts'
 import { readJsonItems } from '../import/jsonItems.ts'
@@ -40,16 +40,22 @@ class ScanReader implements ImportReader {
   }
 
   #take(fields: Fields, place: Place): void {
-    // Lists beside that of endpoints: addresses that could not be reached, and notes.
-    if (fields.port === undefined && (fields.fault !== undefined || fields.en !== undefined)) return
+    // Lists beside those of ports: addresses that could not be reached, and notes, which are faults.
+    if (fields.port === undefined && fields.ports === undefined && (fields.fault !== undefined || fields.what !== undefined)) return
     if (this.#at === undefined) throw new BadRecord(undated(this.#settings.file))
     const { claims } = this.#settings
+    // A link-local address means something on the scanner's own interface only (RFC 4007): no policy names it.
+    if (typeof fields.address === 'string' && fields.address.includes('%')) return claims.skip('not of the fleet', place)
     const state = stateOf(fields, place)
-    const [address, protocol, port] = [addressField(fields, 'address', place), protocolField(fields, 'protocol', place), portField(fields, 'port', place)]
+    const [address, protocol] = [addressField(fields, 'address', place), protocolField(fields, 'protocol', place)]
+    // Of what was not listed one by one.
+    const ports = fields.port === undefined && fields.ports !== undefined ? portRangesField(fields, 'ports', place) : undefined
     if (protocol === undefined) return claims.skip('protocol without ports', place)
     if (state === undefined) return claims.skip('state undecided', place)
+    const claim = { address, at: this.#at, protocol, state }
+    if (ports) return claims.scanRest({ ...claim, ports }, place)
     const service = nameOf(fields.service)
-    claims.scan({ address, at: this.#at, protocol, port, state, ...(service === undefined ? {} : { service }) }, place)
+    claims.scan({ ...claim, port: portField(fields, 'port', place), ...(service === undefined ? {} : { service }) }, place)
   }
 }
 

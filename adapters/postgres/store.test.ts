@@ -40,7 +40,7 @@ export function describeStore(where: string, open: () => Promise<Store>): void {
         await store.addObservations(observationsOf('not-chosen'))
         const kinds = async (filter: object): Promise<string[]> => (await store.observations({ host: 'chosen', ...filter })).map((each) => each.kind)
         expect(await kinds({ kinds: ['flow', 'scan'] })).toEqual(['flow', 'flow', 'scan'])
-        expect(await kinds({ sensors: ['nmap'] })).toEqual(['scan'])
+        expect(await kinds({ sensors: ['nmap'] })).toEqual(['scan', 'scan-rest'])
         expect(await kinds({ kinds: ['flow'], sensors: ['nmap'] })).toEqual([])
         expect(await kinds({ kinds: [] })).toEqual([])
         expect(await kinds({ since: 1006 })).toEqual(['reading', 'evidence'])
@@ -234,6 +234,7 @@ function observationsOf(host: string): Observation[] {
     { kind: 'flow', host, sensor: 'nft-counters', at: 1002, source: v4, ...endpoint, connections: 2 ** 40, bytes: Number.MAX_SAFE_INTEGER, tally: 'running', firstSeen: 1, lastSeen: 2, verdict: 'denied', isLetThrough: true },
     { kind: 'flow', host, sensor: 'conntrack', at: 1003, source: v6, ...endpoint, connections: 1, tally: 'snapshot', isAnswered: false, lastSeen: 2, verdict: 'accepted' },
     { kind: 'scan', host, sensor: 'nmap', at: 1004, address: v4, ...endpoint, state: 'open|filtered', from: 'office', service: 'nginx 1.22' },
+    { kind: 'scan-rest', host, sensor: 'nmap', at: 1004, address: v6, protocol: 'tcp', ports: [{ first: 1, last: 442 }, { first: 444, last: 444 }], state: 'filtered', from: 'office' },
     { kind: 'published', host, sensor: 'nft', at: 1005, protocol: 'udp', ports: { first: 1, last: 9 }, address: { family: 4, value: 0n }, target: '172.17.0.2:80' },
     { kind: 'documented', host, sensor: 'netbox', at: 1005, protocol: 'tcp', ports: { first: 1, last: 9 }, name: 'sql', address: v4 },
     { kind: 'reading', host, sensor: 'ss', at: 1006, covers: 'listeners' },

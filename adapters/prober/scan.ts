@@ -2,6 +2,7 @@ import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/f
 import { loadLibc } from '../rawsocket/libc.ts'
 import { UNTOLD } from './answer.ts'
 import { packCells, unpackCells } from './cells.ts'
+import { PortRuns, RestList } from './restPorts.ts'
 import { routesTo, type Route } from './route.ts'
 import { noCounts, type OnProgress, type ScannedEndpoint, type ScanResult } from './scanResult.ts'
 import { readScanSpec, type PortState, type ResumeState, type ScanPlan, type ScanSpec } from './scanSpec.ts'
@@ -41,6 +42,7 @@ class Scan {
   readonly #unreachable: { address: string; fault: Fault }[] = []
   readonly #notes: Fault[] = []
   readonly #methods = new Set<'syn' | 'connect'>()
+  readonly #rest = new RestList()
   readonly #packed: Record<string, string> = {}
   #probes = 0
   #reportedMs = 0
@@ -141,12 +143,16 @@ class Scan {
 
   #gather({ address, cells }: Subject): void {
     const text = formatTarget(address)
+    const runs = this.#plan.isRestTold ? new PortRuns() : undefined
     // Not by entries(): a pair for each of a million ports takes longer than the answers to some of them.
     for (let position = 0; position < cells.length; position++) {
       const state = STATE_OF_CELL[cells[position] ?? UNTOLD] ?? 'unknown'
+      const port = this.#plan.tcpPorts[position] ?? 0
       this.#counts.tcp[state] += 1
-      if (this.#plan.listed.has(state)) this.#endpoints.push({ address: text, protocol: 'tcp', port: this.#plan.tcpPorts[position] ?? 0, state })
+      if (this.#plan.listed.has(state)) this.#endpoints.push({ address: text, protocol: 'tcp', port, state })
+      else runs?.add(state, port)
     }
+    if (runs) this.#rest.add(text, 'tcp', runs)
     // Every group is packed, not only the last: nobody knows yet whether the scan will be interrupted.
     if (this.#isAborted || this.#plan.addresses.length * cells.length > CELLS_MAX) this.#packed[text] = packCells(cells)
   }
@@ -165,11 +171,14 @@ class Scan {
     })
     this.#probes += probes
     this.#notes.push(...notes)
+    const rests = new Map<string, PortRuns>()
     for (const { address, port, state, service } of endpoints) {
+      const text = formatTarget(address)
       this.#counts.udp[state] += 1
-      if (!this.#plan.listed.has(state)) continue
-      this.#endpoints.push({ address: formatTarget(address), protocol: 'udp', port, state, ...(service === undefined ? {} : { service }) })
+      if (this.#plan.listed.has(state)) this.#endpoints.push({ address: text, protocol: 'udp', port, state, ...(service === undefined ? {} : { service }) })
+      else if (this.#plan.isRestTold) runsOf(rests, text).add(state, port)
     }
+    for (const [address, runs] of rests) this.#rest.add(address, 'udp', runs)
   }
 
   /** A few at a time: each endpoint may get a few dozen connections. */
@@ -228,9 +237,10 @@ class Scan {
     return {
       endpoints: this.#endpoints,
       counts: this.#counts,
+      rest: this.#rest.entries,
       unreachable: this.#unreachable,
       method: methods.length > 1 ? 'mixed' : (methods[0] ?? 'none'),
-      notes: this.#notes,
+      notes: this.#rest.leftOut === 0 ? this.#notes : [...this.#notes, restLeftOut(this.#rest.leftOut)],
       probes: this.#probes,
       seconds: (performance.now() - this.#startedMs) / 1000,
       isComplete,
@@ -241,6 +251,21 @@ class Scan {
 
 /** Refused by an ICMP error and silent are both filtered; untold is never rounded to either. */
 const STATE_OF_CELL: readonly PortState[] = ['unknown', 'open', 'closed', 'filtered', 'filtered']
+
+function runsOf(rests: Map<string, PortRuns>, address: string): PortRuns {
+  let runs = rests.get(address)
+  if (!runs) rests.set(address, (runs = new PortRuns()))
+  return runs
+}
+
+const restLeftOut = (addresses: number): Fault => ({
+  code: 'PROBER_REST_LEFT_OUT',
+  what: {
+    en: `the result is too large to tell of ${addresses} addresses which of their ports are closed or filtered: they are only counted`,
+    zh: `结果过大，${addresses} 个地址的关闭或被过滤端口仅计数，未列出范围`,
+  },
+  next: { en: 'scan the network in parts', zh: '请分段扫描' },
+})
 
 const byConnecting = ({ what, next }: Fault): Fault => ({
   code: 'PROBER_BY_CONNECTING',

@@ -1,4 +1,5 @@
 import type { Fault } from '@portcullis/core/fault/fault.ts'
+import type { RestPorts } from './restPorts.ts'
 import type { PortState, ResumeState } from './scanSpec.ts'
 
 export interface ScannedEndpoint {
@@ -17,6 +18,8 @@ export type StateCounts = Readonly<Record<PortState, number>>
 export interface ScanResult {
   readonly endpoints: readonly ScannedEndpoint[]
   readonly counts: { readonly tcp: StateCounts; readonly udp: StateCounts }
+  /** Which of the counted ports are not listed, except unknown ones; empty unless it was asked for. */
+  readonly rest: readonly RestPorts[]
   /** Addresses about which nothing can be said, and why. Their ports are counted as unknown. */
   readonly unreachable: readonly { readonly address: string; readonly fault: Fault }[]
   /** How TCP was asked; `mixed` when some addresses had no Ethernet on the way. */

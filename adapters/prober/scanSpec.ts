@@ -31,6 +31,8 @@ export interface ScanSpec {
   readonly method?: ScanMethod
   /** States to list one by one; all are counted. Without it open and open|filtered. */
   readonly list?: readonly PortState[]
+  /** Tell which ports the states that are not listed stand for, as ranges. */
+  readonly rest?: boolean
   /** Ask each open endpoint what it is. */
   readonly identify?: boolean
   /** Longest time to spend on telling closed UDP ports behind an ICMP rate limit from silent ones. */
@@ -59,6 +61,7 @@ export interface ScanPlan {
   readonly rounds: number
   readonly method: ScanMethod
   readonly listed: ReadonlySet<PortState>
+  readonly isRestTold: boolean
   readonly identify: boolean
   readonly udpSecondsMax: number
   readonly digest: string
@@ -86,6 +89,7 @@ export function readScanSpec(input: unknown): Result<ScanPlan> {
     rounds: spec.rounds,
     method: spec.method,
     listed: new Set(spec.list),
+    isRestTold: spec.rest,
     identify: spec.identify,
     udpSecondsMax: spec.udpSecondsMax,
     digest,
@@ -117,6 +121,8 @@ const listOf = (member: Field, min: number, max: number) => ({
   accepts: (value: unknown): boolean => Array.isArray(value) && value.length >= min && value.length <= max && value.every(member.accepts),
 })
 
+const BOOLEAN = { expected: 'true or false', accepts: (value: unknown): boolean => typeof value === 'boolean' }
+
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isResumeState = (value: unknown): boolean =>
@@ -132,7 +138,8 @@ const FIELDS: Readonly<Record<keyof ScanSpec, Field>> = {
   rounds: { ...whole(1, 8), usual: 2 },
   method: { ...choice(METHODS), usual: 'auto' },
   list: { ...listOf(choice(PORT_STATES), 0, PORT_STATES.length), usual: ['open', 'open|filtered'] },
-  identify: { expected: 'true or false', accepts: (value) => typeof value === 'boolean', usual: false },
+  rest: { ...BOOLEAN, usual: false },
+  identify: { ...BOOLEAN, usual: false },
   udpSecondsMax: { ...whole(1, 3600), usual: 30 },
   resume: { expected: 'the state of an interrupted scan', accepts: isResumeState, usual: undefined },
 }

@@ -1,6 +1,6 @@
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import { nearest } from '@portcullis/core/policy/nearest.ts'
-import type { Host } from '@portcullis/core/policy/policy.ts'
+import type { Host, Policy } from '@portcullis/core/policy/policy.ts'
 import type { FleetOptions } from '@portcullis/engine/observe.ts'
 import type { World } from '@portcullis/engine/world.ts'
 import { reportFaults, reportWarnings, type Cli, type OpenedWorld, type ReadPolicy } from './cli.ts'
@@ -38,6 +38,14 @@ export async function withFleet(cli: Cli, values: FleetOptionValues, task: (flee
     progress.end()
     await close()
   }
+}
+
+/** Reads the policy, and opens nothing. */
+export async function withPolicy(cli: Cli, { policy: file }: Pick<FleetOptionValues, 'policy'>, task: (policy: Policy) => Promise<ExitCode>): Promise<ExitCode> {
+  const read = await cli.doors.readPolicy(file)
+  if (!read.ok) return refuse(cli, read.faults)
+  reportWarnings(cli, read.value.warnings)
+  return task(read.value.policy)
 }
 
 export function refuse(cli: Cli, faults: readonly Fault[]): ExitCode {

@@ -59,6 +59,25 @@ describe('import', () => {
     expect(await stored()).toBe(kept)
   })
 
+  test('a dry run opens no store, unless the format leaves open who serves', async () => {
+    const isOpened: boolean[] = []
+    await runTrial(['import', '-', '--dry-run'], {
+      now: () => Date.UTC(2026, 0, 2),
+      doors: {
+        ...policyDoor(policy),
+        openWorld: async (settings) => {
+          isOpened.push(true)
+          return worldDoor(world).openWorld(settings)
+        },
+        async *streamText() {
+          yield EVE
+          await Promise.resolve()
+        },
+      },
+    })
+    expect(isOpened).toEqual([])
+  })
+
   test('Ctrl-C ends it where nothing more comes, and nothing is kept', async () => {
     const stop = new AbortController()
     const doors: Partial<Doors> = {

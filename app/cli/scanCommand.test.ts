@@ -1,4 +1,5 @@
 import type { ScanResult } from '@portcullis/adapters/prober/scanResult.ts'
+import { countPorts, parsePortRanges, someContainsPort } from '@portcullis/core/net/port.ts'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -66,6 +67,17 @@ test('the real result keeps to its schema, and names come from handshakes', asyn
   for (const line of ran.err.split('\n').filter((text) => text !== '')) expect(Object.keys(JSON.parse(line) as object)).toContain('phase')
 })
 
+test('which ports are not listed is told as ranges, and only in JSON', async () => {
+  const around = [shutPort - 1, shutPort, shutPort + 1].filter((port) => port !== webPort)
+  const argv = ['127.0.0.1', '--ports', [...around, webPort].join(',')]
+  const { endpoints, rest, counts } = resultOf(await scan([...argv, '--json']))
+  expect(endpoints.filter(({ state }) => state === 'open').map(({ port }) => port)).toContain(webPort)
+  const closed = rest.filter(({ state }) => state === 'closed').flatMap(({ ports }) => ports)
+  const ranges = parsePortRanges(closed.join(','))
+  expect(ranges.ok && someContainsPort(ranges.value, shutPort) && countPorts(ranges.value)).toBe(counts.tcp.closed)
+  expect((await scan(argv)).out).not.toContain(`${shutPort}`)
+})
+
 test('an interrupted scan keeps to its schema, ends with 130, and is gone on with', async () => {
   const argv = ['127.0.0.1', '--ports', `1-60,${webPort}`, '--method', 'connect', '--json']
   const first = await scan([...argv, '--rate', '20'], AbortSignal.timeout(1500))
@@ -110,7 +122,7 @@ test('what is to be said of many addresses alike is said once', () => {
     return { address, fault: { code, what: { en: `${address}: ${code}`, zh: `${address}：${code}` } } }
   })
   const counts = { open: 0, closed: 0, filtered: 0, 'open|filtered': 0, unknown: 5 }
-  const result: ScanResult = { endpoints: [], counts: { tcp: counts, udp: { ...counts, unknown: 0 } }, unreachable, method: 'syn', notes: [], probes: 0, seconds: 1, isComplete: true }
+  const result: ScanResult = { endpoints: [], rest: [], counts: { tcp: counts, udp: { ...counts, unknown: 0 } }, unreachable, method: 'syn', notes: [], probes: 0, seconds: 1, isComplete: true }
   const shown = showScan({ language: 'en', paint: paintFor(false) }, result)
   expect(shown.split('\n').filter((line) => line.includes('PROBER'))).toEqual([
     expect.stringContaining('4 addresses, 10.0.0.2-10.0.0.4, 10.0.0.9: PROBER_NO_NEIGHBOUR'),

@@ -1,10 +1,11 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseAddress, type Address } from '../net/address.ts'
-import { parsePortRange } from '../net/port.ts'
+import { parsePortRange, parsePortRanges, someContainsPort } from '../net/port.ts'
 import { parsePrefix } from '../net/prefix.ts'
 import { foldMatrix, type MatrixInput, type MatrixRow, type NeedClaim } from './matrix.ts'
-import type { FlowObservation, ListenerObservation, Observation, ScanObservation } from './observation.ts'
+import { diffMatrix } from './matrixDiff.ts'
+import type { FlowObservation, ListenerObservation, Observation, ScanObservation, ScanRestObservation } from './observation.ts'
 
 const value = <T>(result: { ok: true; value: T } | { ok: false }): T => {
   if (!result.ok) throw new Error('malformed test')
@@ -26,6 +27,9 @@ const flow = (source: string, port: number, connections: number, more: Partial<F
 })
 const scan = (from: string, port: number, state: ScanObservation['state'], more: Partial<ScanObservation> = {}): ScanObservation => ({
   kind: 'scan', host: 'db-1', sensor: 'scan', at: AT, address: ip('10.0.0.5'), protocol: 'tcp', port, state, from, ...more,
+})
+const rest = (from: string, ports: string, state: ScanObservation['state'], more: Partial<ScanRestObservation> = {}): ScanRestObservation => ({
+  kind: 'scan-rest', host: 'db-1', sensor: 'scan', at: AT, address: ip('10.0.0.5'), protocol: 'tcp', ports: value(parsePortRanges(ports)), state, from, ...more,
 })
 const reading = (covers: 'listeners' | 'published' | 'flows', at = AT, sensor = covers === 'flows' ? 'nft-counters' : 'ss'): Observation => ({ kind: 'reading', host: 'db-1', sensor, at, covers })
 const need = (id: string, ports: string, ...from: string[]): NeedClaim => ({
@@ -51,6 +55,9 @@ describe('which rows there are', () => {
     ['loopback is reached by the host alone', [listener('127.0.0.1', 22), listener('::1', 22)], undefined, ['loopback 22 itself']],
     ['an attempt has a row for its zone alone', [flow('10.1.2.3', 23, 1, { verdict: 'denied' })], undefined, ['ipv4 23 office']],
     ['a port that is only found closed has none', [scan('lan', 81, 'closed'), scan('lan', 82, 'filtered')], undefined, []],
+    ['ports that a probe did not list have none', [rest('lan', '1-65535', 'filtered'), rest('lan', '1-65535', 'open|filtered', { protocol: 'udp' })], undefined, []],
+    ['unless it found them open: a stretch of many at its first', [rest('office', '22,1000-1999', 'open')], undefined, [...zonesOf4, 'ipv4 1000 lan', 'ipv4 1000 office', 'ipv4 1000 elsewhere']],
+    ['what was not listed counts as tried from there', [rest('lan', '1-65535', 'filtered'), rest('probe-7', '20-30', 'closed')], [need('n', '22', '10.1.0.0/16')], ['ipv4 22 lan', 'ipv4 22 office', 'ipv4 22 probe-7']],
     ['a port that is found open has a row for every zone', [scan('lan', 22, 'open')], undefined, zonesOf4],
     ['a vantage outside every zone has its own row', [scan('probe-7', 22, 'open')], undefined, [...zonesOf4, 'ipv4 22 probe-7']],
     ['a need has rows for the zones it lets in', [], [need('n', '22', '10.1.0.0/16')], ['ipv4 22 office']],
@@ -118,6 +125,37 @@ describe('unknown stays unknown', () => {
   test('unused says since when it was watched', () => {
     const rows = fold([listener('0.0.0.0', 22), reading('flows', 5), reading('flows', 9)])
     expect(rowAt(rows, ROW).used).toEqual({ kind: 'unused', since: 5, until: 9 })
+  })
+})
+
+describe('a scan speaks of ports that it does not list', () => {
+  const ROW = 'ipv4 22 lan'
+  const wasOpen = [listener('0.0.0.0', 22), scan('lan', 22, 'open')]
+  const later = { at: AT + 1 }
+  test.each<[string, Observation[], MatrixRow['reachable']['state'], string[]]>([
+    ['it was open, and is filtered since', [...wasOpen, rest('lan', '1-21,22-100', 'filtered', later)], 'filtered', ['listening-but-filtered', 'needed-but-filtered']],
+    ['it was open, and is closed since', [...wasOpen, rest('lan', '1-65535', 'closed', later)], 'closed', []],
+    ['an older word', [...wasOpen, rest('lan', '1-65535', 'filtered', { at: AT - 1 })], 'open', []],
+    ['a port between the ranges was not probed', [...wasOpen, rest('lan', '1-21,23-65535', 'filtered', later)], 'open', []],
+    ['another protocol', [...wasOpen, rest('lan', '1-65535', 'filtered', { ...later, protocol: 'udp' })], 'open', []],
+    ['another zone', [...wasOpen, rest('office', '1-65535', 'filtered', later)], 'open', []],
+    ['another address', [...wasOpen, rest('lan', '1-65535', 'filtered', { ...later, address: ip('10.0.0.6') })], 'open', []],
+    ['an address of the other family', [...wasOpen, rest('lan', '1-65535', 'filtered', { ...later, address: ip('2001:db8::5') })], 'open', []],
+    ['silence of UDP decides nothing', [...wasOpen, rest('lan', '1-65535', 'open|filtered', later)], 'unknown', []],
+    ['nobody has listed it ever', [listener('0.0.0.0', 22), rest('lan', '22', 'filtered')], 'filtered', ['listening-but-filtered', 'needed-but-filtered']],
+    ['nobody has probed it', [listener('0.0.0.0', 22), rest('lan', '23', 'filtered')], 'unknown', []],
+    ['another scanner disagrees', [...wasOpen, rest('lan', '1-65535', 'filtered', { sensor: 'nmap' })], 'open', ['probes-disagree']],
+  ])('%s', (_, observations, reachable, kinds) => {
+    const rows = fold(observations, [need('n', '22', '10.0.0.0/8')])
+    expect(rowAt(rows, ROW).reachable.state).toBe(reachable)
+    expect(kindsAt(rows, ROW)).toEqual(kinds)
+  })
+
+  test('a closing is a difference', () => {
+    const changes = [...diffMatrix(fold(wasOpen), fold([...wasOpen, rest('lan', '22', 'filtered', later)]))]
+    expect(changes.map(({ row, kind, fields }) => [nameOf(row), kind, fields])).toEqual([
+      [ROW, 'changed', [{ field: 'reachable', before: 'open', after: 'filtered' }, { field: 'contradictions', before: '', after: 'listening-but-filtered' }]],
+    ])
   })
 })
 
@@ -226,6 +264,8 @@ describe('laws', () => {
       .map(({ source, port, at, n, tally, verdict, sensor }) => flow(source, port, n, { at, tally, verdict, sensor: `${sensor}-${tally}` })),
     fc.record({ port, at, state: fc.constantFrom('open', 'closed', 'filtered', 'open|filtered'), from: fc.constantFrom('lan', 'office', 'elsewhere', 'probe'), sensor: fc.constantFrom('a', 'b') } as const)
       .map(({ port, at, state, from, sensor }) => scan(from, port, state, { at, sensor })),
+    fc.record({ ports: fc.constantFrom('22', '80,443', '1-400', '1-65535'), at, state: fc.constantFrom('open', 'closed', 'filtered', 'open|filtered'), from: fc.constantFrom('lan', 'probe'), sensor: fc.constantFrom('a', 'b') } as const)
+      .map(({ ports, at, state, from, sensor }) => rest(from, ports, state, { at, sensor })),
     fc.record({ covers: fc.constantFrom('listeners', 'published', 'flows'), at } as const).map(({ covers, at }) => reading(covers, at)),
   )
   const needs = [need('a', '22', '10.1.0.0/16'), need('b', '22-80', '0.0.0.0/0', '::/0')]
@@ -234,6 +274,21 @@ describe('laws', () => {
     fc.assert(
       fc.property(fc.array(observation, { maxLength: 25 }).chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length }))), ([list, shuffled]) => {
         expect(fold(shuffled, needs)).toEqual(fold(list, needs))
+      }),
+    )
+  })
+
+  test('what is not listed counts as if it was, for every endpoint that something else shows', { timeout: 30_000 }, () => {
+    const needs = [need('a', '22', '10.1.0.0/16'), need('b', '80', '0.0.0.0/0', '::/0')]
+    const isShown = ({ observations, port }: { observations: readonly Observation[]; port: number }): boolean =>
+      [22, 80].includes(port) || observations.some((each) => (each.kind === 'scan' || (each.kind === 'listener' && each.address.family === 4 && !each.isLoopback) || (each.kind === 'flow' && each.source.family === 4 && each.source.value >> 24n !== 127n)) && each.port === port)
+    fc.assert(
+      fc.property(fc.array(observation.filter((each) => each.kind !== 'scan-rest' || each.state !== 'open'), { maxLength: 25 }), (observations) => {
+        const listed = observations.flatMap((each): Observation[] => {
+          if (each.kind !== 'scan-rest') return [each]
+          return [22, 80, 443].filter((port) => someContainsPort(each.ports, port) && isShown({ observations, port })).map((port) => scan(each.from, port, each.state, { at: each.at, sensor: each.sensor }))
+        })
+        expect(fold(observations, needs)).toEqual(fold(listed, needs))
       }),
     )
   })

@@ -1,5 +1,5 @@
 import type { Address, Family } from '../net/address.ts'
-import { containsPort, type PortRange } from '../net/port.ts'
+import { containsPort, singlePort, type PortRange } from '../net/port.ts'
 import { containsAddress, type Prefix } from '../net/prefix.ts'
 import { TRANSPORT_PROTOCOLS, type TransportProtocol } from '../net/protocol.ts'
 import { contradictionsOf, type Contradiction } from './contradiction.ts'
@@ -13,10 +13,12 @@ import type {
   Observation,
   PublishedObservation,
   ScanObservation,
+  ScanRestObservation,
   UseObservation,
 } from './observation.ts'
 import { foldReach, type Reachable } from './reachable.ts'
 import { Scanners, sourceKey, triedIn, type SourceKey } from './scanner.ts'
+import { ScanRests } from './scanRests.ts'
 import { foldSourcelessUse, isExplained, type SourcelessUse } from './sourcelessUse.ts'
 import { foldSources, isUse, summariseSources, type SourceUsage, type Usage } from './usage.ts'
 import { watchOf, type Watch } from './watch.ts'
@@ -93,14 +95,15 @@ export interface MatrixInput {
 
 /**
  * A need of a wider port range makes no rows of its own: it only marks the endpoints that something else shows.
- * A publication of a wider range stands on the row of its first port.
+ * A publication of a wider range, or a stretch of ports that a probe found open and did not list, stands on the row of its first port.
  */
 export const RANGE_ROWS_MAX = 64
 
 /**
  * Folds observations per endpoint and zone, in any order, to rows sorted by host, protocol, port, address class and
  * zone. An endpoint that listens, is published or was found open has a row for every zone; one that was only tried or
- * is only wanted has rows for those zones alone. Ports that a probe found closed and nobody else speaks of have none.
+ * is only wanted has rows for those zones alone. Ports that a probe found closed and nobody else speaks of have none; nor have those
+ * that it did not list.
  */
 export function* foldMatrix(input: MatrixInput): Generator<MatrixRow, void, undefined> {
   const zones = mapZones(input.zones)
@@ -144,12 +147,14 @@ function* foldHost(input: HostInput): Generator<MatrixRow, void, undefined> {
   for (const observation of input.observations) endpoints.add(observation)
   endpoints.shareUses()
   for (const need of input.needs ?? []) endpoints.claim(need)
+  endpoints.shareRests()
   for (const claims of endpoints.sorted()) yield* foldEndpoint(input, watch, claims)
 }
 
 class EndpointMap {
   readonly #byKey = new Map<number, EndpointClaims>()
   readonly #uses: UseObservation[] = []
+  readonly #rests = new ScanRests()
 
   add(observation: Observation): void {
     switch (observation.kind) {
@@ -161,6 +166,8 @@ class EndpointMap {
         return void this.#at(observation, classOf(observation.source)).flows.push(observation)
       case 'scan':
         return void this.#at(observation, classOf(observation.address)).scans.push(observation)
+      case 'scan-rest':
+        return this.#rest(observation)
       case 'published':
         return this.#publish(observation)
       case 'documented':
@@ -184,14 +191,19 @@ class EndpointMap {
   claim(need: NeedClaim): void {
     const families = new Set(need.from.map((prefix) => prefix.family))
     for (const { protocol, ports } of need.service.ports) {
-      const isNarrow = ports.last - ports.first < RANGE_ROWS_MAX
       for (const family of families) {
         const addressClass = family === 4 ? 'ipv4' : 'ipv6'
-        for (const claims of isNarrow ? this.#range(protocol, ports, addressClass) : this.#shown(protocol, ports, addressClass)) {
+        for (const claims of isNarrow(ports) ? this.#range(protocol, ports, addressClass) : this.#shown(protocol, ports, addressClass)) {
           if (!claims.needs.includes(need)) claims.needs.push(need)
         }
       }
     }
+  }
+
+  /** After all that shows endpoints: what a probe did not list is said of those alone. */
+  shareRests(): void {
+    if (this.#rests.isEmpty) return
+    for (const claims of this.#byKey.values()) claims.scans.push(...this.#rests.wordsOf(claims))
   }
 
   sorted(): EndpointClaims[] {
@@ -200,20 +212,24 @@ class EndpointMap {
 
   #publish(observation: PublishedObservation): void {
     const classes: readonly AddressClass[] = observation.address ? [classOf(observation.address)] : ['ipv4', 'ipv6']
-    const isNarrow = observation.ports.last - observation.ports.first < RANGE_ROWS_MAX
     for (const addressClass of classes) {
-      const ports = isNarrow ? observation.ports : { first: observation.ports.first, last: observation.ports.first }
-      for (const claims of this.#range(observation.protocol, ports, addressClass)) claims.published.push(observation)
+      for (const claims of this.#range(observation.protocol, portsWithRows(observation.ports), addressClass)) claims.published.push(observation)
     }
   }
 
   #document(observation: DocumentedObservation): void {
     const classes: readonly AddressClass[] = observation.address ? [classOf(observation.address)] : ['ipv4', 'ipv6']
-    const isNarrow = observation.ports.last - observation.ports.first < RANGE_ROWS_MAX
     for (const addressClass of classes) {
-      const ports = isNarrow ? observation.ports : { first: observation.ports.first, last: observation.ports.first }
-      for (const claims of this.#range(observation.protocol, ports, addressClass)) claims.documented.push(observation)
+      for (const claims of this.#range(observation.protocol, portsWithRows(observation.ports), addressClass)) claims.documented.push(observation)
     }
+  }
+
+  #rest(observation: ScanRestObservation): void {
+    const addressClass = classOf(observation.address)
+    this.#rests.add(observation, addressClass)
+    if (observation.state !== 'open') return
+    const { protocol } = observation
+    for (const { first, last } of observation.ports.map(portsWithRows)) for (let port = first; port <= last; port += 1) this.#at({ protocol, port }, addressClass)
   }
 
   *#range(protocol: TransportProtocol, ports: PortRange, addressClass: AddressClass): Generator<EndpointClaims> {
@@ -236,6 +252,10 @@ class EndpointMap {
     return claims
   }
 }
+
+const isNarrow = ({ first, last }: PortRange): boolean => last - first < RANGE_ROWS_MAX
+
+const portsWithRows = (ports: PortRange): PortRange => (isNarrow(ports) ? ports : singlePort(ports.first))
 
 /** Sorting the keys sorts by protocol, port, class. */
 const keyOf = ({ protocol, port }: { protocol: TransportProtocol; port: number }, addressClass: AddressClass): number =>

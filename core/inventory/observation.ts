@@ -22,6 +22,7 @@ export type Observation =
   | InnerListenerObservation
   | FlowObservation
   | ScanObservation
+  | ScanRestObservation
   | PublishedObservation
   | DocumentedObservation
   | UseObservation
@@ -134,10 +135,26 @@ export interface ScanObservation extends Claim {
   readonly address: Address
   readonly protocol: TransportProtocol
   readonly port: number
-  readonly state: 'open' | 'closed' | 'filtered' | 'open|filtered'
+  readonly state: PortState
   /** Zone or vantage host that the probe came from. */
   readonly from: string
   readonly service?: string
+}
+
+type PortState = 'open' | 'closed' | 'filtered' | 'open|filtered'
+
+/**
+ * What a probe found of the ports that it did not list one by one. It is as good a word as theirs, about endpoints that something
+ * else shows; of itself it shows only what is open. A port in none of the ranges was not probed, or told nothing.
+ */
+export interface ScanRestObservation extends Claim {
+  readonly kind: 'scan-rest'
+  readonly address: Address
+  readonly protocol: TransportProtocol
+  /** Sorted, without overlaps. */
+  readonly ports: readonly PortRange[]
+  readonly state: PortState
+  readonly from: string
 }
 
 /**

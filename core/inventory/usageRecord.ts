@@ -107,6 +107,7 @@ function keyOf(claim: Observation): string | undefined {
       return claim.covers === 'listeners' ? 'reading listeners' : undefined
     case 'use':
       return `use ${claim.protocol} ${claim.port} ${claim.firstSeen} ${claim.lastSeen}`
+    case 'scan-rest':
     case 'documented':
     case 'inner-listener':
       return undefined

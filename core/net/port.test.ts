@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { containsPort, formatPortRange, mergePortRanges, parsePortRange, PORT_MAX, type PortRange } from './port.ts'
+import { containsPort, formatPortRange, formatPortRanges, mergePortRanges, parsePortRange, parsePortRanges, PORT_MAX, someContainsPort, type PortRange } from './port.ts'
 
 const range: fc.Arbitrary<PortRange> = fc
   .tuple(fc.integer({ min: 1, max: PORT_MAX }), fc.integer({ min: 0, max: 40 }))
@@ -33,6 +33,28 @@ test('merging keeps the ports, sorts, and leaves a gap between any two', () => {
       }
       for (const [index, ports] of merged.entries()) expect(ports.first).toBeGreaterThan((merged[index - 1]?.last ?? -1) + 1)
       expect(mergePortRanges(merged)).toEqual(merged)
+    }),
+  )
+})
+
+test.each([
+  ['', ''],
+  ['443', '443'],
+  ['80, 22,8000-8100', '22,80,8000-8100'],
+  ['20-25,22,1-21', '1-25'],
+])('the list %j reads as %j', (written, read) => {
+  const ports = parsePortRanges(written)
+  expect(ports.ok && formatPortRanges(ports.value)).toBe(read)
+})
+
+test.each(['0', '1,x', '1;2', '9-1', '1-65536'])('the list %j is refused', (written) => {
+  expect(parsePortRanges(written).ok).toBe(false)
+})
+
+test('a merged list is searched as if it was walked', () => {
+  fc.assert(
+    fc.property(fc.array(nearRange, { maxLength: 10 }), (ranges) => {
+      for (let port = 0; port <= 80; port += 1) expect(someContainsPort(mergePortRanges(ranges), port)).toBe(ranges.some((ports) => containsPort(ports, port)))
     }),
   )
 })

@@ -23,7 +23,37 @@ export const singlePort = (port: number): PortRange => ({ first: port, last: por
 export const formatPortRange = (range: PortRange): string =>
   range.first === range.last ? String(range.first) : `${range.first}-${range.last}`
 
+/** Reads `22,80,8000-8100`, in any order; an empty text gives none. Sorted, without overlaps. */
+export function parsePortRanges(input: string): Result<PortRange[]> {
+  const ranges: PortRange[] = []
+  const faults: Fault[] = []
+  for (const part of input.split(',').map((text) => text.trim()).filter((text) => text !== '')) {
+    const range = parsePortRange(part)
+    if (range.ok) ranges.push(range.value)
+    else faults.push(...range.faults)
+  }
+  return faults.length > 0 ? fail(...faults) : succeed(mergePortRanges(ranges))
+}
+
+export const formatPortRanges = (ranges: readonly PortRange[]): string => ranges.map(formatPortRange).join(',')
+
 export const containsPort = (range: PortRange, port: number): boolean => range.first <= port && port <= range.last
+
+/** Of ranges that do not overlap. */
+export const countPorts = (ranges: readonly PortRange[]): number => ranges.reduce((count, { first, last }) => count + last - first + 1, 0)
+
+/** Of ranges that are sorted and do not overlap. O(log n). */
+export function someContainsPort(ranges: readonly PortRange[], port: number): boolean {
+  let low = 0
+  let high = ranges.length - 1
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((ranges[middle]?.last ?? 0) < port) low = middle + 1
+    else high = middle
+  }
+  const range = ranges[low]
+  return range !== undefined && containsPort(range, port)
+}
 
 /** Sorted, without overlaps, neighbours joined. O(n log n). */
 export function mergePortRanges(ranges: readonly PortRange[]): PortRange[] {

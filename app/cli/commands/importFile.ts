@@ -12,7 +12,7 @@ import { fileFault } from '../../textFile.ts'
 import { outJson, type Cli } from '../cli.ts'
 import { examples, fleetOptions, type CommandModule, type FleetOptionValues } from '../command.ts'
 import { EXIT, type ExitCode } from '../exitCode.ts'
-import { refuse, withFleet } from '../fleet.ts'
+import { refuse, withFleet, withPolicy } from '../fleet.ts'
 import { knownServers } from '../knownServers.ts'
 import { importJson, showImport, type ImportOutcome } from '../show/import.ts'
 
@@ -42,7 +42,9 @@ export const define: CommandModule['define'] = (command, { text, run }) => {
   ])
   run((cli, options, [file = '-']) => {
     const values = options as unknown as ImportValues
-    return withFleet(cli, values, ({ world, read: { policy } }) => importFile(cli, { ...values, file, ...(format ? { format } : {}) }, policy, world))
+    const call = { ...values, file, ...(format ? { format } : {}) }
+    if (values.dryRun === true) return withPolicy(cli, values, (policy) => importFile(cli, call, policy, { servers: () => serversOnce(cli, values, policy), take: (stream) => readOnly(cli, stream, file) }))
+    return withFleet(cli, values, ({ world, read: { policy } }) => importFile(cli, call, policy, { servers: () => knownServers(policy, world.store, cli.now()), take: (stream) => storeAll(cli, stream, call, world) }))
   })
 }
 
@@ -59,12 +61,28 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 
 type ImportCall = ImportValues & { readonly file: string; readonly format?: NonNullable<ReturnType<typeof formatNamed>> }
 
-async function importFile(cli: Cli, call: ImportCall, policy: Policy, world: World): Promise<ExitCode> {
+interface Taking {
+  readonly servers: NonNullable<ConstructorParameters<typeof ImportStream>[0]['servers']>
+  readonly take: (stream: ImportStream) => Promise<ImportOutcome>
+}
+
+/** Of a run that stores nothing: the store is opened only if the format leaves open who serves, and closed again. */
+async function serversOnce(cli: Cli, values: FleetOptionValues, policy: Policy): ReturnType<typeof knownServers> {
+  const opened = await cli.doors.openWorld({ state: values.state, ...(values.database === undefined ? {} : { database: values.database }), report: () => undefined })
+  if (!opened.ok) throw refusal(opened.faults)
+  try {
+    return await knownServers(policy, opened.value.world.store, cli.now())
+  } finally {
+    await opened.value.close()
+  }
+}
+
+async function importFile(cli: Cli, call: ImportCall, policy: Policy, { servers, take }: Taking): Promise<ExitCode> {
   const from = call.from === undefined ? undefined : vantageOf(call.from, policy)
   const stream = new ImportStream({
     file: call.file,
     fleet: indexFleet(policy.hosts),
-    servers: () => knownServers(policy, world.store, cli.now()),
+    servers,
     isLenient: call.skipMalformed === true,
     now: cli.now(),
     ...(call.format ? { format: call.format } : {}),
@@ -74,7 +92,7 @@ async function importFile(cli: Cli, call: ImportCall, policy: Policy, world: Wor
   })
   let outcome: ImportOutcome
   try {
-    outcome = await (call.dryRun === true ? readOnly(cli, stream, call.file) : storeAll(cli, stream, call, world))
+    outcome = await take(stream)
   } catch (error) {
     if (cli.signal.aborted) throw error
     if (error instanceof FaultError && error.fault.code.startsWith('IMPORT_')) return refuse(cli, [error.fault])
@@ -101,7 +119,7 @@ async function readOnly(cli: Cli, stream: ImportStream, file: string): Promise<I
 async function storeAll(cli: Cli, stream: ImportStream, { file, again }: ImportCall, world: World): Promise<ImportOutcome> {
   let importedBefore: number | undefined
   async function* batches(): AsyncGenerator<Observation[]> {
-    yield* stream.observations(cli.doors.streamText(file, cli.signal))
+    yield* inLargeBatches(stream.observations(cli.doors.streamText(file, cli.signal)))
     importedBefore = again === true ? undefined : (await world.store.journal({ run: runOf(stream.result), limit: 1 }))[0]?.at
     if (importedBefore !== undefined) throw new FaultError(KNOWN)
   }
@@ -115,6 +133,22 @@ async function storeAll(cli: Cli, stream: ImportStream, { file, again }: ImportC
   await world.store.appendJournal({ run: runOf(stream.result), at: cli.now(), kind: 'signal', name: 'import', detail: { file, format, records, observations } })
   return { result: stream.result, isStored: true }
 }
+
+/** The store asks the database several times for each batch, and a chunk of text makes only a few observations. */
+const BATCH_OBSERVATIONS_MIN = 500
+
+async function* inLargeBatches(batches: AsyncIterable<readonly Observation[]>): AsyncGenerator<Observation[]> {
+  let waiting: Observation[] = []
+  for await (const batch of batches) {
+    for (const observation of batch) waiting.push(observation)
+    if (waiting.length < BATCH_OBSERVATIONS_MIN) continue
+    yield waiting
+    waiting = []
+  }
+  if (waiting.length > 0) yield waiting
+}
+
+const refusal = ([fault]: readonly Fault[]): Error => (fault ? new FaultError(fault) : new Error('refused without a reason'))
 
 const runOf = ({ digest }: ImportResult): string => `import-${digest}`
 

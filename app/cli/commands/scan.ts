@@ -47,7 +47,7 @@ export const define: CommandModule['define'] = (command, { text, run }) => {
     if (!resume.ok) return refuse(cli, resume.faults)
     const { scan } = await import('@portcullis/adapters/prober/scan.ts')
     const progress = startScanProgress(cli)
-    const scanned = await scan(specOf(targets, values, resume.value), { signal: cli.signal, onProgress: progress.report })
+    const scanned = await scan({ ...specOf(targets, values, resume.value), rest: cli.isJson }, { signal: cli.signal, onProgress: progress.report })
     progress.end()
     if (!scanned.ok) return refuse(cli, scanned.faults)
     if (cli.isJson) outJson(cli, { format: 'portcullis-scan', version: 1, at: new Date(cli.now()).toISOString(), ...scanned.value })
