@@ -2,6 +2,7 @@ import type { FlowObservation, Instant } from '@portcullis/core/inventory/observ
 import type { Text } from '@portcullis/core/fault/fault.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import type { Gate, GateReading } from '@portcullis/core/rollout/gate.ts'
+import type { HostStanding } from '@portcullis/core/rollout/watchRound.ts'
 import type { Cancellation } from './ports.ts'
 
 /** The doors through which a rollout measures and tells; beside those of `ports.ts`, because only rollouts need them. */
@@ -18,6 +19,8 @@ export interface GateWindow {
   readonly since: Instant
   readonly until: Instant
   readonly hosts: readonly Host[]
+  /** What the rollout has to do with each of them; all are of its wave without it. */
+  readonly standingOf?: (host: string) => HostStanding
   /** Whether the plan says in so many words that such a flow is to be cut: that its client is denied from then on is no surprise. */
   readonly isMeant?: (flow: Pick<FlowObservation, 'host' | 'protocol' | 'port' | 'source'>) => boolean
   /** No answer after this is a failed sample, or no data. */

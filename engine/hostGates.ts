@@ -3,8 +3,9 @@ import type { FlowObservation } from '@portcullis/core/inventory/observation.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import type { Gate, GateReading, GateSample } from '@portcullis/core/rollout/gate.ts'
 import { deniedSample, deniedServed } from '@portcullis/core/rollout/judgement/deniedServed.ts'
+import { watchRound, type Heard, type HostStanding, type WatchedHost } from '@portcullis/core/rollout/watchRound.ts'
 import { fanOut } from './fanOut.ts'
-import type { Gates } from './gates.ts'
+import type { Gates, GateWindow } from './gates.ts'
 import type { HostSession } from './hostSession.ts'
 import type { HostLink } from './ports.ts'
 import { overLink, reachHost } from './reachHost.ts'
@@ -24,24 +25,70 @@ export function hostGates(world: World, others: Gates): Gates {
     flowsBefore.set(host.name, flows)
     return flows
   }
+  const watch = watchLiveness(world)
   return {
     sample: async (gate: Gate, window, signal) => {
-      if (gate.measure.kind === 'liveness') return readingOf(await fanOut(window.hosts, HOSTS_AT_ONCE, (host) => liveness(world, host, window.timeoutMs)))
+      if (gate.measure.kind === 'liveness') return readingOf(await watch(window))
       if (gate.measure.kind !== 'denied') return others.sample(gate, window, signal)
-      return readingOf(await fanOut(window.hosts, HOSTS_AT_ONCE, async (host) => denied(world, host, (await remembered(host, window.since)).filter((flow) => window.isMeant?.(flow) !== true))))
+      return readingOf(await fanOut(touchedOf(window), HOSTS_AT_ONCE, async (host) => denied(world, host, (await remembered(host, window.since)).filter((flow) => window.isMeant?.(flow) !== true))))
     },
+  }
+}
+
+/** What others deny says nothing about a change: it is compared with what the same host served before. */
+const touchedOf = ({ hosts, standingOf = inWave }: GateWindow): readonly Host[] => hosts.filter(({ name }) => standingOf(name).role !== 'control')
+
+const inWave = (): HostStanding => ({ role: 'wave', mark: '' })
+
+/** Remembers whom it asked when. Whoever takes a rollout over remembers nothing, and begins by asking all. */
+function watchLiveness(world: World): (window: GateWindow) => Promise<readonly GateSample[]> {
+  const heard = new Map<string, Heard>()
+  let round = 0
+  let lastAt = Number.NEGATIVE_INFINITY
+  return async ({ hosts, until, timeoutMs, standingOf = inWave }) => {
+    round += 1
+    const now = round
+    const sinceLastMs = until - lastAt
+    lastAt = until
+    const byName = new Map(hosts.map((host) => [host.name, host]))
+    const watched = hosts.map(({ name }): WatchedHost => {
+      const last = heard.get(name)
+      return { name, standing: standingOf(name), ...(last ? { heard: last } : {}) }
+    })
+    const asked = watchRound(watched, sinceLastMs).flatMap((name) => byName.get(name) ?? [])
+    return fanOut(asked, HOSTS_AT_ONCE, async (host) => {
+      const { mark } = standingOf(host.name)
+      const sample = await liveness(world, host, timeoutMs)
+      heard.set(host.name, { round: now, isGood: sample.isGood, mark })
+      return sample
+    })
   }
 }
 
 const readingOf = (samples: readonly (GateSample | undefined)[]): GateReading => ({ kind: 'samples', samples: samples.filter((sample) => sample !== undefined) })
 
-/** A new handshake each time: it is new connections that a gate refuses. */
+/**
+ * A new handshake each time, because it is new connections that a gate refuses; and a whole login, because whatever guards
+ * an sshd takes a connection that ends before it for the beginning of an attack, and would shut the controller out.
+ */
 async function liveness(world: World, host: Host, timeoutMs: number): Promise<GateSample> {
   const at = world.clock.now()
-  const answered = await ask(world.hosts.connect(host), (session) => session.version())
+  const isIn = await letsIn(world, host)
   const tookMs = world.clock.now() - at
-  const because = answered === undefined ? { because: { en: 'the controller does not get in', zh: '控制端无法登录' } } : {}
-  return { at, host: host.name, isGood: answered !== undefined && tookMs <= timeoutMs * LIVENESS_PATIENCE, ...because }
+  const because = isIn ? {} : { because: { en: 'the controller does not get in', zh: '控制端无法登录' } }
+  return { at, host: host.name, isGood: isIn && tookMs <= timeoutMs * LIVENESS_PATIENCE, ...because }
+}
+
+/** A link is open when the script at its other end has said what it is; nothing more has to be asked. */
+async function letsIn(world: World, host: Host): Promise<boolean> {
+  try {
+    const link = await world.hosts.connect(host)
+    if (!link.ok) return false
+    await link.value.close().catch(() => undefined)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Opening a connection over a slow link takes several round trips. */

@@ -2,6 +2,7 @@ import type { Host } from '@portcullis/core/policy/policy.ts'
 import { evidenceOf, isGoodNow } from '@portcullis/core/rollout/evidence.ts'
 import type { Gate, GateReading } from '@portcullis/core/rollout/gate.ts'
 import type { GateMeasured, RolloutState } from '@portcullis/core/rollout/rollout.ts'
+import type { HostStanding } from '@portcullis/core/rollout/watchRound.ts'
 import type { GateWindow } from './gates.ts'
 import type { RolloutWorld } from './rolloutWorld.ts'
 
@@ -10,11 +11,11 @@ const TIMEOUT_MS = 3_000
 /** Measures every gate once, keeps what was measured, and judges by all that is kept. */
 export function measure(world: RolloutWorld, state: RolloutState, fleet: readonly Host[], isMeant: IsMeant): Promise<readonly GateMeasured[]> {
   const hosts = measuredHosts(state, fleet)
-  return Promise.all(state.gates.map((gate) => measureGate(world, state, gate, { hosts, isMeant })))
+  return Promise.all(state.gates.map((gate) => measureGate(world, state, gate, { hosts, isMeant, standingOf: (host) => standingOf(state, host) })))
 }
 
 type IsMeant = NonNullable<GateWindow['isMeant']>
-type Measured = Pick<GateWindow, 'hosts'> & { readonly isMeant: IsMeant }
+type Measured = Required<Pick<GateWindow, 'hosts' | 'isMeant' | 'standingOf'>>
 
 async function measureGate(world: RolloutWorld, state: RolloutState, gate: Gate, measured: Measured): Promise<GateMeasured> {
   const reading = await read(world, state, gate, measured)
@@ -38,9 +39,16 @@ async function read(world: RolloutWorld, state: RolloutState, gate: Gate, measur
 
 /** Hosts that were touched, and as many that were not, to compare with; all of a small fleet. */
 function measuredHosts(state: RolloutState, fleet: readonly Host[]): readonly Host[] {
-  const touched = fleet.filter((host) => (state.hosts[host.name]?.attempt ?? 0) > 0 || state.hosts[host.name]?.wave === state.wave)
+  const touched = fleet.filter((host) => standingOf(state, host.name).role !== 'control')
   const control = fleet.filter((host) => !touched.includes(host)).slice(0, Math.max(CONTROL_MIN, touched.length))
   return [...touched, ...control]
 }
 
 const CONTROL_MIN = 10
+
+function standingOf(state: RolloutState, name: string): HostStanding {
+  const host = state.hosts[name]
+  if (!host) return { role: 'control', mark: '' }
+  const isTouched = host.attempt > 0
+  return { role: host.wave === state.wave ? 'wave' : isTouched ? 'earlier' : 'control', mark: `${host.attempt} ${host.phase}` }
+}

@@ -1,5 +1,5 @@
-import { fail, FaultError, succeed, type Result } from '@portcullis/core/fault/fault.ts'
-import { Kysely, PostgresDialect, sql } from 'kysely'
+import { fail, FaultError, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
+import { Kysely, PostgresDialect, sql, type PostgresPool } from 'kysely'
 import pg from 'pg'
 import { migrate } from './migration.ts'
 import { PostgresStore } from './postgresStore.ts'
@@ -41,7 +41,7 @@ async function connect(options: pg.PoolConfig, name: string, embedded?: Embedded
   pool.on('error', () => undefined)
   // Of a connection that is lent out the pool does not hear; whoever asks on it gets the refusal, and nobody here would.
   pool.on('connect', (client) => client.on('error', () => undefined))
-  const database = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  const database = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: embedded ? revivedPool(pool, embedded) : pool }) })
   const close = async (): Promise<void> => {
     await database.destroy()
     await embedded?.leave()
@@ -53,6 +53,23 @@ async function connect(options: pg.PoolConfig, name: string, embedded?: Embedded
   }
   embedded?.opened()
   return succeed(new PostgresStore(database.withSchema(SCHEMA), name, close))
+}
+
+/**
+ * The pool of a server of our own: where it takes no connection it has died, and nobody else would start it again. What was
+ * asked of it when it died has failed, and whoever asked knows.
+ */
+function revivedPool(pool: pg.Pool, server: EmbeddedServer): PostgresPool {
+  const connect = async (): Promise<pg.PoolClient> => {
+    try {
+      return await pool.connect()
+    } catch {
+      const revived = await server.revive()
+      if (!revived.ok) throw new FaultError(revived.faults[0] as Fault)
+      return pool.connect()
+    }
+  }
+  return { connect, end: () => pool.end(), options: pool.options }
 }
 
 async function prepare(database: Kysely<Tables>, server: string, isAlone: boolean): Promise<Result<void>> {

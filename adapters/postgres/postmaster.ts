@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { chmodSync, chownSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fail, succeed, type Result } from '@portcullis/core/fault/fault.ts'
@@ -37,6 +37,8 @@ export async function startPostmaster(place: ServerPlace): Promise<Result<void>>
   }
   const ended = await endPostmaster(place)
   if (!ended.ok) return ended
+  const orphaned = await endOrphans(place)
+  if (!orphaned.ok) return orphaned
   rmSync(place.leaving, { force: true })
   return run(place, binaries.value, user)
 }
@@ -234,6 +236,27 @@ export async function endPostmaster(place: ServerPlace): Promise<Result<void>> {
 
 const STOP_MS_MAX = 30_000
 const STOP_POLL_MS = 5
+
+/**
+ * Ends what a server that was killed has left: its children go on until they next wait for something, and a new server beside
+ * one that still writes would spoil the data. PostgreSQL itself sees them by the file that `endPostmaster` removes. SIGQUIT:
+ * leave at once, without writing (postgres(1), "immediate shutdown"). Faults: STORE_IN_USE.
+ */
+async function endOrphans({ folder }: Pick<ServerPlace, 'folder'>): Promise<Result<void>> {
+  const data = dataOf({ folder })
+  for (const signal of ['SIGQUIT', 'SIGKILL'] as const) {
+    for (const pid of serversOf(data)) if (isServerOf(data, pid)) process.kill(pid, signal)
+    for (let waitedMs = 0; waitedMs < ORPHAN_MS_MAX; waitedMs += STOP_POLL_MS) {
+      if (serversOf(data).length === 0) return succeed(undefined)
+      await sleep(STOP_POLL_MS)
+    }
+  }
+  return fail(storeInUse(folder, serversOf(data)[0]))
+}
+
+const ORPHAN_MS_MAX = 5_000
+
+const serversOf = (data: string): number[] => readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name)).map(Number).filter((pid) => isServerOf(data, pid))
 
 function isServerOf(data: string, pid: number): boolean {
   try {

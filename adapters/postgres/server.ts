@@ -14,6 +14,8 @@ export interface EmbeddedServer {
   readonly isFirst: boolean
   /** To be called when the store is ready: until then nobody else comes in, and nobody leaves. */
   opened(): void
+  /** Starts the server again where it has died under those who use it. Faults as of `joinServer`. */
+  revive(): Promise<Result<void>>
   /** The last one ends the server. */
   leave(): Promise<void>
 }
@@ -105,6 +107,17 @@ function joined(place: ServerPlace, door: HeldLock, { users, alive }: Shared, wa
     socketFolder: `/proc/self/fd/${fd}`,
     isFirst: users.wasFirst,
     opened,
+    async revive() {
+      // Of those who notice at the same time one starts it, and the others find it started.
+      if (isInDoor) return isServing(place) ? succeed(undefined) : startPostmaster(place)
+      const again = await takeDoor(place.folder, waitMs)
+      if (!again.ok) return again
+      try {
+        return isServing(place) ? succeed(undefined) : await startPostmaster(place)
+      } finally {
+        again.value.release()
+      }
+    },
     async leave() {
       opened()
       // Nobody may come while it is being ended; if somebody has the door for that long, he is there to use the server.

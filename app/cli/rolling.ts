@@ -6,19 +6,21 @@ import { driveRollout } from '@portcullis/engine/driveRollout.ts'
 import { loadRollout } from '@portcullis/engine/loadRollout.ts'
 import { hostname, userInfo } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { outJson, reportFaults, say, type Cli, type OpenedRollouts } from './cli.ts'
+import { outJson, reportFaults, say, type Cli, type OpenedRollouts, type RolloutSettings } from './cli.ts'
 import { EXIT, type ExitCode } from './exitCode.ts'
 import { refuse, withFleet, type Fleet } from './fleet.ts'
 import type { FleetOptionValues } from './command.ts'
 import { livePage } from './livePage.ts'
 import { RolloutEvents } from './rolloutEvents.ts'
 import { newsLines, showFigures, showRollout } from './show/rollout.ts'
+import { StoreLoss } from './storeLoss.ts'
 import { clockWords } from './show/words.ts'
 
 /** What every rollout command works on. */
 export interface RolloutFleet extends Fleet {
   readonly rollouts: OpenedRollouts
   readonly events: RolloutEvents
+  readonly loss: StoreLoss
 }
 
 export interface RolloutOptionValues extends FleetOptionValues {
@@ -30,9 +32,13 @@ export function withRollouts(cli: Cli, values: RolloutOptionValues, task: (fleet
   // On a terminal the page of the rollout takes the place of the line of progress.
   return withFleet({ ...cli, isTerminal: false, err: cli.isTerminal && !cli.isJson ? () => undefined : cli.err }, values, async (fleet) => {
     if (!fleet.openRollouts) return refuse(cli, [NO_ROLLOUTS])
-    const events = new RolloutEvents(cli)
-    const opened = await fleet.openRollouts({ report: events.tell, hosts: fleet.read.policy.hosts, ...(values.gates === undefined ? {} : { gatesFile: values.gates }), ...(values.alerts === undefined ? {} : { alertsFile: values.alerts }) })
-    return opened.ok ? task({ ...fleet, rollouts: { ...opened.value, rules: withApprovals(opened.value.rules, fleet.read.policy.defaults.approvals) }, events }) : refuse(cli, opened.faults)
+    const [events, loss] = [new RolloutEvents(cli), new StoreLoss(cli)]
+    const report: RolloutSettings['report'] = (event) => {
+      loss.back()
+      events.tell(event)
+    }
+    const opened = await fleet.openRollouts({ report, hosts: fleet.read.policy.hosts, ...(values.gates === undefined ? {} : { gatesFile: values.gates }), ...(values.alerts === undefined ? {} : { alertsFile: values.alerts }) })
+    return opened.ok ? task({ ...fleet, rollouts: { ...opened.value, rules: withApprovals(opened.value.rules, fleet.read.policy.defaults.approvals) }, events, loss }) : refuse(cli, opened.faults)
   })
 }
 
@@ -73,6 +79,7 @@ export async function carryOn(cli: Cli, fleet: RolloutFleet, id: string, isEnoug
     for (;;) {
       const end = await driveRollout(fleet.rollouts.world, id, { holder, fleet: fleet.read.policy.hosts, signal: enough.signal })
       if (end.kind === 'lost' && end.fault.code === 'PLAN_HOST_UNKNOWN') return refuse(cli, [end.fault])
+      if (end.kind === 'lost') fleet.loss.lost(end.fault)
       if (end.kind === 'over') break
       if (enough.signal.aborted) break
       if (await isOverElsewhere(fleet, id)) break
@@ -142,7 +149,7 @@ interface View {
 }
 
 /** On a terminal one page, up to date within a second; elsewhere a line for whatever is new. */
-function startView(cli: Cli, { rollouts }: RolloutFleet, id: string): View {
+function startView(cli: Cli, { rollouts, loss }: RolloutFleet, id: string): View {
   if (cli.isJson) return { end: () => undefined }
   const page = livePage(cli.err)
   const pen = { language: cli.language, paint: cli.errPaint }
@@ -150,8 +157,12 @@ function startView(cli: Cli, { rollouts }: RolloutFleet, id: string): View {
   let last: readonly string[] = []
   const draw = async (): Promise<void> => {
     const loaded = await loadRollout(rollouts.world, id).catch(() => undefined)
-    if (!loaded || isEnded) return
-    if (cli.isTerminal) return page.show(showRollout(pen, loaded.state, cli.now(), cli.columns).trimEnd().split('\n'), { columns: cli.columns, rows: cli.rows ?? ROWS })
+    if (isEnded) return
+    if (cli.isTerminal) {
+      if (loaded) last = showRollout(pen, loaded.state, cli.now(), cli.columns).trimEnd().split('\n')
+      return page.show([...loss.lines(), ...last], { columns: cli.columns, rows: cli.rows ?? ROWS })
+    }
+    if (!loaded) return
     const lines = newsLines(pen, loaded.state)
     for (const line of lines.filter((one) => !last.includes(one))) cli.err(`${clockWords(cli.now())} ${line}\n`)
     last = lines

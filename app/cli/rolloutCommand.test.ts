@@ -1,4 +1,4 @@
-import { succeed } from '@portcullis/core/fault/fault.ts'
+import { FaultError, succeed, type Fault } from '@portcullis/core/fault/fault.ts'
 import { START_RULES, type StartRules } from '@portcullis/core/plan/approval.ts'
 import type { Policy } from '@portcullis/core/policy/policy.ts'
 import { loadRollout } from '@portcullis/engine/loadRollout.ts'
@@ -100,6 +100,19 @@ test('asked from beside: pause, resume, promote and the approval end when they a
   expect((await run('rollout', 'promote', '--core')).code).toBe(EXIT.ok)
   await vi.waitFor(async () => expect(await phase()).toBe('baking 2'), WAIT)
   expect([(await run('rollout', 'abort')).code, (await start).code]).toEqual([EXIT.differs, EXIT.differs])
+})
+
+test.each(['text', 'json'])('the store goes away for a while: said once, and that it is there again; the rollout completes (%s)', async (form) => {
+  const sound = rollouts
+  let lost = 2
+  const away = new FaultError({ code: 'STORE_UNREACHABLE', what: { en: 'the store is away', zh: '存储不可用' } })
+  rollouts = { ...sound, append: (...entry) => ((lost -= 1) >= 0 ? Promise.reject(away) : sound.append(...entry)) }
+  const { code, err } = await run(...START, '--approve-core', ...(form === 'json' ? ['--json'] : []))
+  expect(code).toBe(EXIT.ok)
+  if (form === 'text') return expect(err.match(/the store is away[\s\S]*portcullis rollout resume|The store is there again/g)).toHaveLength(2)
+  const told = err.split('\n').filter((line) => line.includes('"name":"store"')).map((line) => JSON.parse(line) as { fault?: Fault })
+  for (const line of told) expectSchema('event', line)
+  expect(told.map(({ fault }) => fault?.code)).toEqual(['STORE_UNREACHABLE', undefined])
 })
 
 test('plans as JSON are what their schemas say', async () => {

@@ -10,7 +10,7 @@ import { openNamespaces, type Namespace } from '../netns.ts'
 const BIN = fileURLToPath(new URL('../../app/bin/portcullis.js', import.meta.url))
 export const SHOP_PORT = 8080
 
-/** Hosts in namespaces, each with a shop on TCP 8080, the last of them core, and a place outside from where they are managed. */
+/** Hosts in namespaces, each with a shop on TCP 8080, the last of them core unless told, and a place outside from where they are managed. */
 export interface Shops {
   readonly outside: Namespace
   readonly folder: string
@@ -37,8 +37,8 @@ export interface Ended {
   readonly err: string
 }
 
-/** `network`: a prefix of two bytes, `10.89`; host n gets its third byte. */
-export async function openShops(prefix: string, network: string, count: number): Promise<Shops> {
+/** `network`: a prefix of two bytes, `10.89`; host n gets its third byte. `core`: how many of the last are core. */
+export async function openShops(prefix: string, network: string, count: number, core = 1): Promise<Shops> {
   const folder = await mkdtemp(join(tmpdir(), `${prefix}-`))
   const spaces = openNamespaces(prefix)
   const outside = await spaces.add('out')
@@ -48,7 +48,7 @@ export async function openShops(prefix: string, network: string, count: number):
     for (const port of [22, SHOP_PORT]) server.spawn(['socat', `TCP4-LISTEN:${port},reuseaddr,fork`, 'EXEC:echo hello'])
     const address = parseAddress(`${network}.${index}.2`)
     if (!address.ok) throw new Error('no address')
-    return { name: `h${index}`, addresses: [address.value], labels: {}, tier: index === count - 1 ? 'core' : 'standard', transport: { kind: 'netns', namespace: server.netns } }
+    return { name: `h${index}`, addresses: [address.value], labels: {}, tier: index >= count - core ? 'core' : 'standard', transport: { kind: 'netns', namespace: server.netns } }
   }
   const servers = await Promise.all(Array.from({ length: count }, (_, index) => startShop(index)))
   const start = (argv: readonly string[]): Running => running(spawn('ip', ['netns', 'exec', outside.netns, process.execPath, BIN, ...argv, '--state', join(folder, 'state')], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] }))
@@ -71,7 +71,7 @@ export async function openShops(prefix: string, network: string, count: number):
   }
 }
 
-function running(child: ChildProcess): Running {
+export function running(child: ChildProcess): Running {
   let [out, err] = ['', '']
   child.stdout?.on('data', (chunk) => (out += String(chunk)))
   child.stderr?.on('data', (chunk) => (err += String(chunk)))

@@ -1,0 +1,75 @@
+import type { Gate } from '@portcullis/core/rollout/gate.ts'
+import { WATCHED_WITHIN_MS, type HostStanding } from '@portcullis/core/rollout/watchRound.ts'
+import { simPolicy, simWorld, type SimWorld } from '@portcullis/sim/world.ts'
+import { expect, test } from 'vitest'
+import type { Gates, GateWindow } from './gates.ts'
+import { hostGates } from './hostGates.ts'
+
+const LIVENESS: Gate = { name: 'liveness', measure: { kind: 'liveness' }, isCritical: true, samplesMin: 3 }
+const DENIED: Gate = { name: 'denied', measure: { kind: 'denied' }, isCritical: false, samplesMin: 3 }
+const NOTHING: Gates = { sample: async () => ({ kind: 'no-data', because: { en: 'none', zh: '无' } }) }
+const ROUND_MS = 1_000
+
+/** Two hosts of the present wave, six of earlier ones, twenty that are not changed yet. */
+const ROLES: readonly [HostStanding['role'], number][] = [['wave', 2], ['earlier', 6], ['control', 20]]
+const NAMES = ROLES.flatMap(([role, count]) => Array.from({ length: count }, (_, index) => `${role}-${index}`))
+const standingOf = (host: string): HostStanding => ({ role: host.split('-')[0] as HostStanding['role'], mark: '' })
+
+class Watch {
+  readonly world: SimWorld = simWorld(NAMES)
+  readonly logins: string[] = []
+  readonly hosts = simPolicy(NAMES).hosts
+  readonly #gates: Gates
+
+  constructor() {
+    const { world } = this
+    const connect: SimWorld['hosts']['connect'] = (host) => {
+      this.logins.push(host.name)
+      return world.hosts.connect(host)
+    }
+    this.#gates = hostGates({ ...world, hosts: { ...world.hosts, connect } }, NOTHING)
+  }
+
+  /** Who was asked, and which of them was bad. */
+  async round(gate: Gate = LIVENESS): Promise<{ asked: string[]; bad: string[] }> {
+    await this.world.clock.sleep(ROUND_MS)
+    const until = this.world.clock.now()
+    const window: GateWindow = { since: until - ROUND_MS, until, hosts: this.hosts, standingOf, timeoutMs: 3_000 }
+    const reading = await this.#gates.sample(gate, window)
+    const samples = reading.kind === 'samples' ? reading.samples : []
+    return { asked: samples.map(({ host }) => host ?? ''), bad: samples.filter(({ isGood }) => !isGood).map(({ host }) => host ?? '') }
+  }
+}
+
+test('liveness asks all at first, then those of the wave and a few of the others in turn', async () => {
+  const watch = new Watch()
+  expect((await watch.round()).asked).toHaveLength(NAMES.length)
+  const asked: string[] = []
+  for (let ms = 0; ms < WATCHED_WITHIN_MS; ms += ROUND_MS) {
+    watch.logins.length = 0
+    asked.push(...(await watch.round()).asked)
+    expect(watch.logins.filter((name) => name.startsWith('wave'))).toHaveLength(2)
+    expect(watch.logins.length).toBeLessThanOrEqual(2 + 1 + 2)
+  }
+  expect(new Set(asked)).toEqual(new Set(NAMES))
+})
+
+test.each(NAMES.filter((name) => !name.startsWith('control')))('%s dies: seen within the bound, and then in each round until it answers', async (name) => {
+  const watch = new Watch()
+  await watch.round()
+  watch.world.hosts.strike(name, 'connect', 'gone')
+  let rounds = 1
+  while (!(await watch.round()).bad.includes(name)) rounds += 1
+  expect(rounds * ROUND_MS).toBeLessThanOrEqual(WATCHED_WITHIN_MS)
+  for (let round = 0; round < 5; round += 1) {
+    const { asked, bad } = await watch.round()
+    expect(bad).toEqual([name])
+    // What it is compared with: the most of them, so that a bad day shows at once.
+    expect(asked.filter((one) => one.startsWith('control'))).toHaveLength(10)
+  }
+})
+
+test('denied is read of hosts that the rollout touches, each time', async () => {
+  const watch = new Watch()
+  for (let round = 0; round < 2; round += 1) expect((await watch.round(DENIED)).asked.toSorted()).toEqual(NAMES.filter((name) => !name.startsWith('control')).toSorted())
+})
