@@ -103,7 +103,7 @@ async function beginFlow(at: Namespace, ...words: readonly string[]): Promise<{ 
   if (!flow.process.stdout) throw new Error('a flow has no output')
   const lines = createInterface({ input: flow.process.stdout })[Symbol.asyncIterator]()
   if ((await lines.next()).value !== 'ready') throw new Error(`no flow: ${words.join(' ')}`)
-  return { end: lines.next().then(({ value }) => JSON.parse(String(value ?? '{"bytes":0}')) as FlowEnd), kill: () => flow.kill('SIGKILL') }
+  return { end: lines.next().then(({ value }) => JSON.parse(value ?? '{"bytes":0}') as FlowEnd), kill: () => flow.kill('SIGKILL') }
 }
 
 const tableOf = (rows: readonly Row[]): string =>
