@@ -2,6 +2,7 @@ import type { Text } from '@portcullis/core/fault/fault.ts'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Cli } from './cli.ts'
 import type { ExitCode } from './exitCode.ts'
+import { widthOf } from './table.ts'
 
 /** One subcommand, one file in `commands/`. It is loaded only when it is called. */
 export interface CommandModule {
@@ -54,12 +55,17 @@ export function outputOptions(command: Command, text: Definition['text']): Comma
     .addOption(new Option('--no-color', text({ en: 'no colours', zh: '不使用颜色' })))
 }
 
-/** Shown under the options: what people type, and what it is for. */
+/** A terminal that nobody has made wider. */
+const HELP_COLUMNS = 80
+
+/** Shown under the options: what people type, and what it is for: behind it where all of them fit, else above it. */
 export function examples(command: Command, text: Definition['text'], list: readonly (readonly [line: string, what: Text])[]): void {
   const title = text({ en: 'Examples:', zh: '示例：' })
   const width = Math.max(...list.map(([line]) => line.length))
-  const lines = list.map(([line, what]) => `  $ ${line.padEnd(width)}  # ${text(what)}`)
-  command.addHelpText('after', `\n${title}\n${lines.join('\n')}`)
+  const beside = list.map(([line, what]) => `  $ ${line.padEnd(width)}  # ${text(what)}`)
+  const above = list.map(([line, what]) => `  # ${text(what)}\n  $ ${line}`)
+  const lines = beside.every((line) => widthOf(line) <= HELP_COLUMNS) ? beside.join('\n') : above.join('\n\n')
+  command.addHelpText('after', `\n${title}\n${lines}`)
 }
 
 export const wholeNumber =

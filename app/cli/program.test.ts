@@ -8,6 +8,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { COMMANDS } from './catalogue.ts'
 import type { Doors } from './cli.ts'
 import { EXIT } from './exitCode.ts'
+import { widthOf } from './table.ts'
 import { expectSchema } from './testdata/schema.ts'
 import { policyDoor, runTrial, worldDoor, type Ran } from './testdata/trial.ts'
 
@@ -42,6 +43,8 @@ describe('help', () => {
     expect([english.code, chinese.code]).toEqual([EXIT.ok, EXIT.ok])
     expect(english.out).toMatch(/Usage: portcullis/)
     expect(chinese.out).toMatch(/用法：.*\p{Script=Han}/su)
+    // A comment that wraps is read as something to type.
+    for (const line of `${english.out}\n${chinese.out}`.split('\n')) if (/^ {2}(?:\$ .* )?# /.test(line)) expect(widthOf(line)).toBeLessThanOrEqual(80)
   })
 })
 

@@ -45,7 +45,7 @@ const DAY_MS = 86_400_000
 export const retention: CommandModule = {
   define: (command, { text, run }) => {
     keepOptions(command, text).addOption(new Option('--days <n>', text({ en: 'what sensors saw longer ago goes', zh: '早于此天数的观测将被删除' })).makeOptionMandatory().argParser(wholeNumber(1, 36_500)))
-    examples(command, text, [['portcullis store retention --days 400 --dry-run', { en: 'how many rows would go; plans, generations, rollouts and the journal always stay', zh: '将删除多少行；计划、代次、发布与日志始终保留' }]])
+    examples(command, text, [['portcullis store retention --days 400 --dry-run', { en: 'how many rows would go; plans, rollouts and the journal always stay', zh: '将删除多少行；计划、发布与日志始终保留' }]])
     run((cli, values) =>
       withKeeper(cli, values as unknown as StoreValues, async (keeper, options) => {
         const { days } = values as unknown as StoreValues
