@@ -24,8 +24,8 @@ export interface HostAnswer<Kind> {
   readonly fault?: Fault
 }
 
-/** Faults that go by themselves: the host, or the way to it, may be there again in a moment. */
-const PASSING: ReadonlySet<string> = new Set(['HOST_UNREACHABLE', 'HOST_LINK_LOST', 'HOST_TIMEOUT', 'HOST_TRANSPORT', 'HOST_BUSY', 'HOST_OTHER_APPLY', 'HOST_NOT_READY', 'HOST_CANCELLED', 'CONFIRM_LATE', 'STOPPED'])
+/** Faults that go by themselves: the host, the way to it, or the store may be there again in a moment. */
+const PASSING: ReadonlySet<string> = new Set(['HOST_UNREACHABLE', 'HOST_LINK_LOST', 'HOST_TIMEOUT', 'HOST_TRANSPORT', 'HOST_BUSY', 'HOST_OTHER_APPLY', 'HOST_NOT_READY', 'HOST_CANCELLED', 'CONFIRM_LATE', 'STOPPED', 'STORE_UNREACHABLE', 'STORE_REFUSED'])
 
 export async function applyHost(world: RolloutWorld, journal: Journal, one: HostCase, signal: Cancellation): Promise<HostAnswer<ApplyResult>> {
   const { host, plan, confirmWithinSeconds } = one
