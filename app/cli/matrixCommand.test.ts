@@ -53,6 +53,10 @@ describe('matrix', () => {
     expect(endpointsOf(out)).toEqual(endpoints)
   })
 
+  test('a filter that nothing passes is not said to be an empty fleet', async () => {
+    expect((await run('--protocol', 'udp')).out).toMatch(/^None of the \d+ rows is like that\.\n$/)
+  })
+
   test('--watch shows it again until it is interrupted', async () => {
     const running = run('--watch', '1')
     setTimeout(() => stop.abort(), 1300)

@@ -140,6 +140,16 @@ watched for 0 days on 1 host
     expect(recommendations[0]?.question?.en).toBe('Is 172.17.0.2:80 still needed, and when does it come again? It was used on one day.')
   })
 
+  test('what only a scan has found is asked about, until a scan finds it closed', async () => {
+    world = simWorld(['db-1', 'web-1'])
+    const scan = { host: 'web-1', sensor: 'nmap', address: { family: 4 as const, value: 0x0a09_0001n }, protocol: 'tcp' as const, from: 'office' }
+    await world.store.addObservations([{ ...scan, kind: 'scan', at: NOW - DAY_MS, port: 8081, state: 'open' }])
+    const { recommendations } = JSON.parse((await run('recommend', '--host', 'web-1', '--json')).out) as { recommendations: { verdict: string; question?: { en: string } }[] }
+    expect(recommendations.map(({ verdict, question }) => [verdict, question?.en])).toEqual([['ask', 'What answers at tcp 8081? A scan found it open on 2026-12-04.']])
+    await world.store.addObservations([{ ...scan, kind: 'scan-rest', at: NOW, ports: [{ first: 1, last: 65_535 }], state: 'closed' }])
+    expect((await run('recommend', '--host', 'web-1')).out).toContain('No endpoint')
+  })
+
   test.each<[string, readonly string[], () => unknown, number]>([
     ['nothing was observed', [], () => (world = simWorld(['db-1', 'web-1'])), EXIT.incomplete],
     ['too short a time to close anything', ['--days', '20'], () => undefined, EXIT.incomplete],

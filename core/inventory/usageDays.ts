@@ -1,8 +1,9 @@
-import type { Address } from '../net/address.ts'
+import { sameAddress, type Address } from '../net/address.ts'
+import { someContainsPort } from '../net/port.ts'
 import { TRANSPORT_PROTOCOLS, type TransportProtocol } from '../net/protocol.ts'
 import { dayOf, DAY_MS, type BusinessCalendar, type Day } from './businessCalendar.ts'
 import { DaySet } from './daySet.ts'
-import type { EvidenceObservation, Instant, ListenerObservation, Observation, UseObservation } from './observation.ts'
+import type { EvidenceObservation, Instant, ListenerObservation, Observation, ScanObservation, UseObservation } from './observation.ts'
 import { NOTHING_KNOWN, recordUsage, type DayOfUse, type WatchSpan } from './usageRecord.ts'
 
 /** The days on which each endpoint of a host was used, by source, and the days of which anything is known. */
@@ -39,6 +40,8 @@ export interface EndpointDays {
   readonly sourceless?: { readonly days: DaySet; readonly because: string }
   /** What a sensor recognised. */
   readonly fingerprint?: string
+  /** The newest day on which a scan found it open, and none has found otherwise from there since. */
+  readonly foundOpen?: Day
 }
 
 export interface ListeningDays {
@@ -139,6 +142,7 @@ interface EndpointFold {
   onLoopback?: Instant
   published?: string
   fingerprint?: string
+  foundOpen?: Day
 }
 
 class UsageFold {
@@ -156,6 +160,7 @@ class UsageFold {
     this.#firstDay = this.#earliest() - 1
     this.#listenersRead = recorded.claims.reduce<Instant | undefined>((newest, { kind, at }) => (kind === 'reading' ? Math.max(newest ?? at, at) : newest), undefined)
     for (const claim of recorded.claims) this.#claim(claim)
+    this.#found()
     for (const use of recorded.uses) this.#use(use)
   }
 
@@ -183,7 +188,7 @@ class UsageFold {
     return [...this.#endpoints].toSorted(([a], [b]) => a - b).map(([, fold]) => this.#endpoint(fold))
   }
 
-  #endpoint({ protocol, port, sources, moreSources, lost, sourceless, published, fingerprint, ...listening }: EndpointFold): EndpointDays {
+  #endpoint({ protocol, port, sources, moreSources, lost, sourceless, published, fingerprint, foundOpen, ...listening }: EndpointFold): EndpointDays {
     return {
       protocol,
       port,
@@ -194,6 +199,7 @@ class UsageFold {
       moreSources,
       lost,
       ...(fingerprint === undefined ? {} : { fingerprint }),
+      ...(foundOpen === undefined ? {} : { foundOpen }),
     }
   }
 
@@ -215,6 +221,18 @@ class UsageFold {
     else if (claim.kind === 'evidence') this.#loss(claim)
     else if (claim.kind === 'use') this.#sourceless(claim)
     else if ((claim.kind === 'scan' || claim.kind === 'flow') && claim.service !== undefined) this.#at(claim.protocol, claim.port).fingerprint = claim.service
+  }
+
+  /** Of what was found open, that of which no later scan from there has found otherwise without listing it. */
+  #found(): void {
+    const rests = this.#recorded.claims.filter((claim) => claim.kind === 'scan-rest')
+    const isOver = (scan: ScanObservation): boolean =>
+      rests.some(({ at, protocol, address, from, state, ports }) => state !== 'open' && at > scan.at && protocol === scan.protocol && from === scan.from && sameAddress(address, scan.address) && someContainsPort(ports, scan.port))
+    for (const claim of this.#recorded.claims) {
+      if (claim.kind !== 'scan' || claim.state !== 'open' || isOver(claim)) continue
+      const fold = this.#at(claim.protocol, claim.port)
+      fold.foundOpen = Math.max(fold.foundOpen ?? -Infinity, this.#day(claim.at))
+    }
   }
 
   #listener(observation: ListenerObservation): void {

@@ -1,7 +1,7 @@
 import { formatAddress, type Address } from '../net/address.ts'
 import { TRANSPORT_PROTOCOLS, type TransportProtocol } from '../net/protocol.ts'
 import { DAY_MS, type Day } from './businessCalendar.ts'
-import type { FlowObservation, Instant, Observation, ReadingObservation } from './observation.ts'
+import type { FlowObservation, Instant, Observation, ReadingObservation, ScanObservation, ScanRestObservation } from './observation.ts'
 import { isUse } from './usage.ts'
 
 /** What is kept of a host's observations, so that its use can be judged without reading all of them again. */
@@ -89,30 +89,34 @@ const counterKey = ({ sensor, verdict, protocol, port, source }: FlowObservation
 const DENIALS_SENSOR = 'nft-denials'
 const BECAUSE_MAX = 200
 
-/** The thing that a claim is about; undefined where nothing of it is kept. Texts are written as JSON, for a host may say anything. */
-function keyOf(claim: Observation): string | undefined {
+/** The things that a claim is about; none where nothing of it is kept. Texts are written as JSON, for a host may say anything. */
+function keysOf(claim: Observation): readonly string[] {
   switch (claim.kind) {
     case 'listener':
-      return `listener ${claim.protocol} ${claim.port}${claim.isLoopback ? ' loopback' : ''}`
+      return [`listener ${claim.protocol} ${claim.port}${claim.isLoopback ? ' loopback' : ''}`]
     case 'published':
-      return `published ${claim.protocol} ${claim.ports.first}`
+      return [`published ${claim.protocol} ${claim.ports.first}`]
     case 'evidence':
-      if (claim.lost <= 0 || claim.sensor === DENIALS_SENSOR) return undefined
-      return `evidence ${claim.sensor} ${claim.endpoint ? `${claim.endpoint.protocol} ${claim.endpoint.port}` : JSON.stringify(claim.because.slice(0, BECAUSE_MAX))}`
+      if (claim.lost <= 0 || claim.sensor === DENIALS_SENSOR) return []
+      return [`evidence ${claim.sensor} ${claim.endpoint ? `${claim.endpoint.protocol} ${claim.endpoint.port}` : JSON.stringify(claim.because.slice(0, BECAUSE_MAX))}`]
     case 'scan':
-      return claim.service === undefined ? undefined : `service ${claim.protocol} ${claim.port}`
-    case 'flow':
-      return claim.service === undefined || !isUse(claim) ? undefined : `service ${claim.protocol} ${claim.port}`
-    case 'reading':
-      return claim.covers === 'listeners' ? 'reading listeners' : undefined
-    case 'use':
-      return `use ${claim.protocol} ${claim.port} ${claim.firstSeen} ${claim.lastSeen}`
+      return [`scan ${claim.protocol} ${claim.port} ${scannedOf(claim)}`, ...(claim.service === undefined ? [] : [`service ${claim.protocol} ${claim.port}`])]
     case 'scan-rest':
+      return [`rest ${claim.protocol} ${claim.state} ${scannedOf(claim)}`]
+    case 'flow':
+      return claim.service === undefined || !isUse(claim) ? [] : [`service ${claim.protocol} ${claim.port}`]
+    case 'reading':
+      return claim.covers === 'listeners' ? ['reading listeners'] : []
+    case 'use':
+      return [`use ${claim.protocol} ${claim.port} ${claim.firstSeen} ${claim.lastSeen}`]
     case 'documented':
     case 'inner-listener':
-      return undefined
+      return []
   }
 }
+
+/** What a later scan speaks of again. */
+const scannedOf = ({ address, from }: ScanObservation | ScanRestObservation): string => `${formatAddress(address)} ${JSON.stringify(from)}`
 
 interface SourceRecord {
   readonly protocol: TransportProtocol
@@ -146,8 +150,7 @@ class UsageRecorder {
   }
 
   add(observation: Observation): void {
-    const key = keyOf(observation)
-    if (key !== undefined) this.#claims.set(key, observation)
+    for (const key of keysOf(observation)) this.#claims.set(key, observation)
     if (observation.kind === 'flow') this.#flow(observation)
   }
 

@@ -46,31 +46,35 @@ const DAY_MS = 86_400_000
 const WATCH_SECONDS = 10
 
 async function showOnce(cli: Cli, fleet: Fleet, values: MatrixValues): Promise<ExitCode> {
-  const { observations, rows } = await read(cli, fleet, values)
+  const { observations, rows, unwanted } = await read(cli, fleet, values)
   if (values.html !== undefined) {
     const written = await writePage(cli, fleet, values, { observations, rows, file: values.html })
     if (!written.ok) return refuse(cli, written.faults)
   } else if (cli.isJson) outJson(cli, matrixText(rows))
   else if (values.csv === true) cli.out([...matrixCsv(rows)].join(''))
-  else cli.out(showMatrix(cli, rows, viewOf(cli, values)))
+  else cli.out(showMatrix(cli, rows, viewOf(cli, values, unwanted)))
   return observations.length === 0 ? EXIT.incomplete : EXIT.ok
 }
 
-const viewOf = (cli: Cli, { wide }: MatrixValues): MatrixView => ({ columns: cli.columns, isWide: wide === true, now: cli.now() })
+const viewOf = (cli: Cli, { wide }: MatrixValues, unwanted: number): MatrixView => ({ columns: cli.columns, isWide: wide === true, now: cli.now(), unwanted })
 
-async function read(cli: Cli, fleet: Fleet, values: MatrixValues): Promise<{ observations: readonly Observation[]; rows: MatrixRow[] }> {
+async function read(cli: Cli, fleet: Fleet, values: MatrixValues): Promise<{ observations: readonly Observation[]; rows: MatrixRow[]; unwanted: number }> {
   const observations = await readObservations(fleet, cli.now() - values.days * DAY_MS)
   const rows: MatrixRow[] = []
-  for (const row of matrixRows(fleet, observations)) if (isWanted(row, values)) rows.push(row)
-  return { observations, rows: sortRows(rows, values.sort) }
+  let unwanted = 0
+  for (const row of matrixRows(fleet, observations)) {
+    if (isWanted(row, values)) rows.push(row)
+    else unwanted += 1
+  }
+  return { observations, rows: sortRows(rows, values.sort), unwanted }
 }
 
 /** The screen is cleared only where there is one; in a file the pages stand one after the other. */
 async function watch(cli: Cli, fleet: Fleet, values: MatrixValues): Promise<ExitCode> {
   const seconds = values.watch === true || values.watch === undefined ? WATCH_SECONDS : values.watch
   while (!cli.signal.aborted) {
-    const { rows } = await read(cli, fleet, values)
-    cli.out(`${cli.isTerminal ? '\u001B[2J\u001B[H' : ''}${showMatrix(cli, rows, viewOf(cli, values))}`)
+    const { rows, unwanted } = await read(cli, fleet, values)
+    cli.out(`${cli.isTerminal ? '\u001B[2J\u001B[H' : ''}${showMatrix(cli, rows, viewOf(cli, values, unwanted))}`)
     await pause(seconds * 1000, cli.signal)
   }
   return EXIT.ok

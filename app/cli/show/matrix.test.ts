@@ -21,7 +21,7 @@ const FLEET: Observation[] = [
 ]
 const rowsOf = (observations: Observation[]): MatrixRow[] => [...foldMatrix({ observations, zones: ZONES, needs: [] })]
 const shown = (rows: MatrixRow[], columns = 120, { language = 'en', isWide = false }: { language?: 'en' | 'zh'; isWide?: boolean } = {}): string =>
-  showMatrix({ language, paint: paintFor(false) }, rows, { columns, isWide, now: AT })
+  showMatrix({ language, paint: paintFor(false) }, rows, { columns, isWide, now: AT, unwanted: 0 })
 
 test('families and zones that say the same stand in one line', () => {
   expect(shown(rowsOf(FLEET))).toBe(`ENDPOINT       LISTENER                ZONE         REACH    USED                 NEED  NOTE

@@ -15,14 +15,17 @@ export interface MatrixView {
   /** A line for each zone, and nothing is cut. */
   readonly isWide: boolean
   readonly now: number
+  /** Rows that there are and that were not asked for. */
+  readonly unwanted: number
 }
 
 /**
  * The matrix for a terminal: an endpoint and zone a line. Address families and zones of which all is the same stand together; columns of which
  * nothing is known are left out.
  */
-export function showMatrix(pen: Pen, rows: readonly MatrixRow[], { isWide, now, columns }: MatrixView): string {
+export function showMatrix(pen: Pen, rows: readonly MatrixRow[], { isWide, now, columns, unwanted }: MatrixView): string {
   const width = isWide ? Infinity : columns
+  if (rows.length === 0 && unwanted > 0) return `${t(pen, { en: `None of the ${unwanted} rows is like that.`, zh: `${unwanted} 行中没有符合条件的。` })}\n`
   if (rows.length === 0) return `${t(pen, { en: 'No endpoint. Has portcullis observe been run?', zh: '没有端点。是否已运行 portcullis observe？' })}\n`
   const joined = joinFamilies(pen, rows, { now, isNarrow: width < NARROW_COLUMNS })
   const lines = isWide ? joined : joinZones(pen, joined)

@@ -22,11 +22,11 @@ export interface JudgeOptions {
   readonly isNoise: (source: SourceDays) => boolean
 }
 
-/** Keep, close or ask for each endpoint of a host that listens beyond loopback, is published, or was used. `needs` is for the caller to fill in. */
+/** Keep, close or ask for each endpoint of a host that listens beyond loopback, is published, was found open, or was used. `needs` is for the caller to fill in. */
 export function judgeHost(host: Pick<Host, 'name' | 'tier'>, usage: HostUsage, options: JudgeOptions): Recommendation[] {
   return groupPorts(usage, options.isNoise).flatMap((group) => {
     const listening = listeningOf(group)
-    const isExposed = listening.state === 'seen' || listening.state === 'gone' || published(group) !== undefined
+    const isExposed = listening.state === 'seen' || listening.state === 'gone' || published(group) !== undefined || foundOpen(group) !== undefined
     if (!isExposed && group.sources.every(({ days }) => days.isEmpty) && sourcelessOf(group) === undefined) return []
     return [judgeGroup(host, usage, group, options)]
   })
@@ -272,7 +272,7 @@ const GONE_DAYS_MIN = 28
 function neverUsed(evidence: Evidence): Judged {
   const { usage, listening, watchedDays } = evidence
   const { watched, firstDay, lastDay } = usage.watch
-  if (watchedDays === 0) return judged('close', [reason('NOT_WATCHED', 0, 'no day was watched yet: counters were read less than a day apart, or not at all', '尚未观测满一天：计数读取间隔不足一天，或从未读取')])
+  if (watchedDays === 0) return judged('close', [foundReason(evidence), reason('NOT_WATCHED', 0, 'no day was watched yet: counters were read less than a day apart, or not at all', '尚未观测满一天：计数读取间隔不足一天，或从未读取')])
   const monthEnds = monthEndsWatched(watched, firstDay, lastDay)
   const isQuarter = isQuarterCovered(watched, firstDay, lastDay)
   return judged('close', [
@@ -297,11 +297,19 @@ const RPC_SERVICES = /^(?:rpc\.|nfsd?$|lockd$|yp(?:serv|bind|passwdd|xfrd)$|glus
 const hasRpcService = ({ endpoints }: HostUsage): boolean => endpoints.some(({ listening }) => RPC_SERVICES.test(listening.process ?? '') || RPC_SERVICES.test(listening.unit ?? ''))
 
 function absence(listening: ListeningDays, { usage, group }: Evidence): Maybe[] {
+  const found = foundReason({ group, listening })
+  if (found) return [found]
   if (published(group) !== undefined) return [reason('PUBLISHED', 0, `it is handed on to ${published(group) ?? ''}`, `仍转发到 ${published(group) ?? ''}`)]
   if (listening.state === 'unknown') return [reason('LISTENERS_UNKNOWN', -30, 'whether something listens is not known', '是否有进程监听未知')]
   if (listening.state === 'seen') return []
   const goneDays = usage.watch.lastDay - (listening.lastDay ?? usage.watch.firstDay)
   return goneDays >= 14 ? [reason('GONE', 25, `nothing has listened there for ${goneDays} days`, `已有 ${goneDays} 天没有进程监听`)] : []
+}
+
+/** Whoever answers there was not seen, and so what uses it may not have been either. */
+function foundReason({ group, listening }: Pick<Evidence, 'group' | 'listening'>): Maybe {
+  const found = foundUnexplained(group, listening)
+  return found === undefined ? undefined : reason('FOUND_OPEN', -60, `a scan found it open on ${dayWords(found)}, and nothing was seen to listen there`, `扫描于 ${dayWords(found)} 发现其开放，但未见有进程监听`)
 }
 
 /** What makes silence say less. */
@@ -321,6 +329,8 @@ function questionOf({ group, listening, rhythm, from, usage }: Evidence, isStopp
   const who = listening.unit ?? listening.process ?? published(group) ?? `${group.protocol} ${group.ports.first}`
   if (group.kind === 'moving') return { en: `Can ${who} be pinned to one port? It takes another after each start.`, zh: `能否将 ${who} 固定到一个端口？它每次启动都会更换端口。` }
   if (group.kind === 'transient') return { en: `Which port range is configured? Ports ${group.ports.first} to ${group.ports.last} were opened for a while.`, zh: `配置的端口范围是多少？曾短暂开放 ${group.ports.first} 到 ${group.ports.last}。` }
+  const found = foundUnexplained(group, listening)
+  if (rhythm.kind === 'never' && found !== undefined) return { en: `What answers at ${who}? A scan found it open on ${dayWords(found)}.`, zh: `${who} 是什么服务？扫描于 ${dayWords(found)} 发现其开放。` }
   if (rhythm.kind === 'never' && usage.watch.watched.isEmpty) return { en: `Who uses ${who}? Nothing is known yet.`, zh: `谁在使用 ${who}？目前尚无依据。` }
   if (rhythm.kind === 'never') return { en: `Does anyone use ${who}? It was not used in the ${usage.watch.watched.days().length} days that were watched.`, zh: `是否有人使用 ${who}？已观测的 ${usage.watch.watched.days().length} 天内未使用。` }
   if (isOnlySourceless(group)) return { en: `Who uses ${who}? The metric ${sourcelessOf(group) ?? ''} shows that somebody does, and no source was seen.`, zh: `谁在使用 ${who}？指标 ${sourcelessOf(group) ?? ''} 显示在使用，但未见来源。` }
@@ -332,6 +342,15 @@ function questionOf({ group, listening, rhythm, from, usage }: Evidence, isStopp
 const dayWords = (day: number | undefined): string => (day === undefined ? '?' : formatDay(day))
 
 const published = ({ endpoints }: PortGroup): string | undefined => endpoints.find((endpoint) => endpoint.published !== undefined)?.published
+const foundOpen = ({ endpoints }: PortGroup): Day | undefined => endpoints.find((endpoint) => endpoint.foundOpen !== undefined)?.foundOpen
+
+/** Found open although nothing was seen that would answer, or not any more by then. */
+function foundUnexplained(group: PortGroup, { state, lastDay }: ListeningDays): Day | undefined {
+  const found = foundOpen(group)
+  if (found === undefined || state === 'seen' || published(group) !== undefined) return undefined
+  return state === 'gone' && found <= (lastDay ?? found) ? undefined : found
+}
+
 const fingerprint = ({ endpoints }: PortGroup): string | undefined => endpoints.find((endpoint) => endpoint.fingerprint !== undefined)?.fingerprint
 
 const listeningOf = ({ endpoints }: PortGroup): ListeningDays =>
