@@ -193,14 +193,15 @@ interface UseRow {
   readonly lasts: string | null
 }
 
-/** In the order in which the sources came. */
+/** In the order in which the sources came. Host after host along the key, for of a large table all hosts at once are gathered and sorted on the disk. */
 async function readDays(database: Kysely<Tables>, hosts: readonly string[], since: number, offsetMs: number): Promise<readonly (UseRow & { readonly host: string })[]> {
   const dayOf = (column: 'first' | 'last'): RawBuilder<unknown> => sql`((${sql.ref(column)} + ${offsetMs}::bigint) / 86400000)::integer`
   const { rows } = await sql<UseRow & { host: string }>`
-    select host, protocol, port, host(source) as source, sum(uses)::bigint as uses, bool_or(is_answered) as is_answered,
-      array_agg(${dayOf('first')})::text as firsts, (array_agg(${dayOf('last')}) filter (where ${dayOf('last')} <> ${dayOf('first')}))::text as lasts
-    from ${table('usage_day')} where host = any(${hosts}::text[]) and day >= ${Math.floor(since / 86_400_000)} and last >= ${since}
-    group by host, protocol, port, source order by host, protocol, port, min(first), source`.execute(database)
+    select wanted.host, used.* from unnest(${hosts}::text[]) as wanted(host) cross join lateral (
+      select protocol, port, host(source) as source, sum(uses)::bigint as uses, bool_or(is_answered) as is_answered,
+        array_agg(${dayOf('first')})::text as firsts, (array_agg(${dayOf('last')}) filter (where ${dayOf('last')} <> ${dayOf('first')}))::text as lasts
+      from ${table('usage_day')} as recorded where host = wanted.host and day >= ${Math.floor(since / 86_400_000)} and last >= ${since}
+      group by protocol, port, recorded.source order by protocol, port, min(first), recorded.source) as used`.execute(database)
   return rows
 }
 
