@@ -49,8 +49,8 @@ describe('days of use from counters that only grow', () => {
 })
 
 describe('what scans found open', () => {
-  const scan = (day: number, state: 'open' | 'closed', from = 'office'): Observation => ({ kind: 'scan', host: 'h', sensor: 'nmap', at: at(day), address: { family: 4, value: 5n }, protocol: 'tcp', port: 443, state, from })
-  const rest = (day: number, state: 'open' | 'closed' | 'filtered', [first, last]: readonly [number, number] = [1, 1000], from = 'office'): Observation => ({ kind: 'scan-rest', host: 'h', sensor: 'nmap', at: at(day), address: { family: 4, value: 5n }, protocol: 'tcp', ports: [{ first, last }], state, from })
+  const scan = (day: number, state: 'open' | 'closed' | 'open|filtered', from = 'office'): Observation => ({ kind: 'scan', host: 'h', sensor: 'nmap', at: at(day), address: { family: 4, value: 5n }, protocol: 'tcp', port: 443, state, from })
+  const rest = (day: number, state: 'open' | 'closed' | 'filtered' | 'open|filtered', [first, last]: readonly [number, number] = [1, 1000], from = 'office'): Observation => ({ kind: 'scan-rest', host: 'h', sensor: 'nmap', at: at(day), address: { family: 4, value: 5n }, protocol: 'tcp', ports: [{ first, last }], state, from })
   test.each<[string, readonly Observation[], string | undefined]>([
     ['open', [scan(0, 'open')], '07-01'],
     ['open again: the newer day', [scan(0, 'open'), scan(2, 'open')], '07-03'],
@@ -62,6 +62,9 @@ describe('what scans found open', () => {
     ['other ports were closed since', [scan(0, 'open'), rest(1, 'closed', [1, 442])], '07-01'],
     ['closed here and open there', [scan(0, 'closed'), scan(1, 'open', 'home')], '07-02'],
     ['closed', [scan(0, 'closed')], undefined],
+    ['silence since decides nothing, listed', [scan(0, 'open'), scan(1, 'open|filtered')], '07-01'],
+    ['silence since decides nothing, not listed', [scan(0, 'open'), rest(1, 'open|filtered')], '07-01'],
+    ['silence alone', [scan(0, 'open|filtered')], undefined],
   ])('%s', (_, observations, expected) => {
     const found = foldUsageDays('h', observations, PLAIN_CALENDAR).endpoints.find(({ port }) => port === 443)?.foundOpen
     expect(found === undefined ? undefined : formatDay(found).slice(5)).toBe(expected)

@@ -100,9 +100,9 @@ function keysOf(claim: Observation): readonly string[] {
       if (claim.lost <= 0 || claim.sensor === DENIALS_SENSOR) return []
       return [`evidence ${claim.sensor} ${claim.endpoint ? `${claim.endpoint.protocol} ${claim.endpoint.port}` : JSON.stringify(claim.because.slice(0, BECAUSE_MAX))}`]
     case 'scan':
-      return [`scan ${claim.protocol} ${claim.port} ${scannedOf(claim)}`, ...(claim.service === undefined ? [] : [`service ${claim.protocol} ${claim.port}`])]
+      return [...scannedOf(claim, `${claim.port}`), ...(claim.service === undefined ? [] : [`service ${claim.protocol} ${claim.port}`])]
     case 'scan-rest':
-      return [`rest ${claim.protocol} ${claim.state} ${scannedOf(claim)}`]
+      return scannedOf(claim, claim.state)
     case 'flow':
       return claim.service === undefined || !isUse(claim) ? [] : [`service ${claim.protocol} ${claim.port}`]
     case 'reading':
@@ -115,8 +115,9 @@ function keysOf(claim: Observation): readonly string[] {
   }
 }
 
-/** What a later scan speaks of again. */
-const scannedOf = ({ address, from }: ScanObservation | ScanRestObservation): string => `${formatAddress(address)} ${JSON.stringify(from)}`
+/** What a later scan speaks of again. Silence decides nothing, and takes no word's place. */
+const scannedOf = ({ kind, protocol, state, address, from }: ScanObservation | ScanRestObservation, what: string): string[] =>
+  state === 'open|filtered' ? [] : [`${kind} ${protocol} ${what} ${formatAddress(address)} ${JSON.stringify(from)}`]
 
 interface SourceRecord {
   readonly protocol: TransportProtocol
