@@ -1,13 +1,14 @@
 import { dayOf, type BusinessCalendar } from '@portcullis/core/inventory/businessCalendar.ts'
 import type { Instant } from '@portcullis/core/inventory/observation.ts'
-import { Scanners, sourceKey, triedOf } from '@portcullis/core/inventory/scanner.ts'
-import { foldRecordedUsage, type HostUsage } from '@portcullis/core/inventory/usageDays.ts'
+import { sourceKey, type Scanners } from '@portcullis/core/inventory/scanner.ts'
+import type { HostUsage } from '@portcullis/core/inventory/usageDays.ts'
 import { compareAddresses, formatAddress, type Address } from '@portcullis/core/net/address.ts'
 import type { Host, Policy } from '@portcullis/core/policy/policy.ts'
 import { draftNeeds, needsOpening, type DraftNeed } from '@portcullis/core/policy/recommend/draftNeeds.ts'
 import { judgeHost } from '@portcullis/core/policy/recommend/judge.ts'
 import type { Profile } from '@portcullis/core/policy/recommend/profile.ts'
 import type { Recommendation } from '@portcullis/core/policy/recommend/recommendation.ts'
+import { readRecordedUses } from './recordedUses.ts'
 import type { Store } from './store.ts'
 
 export interface RecommendOptions {
@@ -36,18 +37,9 @@ export interface HostWatch {
   readonly lost: readonly string[]
 }
 
-/**
- * Reads the hosts one after the other; what stays of each is its days of use.
- * Scanners are told by what they tried on all hosts, so the verdicts come after the last host is read.
- */
+/** The verdicts come after the last host is read. */
 export async function recommend(store: Pick<Store, 'usage'>, policy: Policy, hosts: readonly Host[], options: RecommendOptions): Promise<RecommendReport> {
-  const usages: HostUsage[] = []
-  const scanners = new Scanners()
-  for await (const recorded of store.usage(hosts.map(({ name }) => name), { since: options.since, utcOffsetMinutes: options.calendar.utcOffsetMinutes })) {
-    const usage = foldRecordedUsage(recorded, options.calendar)
-    scanners.noteHost(triedOf(usage))
-    usages.push(usage)
-  }
+  const { usages, scanners } = await readRecordedUses(store, hosts, options)
   const judge = {
     calendar: options.calendar,
     zones: policy.zones,

@@ -1,7 +1,7 @@
 import type { BusinessCalendar, Day } from '@portcullis/core/inventory/businessCalendar.ts'
 import type { Instant } from '@portcullis/core/inventory/observation.ts'
-import { Scanners, triedOf } from '@portcullis/core/inventory/scanner.ts'
-import { foldRecordedUsage, isVacant, type EndpointDays, type HostUsage, type SourceDays } from '@portcullis/core/inventory/usageDays.ts'
+import type { Scanners } from '@portcullis/core/inventory/scanner.ts'
+import { isVacant, type EndpointDays, type HostUsage, type SourceDays } from '@portcullis/core/inventory/usageDays.ts'
 import { formatAddress } from '@portcullis/core/net/address.ts'
 import { containsPort } from '@portcullis/core/net/port.ts'
 import { containsAddress } from '@portcullis/core/net/prefix.ts'
@@ -13,6 +13,7 @@ import type { Recommendation } from '@portcullis/core/policy/recommend/recommend
 import type { Grant } from '@portcullis/core/policy/intent.ts'
 import { resolveAll } from '@portcullis/core/policy/resolve.ts'
 import { succeed, type Result } from '@portcullis/core/fault/fault.ts'
+import { readRecordedUses } from './recordedUses.ts'
 import type { Store } from './store.ts'
 
 /** What a policy would have denied of the flows that were recorded. */
@@ -52,13 +53,7 @@ export interface ReplayOptions {
 export async function replay(store: Pick<Store, 'usage'>, policy: Policy, hosts: readonly Host[], options: ReplayOptions): Promise<Result<ReplayReport>> {
   const intents = resolveAll(policy, () => 1)
   if (!intents.ok) return intents
-  const usages: HostUsage[] = []
-  const scanners = new Scanners()
-  for await (const recorded of store.usage(hosts.map(({ name }) => name), { since: options.since, utcOffsetMinutes: options.calendar.utcOffsetMinutes })) {
-    const usage = foldRecordedUsage(recorded, options.calendar)
-    scanners.noteHost(triedOf(usage))
-    usages.push(usage)
-  }
+  const { usages, scanners } = await readRecordedUses(store, hosts, options)
   const scored = usages.map((usage, index) => {
     const intent = intents.value.get(usage.host)
     const judged = judgeHost({ name: usage.host, tier: hosts[index]?.tier ?? 'core' }, usage, { calendar: options.calendar, zones: [], services: [], unseenShare: 0, profiles: options.profiles, isNoise: ({ source }) => scanners.has(source) })

@@ -1,3 +1,4 @@
+import { formatPortRange } from '@portcullis/core/net/port.ts'
 import type { PortState } from './scanSpec.ts'
 
 /** Ports of one address and state that are not listed one by one: what was probed and found so. */
@@ -9,7 +10,7 @@ export interface RestPorts {
   readonly ports: string
 }
 
-/** All of a /16 whose hosts answer take a quarter; what goes beyond is no result that anybody reads. */
+/** All of a /16 whose hosts answer take a third; what goes beyond is no result that anybody reads. */
 const REST_CHARACTERS_MAX = 32 * 1024 * 1024
 /** What an entry is in indented JSON, beside its ports. */
 const ENTRY_CHARACTERS = 160
@@ -60,4 +61,4 @@ export class PortRuns {
   }
 }
 
-const textOf = ({ first, last, text }: Run): string => `${text}${text === '' ? '' : ','}${first === last ? first : `${first}-${last}`}`
+const textOf = ({ text, ...range }: Run): string => `${text}${text === '' ? '' : ','}${formatPortRange(range)}`

@@ -3,7 +3,7 @@ import { nearest } from '@portcullis/core/policy/nearest.ts'
 import type { Host, Policy } from '@portcullis/core/policy/policy.ts'
 import type { FleetOptions } from '@portcullis/engine/observe.ts'
 import type { World } from '@portcullis/engine/world.ts'
-import { reportFaults, reportWarnings, type Cli, type OpenedWorld, type ReadPolicy } from './cli.ts'
+import { reportFaults, reportWarnings, type Cli, type OpenedWorld, type ReadPolicy, type WorldSettings } from './cli.ts'
 import type { FleetOptionValues } from './command.ts'
 import { EXIT, type ExitCode } from './exitCode.ts'
 import { startProgress } from './progress.ts'
@@ -25,11 +25,7 @@ export async function withFleet(cli: Cli, values: FleetOptionValues, task: (flee
   if (!hosts.ok) return refuse(cli, hosts.faults)
   reportWarnings(cli, read.value.warnings)
   const progress = startProgress(cli, cli.isTerminal, hosts.value.length)
-  const opened = await cli.doors.openWorld({
-    state: values.state,
-    ...(values.database === undefined ? {} : { database: values.database }),
-    report: progress.report,
-  })
+  const opened = await openWorld(cli, values, progress.report)
   if (!opened.ok) return refuse(cli, opened.faults)
   const { world, openRollouts, close } = opened.value
   try {
@@ -39,6 +35,10 @@ export async function withFleet(cli: Cli, values: FleetOptionValues, task: (flee
     await close()
   }
 }
+
+/** Where the options say that it is. */
+export const openWorld = (cli: Cli, { state, database }: Pick<FleetOptionValues, 'state' | 'database'>, report: WorldSettings['report']): Promise<Result<OpenedWorld>> =>
+  cli.doors.openWorld({ state, ...(database === undefined ? {} : { database }), report })
 
 /** Reads the policy, and opens nothing. */
 export async function withPolicy(cli: Cli, { policy: file }: Pick<FleetOptionValues, 'policy'>, task: (policy: Policy) => Promise<ExitCode>): Promise<ExitCode> {

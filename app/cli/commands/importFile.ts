@@ -1,6 +1,6 @@
 import { indexFleet } from '@portcullis/adapters/import/fleetIndex.ts'
 import { formatNamed } from '@portcullis/adapters/import/formats.ts'
-import { ImportStream, type ImportResult } from '@portcullis/adapters/import/importStream.ts'
+import { ImportStream, type ImportResult, type ImportSpec } from '@portcullis/adapters/import/importStream.ts'
 import { FaultError, type Fault } from '@portcullis/core/fault/fault.ts'
 import type { FlowObservation, Observation } from '@portcullis/core/inventory/observation.ts'
 import { mapZones, zoneOf } from '@portcullis/core/inventory/zone.ts'
@@ -12,7 +12,7 @@ import { fileFault } from '../../textFile.ts'
 import { outJson, type Cli } from '../cli.ts'
 import { examples, fleetOptions, type CommandModule, type FleetOptionValues } from '../command.ts'
 import { EXIT, type ExitCode } from '../exitCode.ts'
-import { refuse, withFleet, withPolicy } from '../fleet.ts'
+import { openWorld, refuse, withFleet, withPolicy } from '../fleet.ts'
 import { knownServers } from '../knownServers.ts'
 import { importJson, showImport, type ImportOutcome } from '../show/import.ts'
 
@@ -62,13 +62,13 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 type ImportCall = ImportValues & { readonly file: string; readonly format?: NonNullable<ReturnType<typeof formatNamed>> }
 
 interface Taking {
-  readonly servers: NonNullable<ConstructorParameters<typeof ImportStream>[0]['servers']>
+  readonly servers: NonNullable<ImportSpec['servers']>
   readonly take: (stream: ImportStream) => Promise<ImportOutcome>
 }
 
 /** Of a run that stores nothing: the store is opened only if the format leaves open who serves, and closed again. */
 async function serversOnce(cli: Cli, values: FleetOptionValues, policy: Policy): ReturnType<typeof knownServers> {
-  const opened = await cli.doors.openWorld({ state: values.state, ...(values.database === undefined ? {} : { database: values.database }), report: () => undefined })
+  const opened = await openWorld(cli, values, () => undefined)
   if (!opened.ok) throw refusal(opened.faults)
   try {
     return await knownServers(policy, opened.value.world.store, cli.now())
