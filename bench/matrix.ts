@@ -1,8 +1,11 @@
-import { foldMatrix, type NeedClaim } from '@portcullis/core/inventory/matrix.ts'
+import { isWanted, type MatrixFilter } from '../app/cli/matrixRows.ts'
+import { sortRows } from '../app/cli/matrixOrder.ts'
+import { foldMatrix, type MatrixRow, type NeedClaim } from '@portcullis/core/inventory/matrix.ts'
 import type { Observation } from '@portcullis/core/inventory/observation.ts'
+import { diffMatrix } from '@portcullis/core/inventory/matrixDiff.ts'
 import { ANY_IPV4 } from '@portcullis/core/net/prefix.ts'
 
-export const title = 'Fold the observations of 10,000 hosts to 1,000,000 matrix rows (at most 10 s and 2 GiB)'
+export const title = 'Fold the observations of 10,000 hosts to 1,000,000 matrix rows (at most 10 s and 2 GiB), filter, sort and compare them: matrix [HOSTS]'
 
 const AT = Date.UTC(2026, 0, 1)
 const ENDPOINTS = 20
@@ -31,8 +34,25 @@ export async function run([hostsText = '10000']: readonly string[]): Promise<voi
   console.log(`rows               ${kept.length}, contradictions ${contradictions}`)
   console.log(`fold               ${seconds.toFixed(2)} s, ${Math.round(rows / seconds)} rows/s`)
   console.log(`resident memory    ${(heapBytesMax / 2 ** 20).toFixed(0)} MiB, all observations and all rows kept`)
+  for (const [query, ask] of QUERIES) {
+    const askedMs = performance.now()
+    const found = ask(kept)
+    console.log(`${query.padEnd(18)} ${((performance.now() - askedMs) / 1000).toFixed(2)} s, ${found} rows`)
+  }
   await Promise.resolve()
 }
+
+const filtered = (rows: readonly MatrixRow[], filter: MatrixFilter): number => rows.filter((row) => isWanted(row, filter)).length
+
+/** What `matrix` and `matrix diff` ask of rows that are there. */
+const QUERIES: readonly (readonly [query: string, ask: (rows: readonly MatrixRow[]) => number])[] = [
+  ['--port 7', (rows) => filtered(rows, { port: 7 })],
+  ['--exposed …', (rows) => filtered(rows, { exposed: true, unneeded: true, contradictory: true })],
+  ['--sort risk', (rows) => sortRows([...rows], 'risk').length],
+  ['--sort last-used', (rows) => sortRows([...rows], 'last-used').length],
+  // Before, every hundredth endpoint was not there.
+  ['diff', (rows) => [...diffMatrix(rows.filter((_, index) => index % 100 !== 0), rows)].length],
+]
 
 /** 20 listeners a host, each used from two of four zones and probed from one. */
 function* observationsOf(hosts: number): Generator<Observation> {
