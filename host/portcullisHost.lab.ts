@@ -3,9 +3,11 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { rm, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { readCounters } from '@portcullis/adapters/facts/counters.ts'
 import { SWITCH } from '@portcullis/core/ruleset/nft/render.ts'
 import { mustRun, runCommand, type CommandResult } from '@portcullis/lab/command.ts'
 import { openNamespaces, type Namespace } from '@portcullis/lab/netns.ts'
@@ -198,6 +200,33 @@ test('a full disk is told, and the live rules stay', async () => {
     expect(await say('version')).toContain(`confirmed 1 ${digestOf(GATE)}`)
   } finally {
     await mustRun(['umount', '-l', state])
+  }
+})
+
+/** Both texts divide into two transactions, which are kept in /run as files. */
+test.each<[string, (run: string) => Promise<unknown>]>([
+  ['has no room left', (run) => writeFile(join(run, 'ballast'), Buffer.alloc(64 * 1024)).catch(() => undefined)],
+  ['has lost what was prepared', (run) => rm(join(run, 'prepared'), { recursive: true })],
+  ['has lost all but names', async (run) => {
+    await Promise.all([rm(join(run, 'prepared', `${digestOf(of(7, SWITCHED))}.sets`)), rm(join(run, 'prepared', `${digestOf(of(7, SWITCHED))}.rules`))])
+  }],
+  ['has lost what was prepared and has no room for it', async (run) => {
+    await rm(join(run, 'prepared'), { recursive: true })
+    await writeFile(join(run, 'ballast'), Buffer.alloc(64 * 1024)).catch(() => undefined)
+  }],
+])('a /run that %s keeps no host from its old rules', async (_, spoil) => {
+  const run = join(state, 'run')
+  mkdirSync(run, { recursive: true })
+  await mustRun(['mount', '-t', 'tmpfs', '-o', 'size=64k,mode=700', 'hs-run', run])
+  try {
+    await confirm(7, of(7, SWITCHED))
+    await apply(8, of(8, SWITCHED))
+    await spoil(run)
+    expect(await say('revert')).toBe(`reverted 7 ${digestOf(of(7, SWITCHED))}`)
+    expect(await nft('list chain inet portcullis web_g7')).toContain('@open_g7')
+    expect(await say('version')).toContain(`live 7 ${digestOf(of(7, SWITCHED))}`)
+  } finally {
+    await mustRun(['umount', '-l', run])
   }
 })
 
@@ -462,4 +491,23 @@ test('a source is an address or a prefix, written in one way', async () => {
 test('the version is that of the product', () => {
   const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { version: string }
   expect(readFileSync(SCRIPT, 'utf8')).toContain(`\nVERSION=${version}\n`)
+})
+
+/** Beyond 64 KiB the host asks nft for each object, because listing a large table reads all of its elements. */
+test('counters of a small table come as one listing, those of a large one in parts, and mean the same', async () => {
+  const text = readFileSync(join(GOLDENS, 'mixed.nft'), 'utf8')
+  const generation = Number(/_g(\d+)/.exec(text)?.[1])
+  const told = async (held: number, ruleset: string, sections: readonly string[]): Promise<unknown> => {
+    await confirm(held, ruleset)
+    await nft('add element inet portcullis denied4 { 192.0.2.7 . tcp . 23 counter packets 3 bytes 180 }; add element inet portcullis denied_ports { tcp . 23 counter packets 5 bytes 300 }')
+    const answer = await say('counters')
+    expect(answer.match(/(?<=^@section )[a-z0-9_]+/gm)).toEqual([...sections])
+    const read = readCounters('web-1', 5, `${answer}\n`)
+    return read.ok ? read.value : read.faults
+  }
+  const small = await told(generation, text, ['clock', 'table', 'failed'])
+  const next = text.replaceAll(`_g${generation}`, `_g${generation + 1}`)
+  const large = await told(generation + 1, `${next}${'\n'.repeat(64 * 1024)}`, ['clock', 'about', 'seen4', 'seen6', 'denied4', 'denied6', 'accepted_ports', 'denied_ports', 'seen_lost', 'denied_lost', 'failed'])
+  expect(small).toEqual(large)
+  expect(small).toContainEqual(expect.objectContaining({ kind: 'flow', verdict: 'denied', port: 23, connections: 3 }))
 })

@@ -19,9 +19,8 @@ export interface CounterSet {
 /** The set's own size limit is below this. */
 const ELEMENTS_MAX = 1_000_000
 
-/** Reads `nft -j list set`. Elements of protocols without ports are left out. Undefined: not that. */
-export function readCounterSet(text: string): CounterSet | undefined {
-  const set = objectOf(text, 'set')
+/** Reads a set as nft lists it. Elements of protocols without ports are left out. Undefined: not that. */
+export function readCounterSet(set: unknown): CounterSet | undefined {
   if (set === undefined) return undefined
   const listed = member(set, 'elem') ?? []
   if (!Array.isArray(listed) || listed.length > ELEMENTS_MAX) return undefined
@@ -35,9 +34,9 @@ export function readCounterSet(text: string): CounterSet | undefined {
   return { elements, unread }
 }
 
-/** Reads `nft -j list counter`: packets. Undefined: not that. */
-export function readCounter(text: string): number | undefined {
-  const packets = member(objectOf(text, 'counter'), 'packets')
+/** Reads a counter as nft lists it: packets. Undefined: not that. */
+export function readCounter(counter: unknown): number | undefined {
+  const packets = member(counter, 'packets')
   return isCount(packets) ? packets : undefined
 }
 
@@ -56,22 +55,8 @@ function readElement(item: unknown): Counted | 'portless' | undefined {
   return source?.ok && key.length === 3 ? { source: source.value, protocol, port, connections, bytes } : undefined
 }
 
-/** nft wraps what it lists: `{"nftables": [{"metainfo": …}, {"set": …}]}`. */
-function objectOf(text: string, kind: string): unknown {
-  const items = member(parsed(text), 'nftables')
-  if (!Array.isArray(items)) return undefined
-  return items.map((item: unknown) => member(item, kind)).find((item) => item !== undefined)
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-const member = (value: unknown, key: string): unknown =>
+/** Undefined where there is no such member. */
+export const member = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined
 
 const isCount = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0

@@ -35,23 +35,32 @@ interface Answer {
   readonly deniedLost?: number
 }
 
-/** An element is its key's fields and, last, its packets. */
-function answer({ mode = 'enforce', sets = {}, lost = 0, deniedLost = 0 }: Answer): string {
-  const nft = (object: unknown): string => JSON.stringify({ nftables: [{ metainfo: {} }, object] })
-  const set = (name: string): string => {
+const SETS = ['seen4', 'seen6', 'denied4', 'denied6', 'accepted_ports', 'denied_ports']
+
+/** What nft lists, by name. An element is its key's fields and, last, its packets. */
+function listingOf({ mode = 'enforce', sets = {}, lost = 0, deniedLost = 0 }: Answer): [name: string, object: unknown][] {
+  const set = (name: string): unknown => {
     const elements = sets[name] ?? []
     if (typeof elements === 'string') return elements
-    return nft({ set: { name, elem: elements.map((element) => ({ elem: { val: { concat: element.slice(0, -1) }, counter: { packets: element.at(-1), bytes: 0 } } })) } })
+    return { set: { name, elem: elements.map((element) => ({ elem: { val: { concat: element.slice(0, -1) }, counter: { packets: element.at(-1), bytes: 0 } } })) } }
   }
-  const counter = (packets: number): string => nft({ counter: { packets, bytes: 0 } })
-  const sections: [string, string][] = [
-    ['about', nft({ rule: { comment: `schema 1 generation 7 ${mode} rules 00` } })],
-    ...['seen4', 'seen6', 'denied4', 'denied6', 'accepted_ports', 'denied_ports'].map((name): [string, string] => [name, set(name)]),
-    ['seen_lost', counter(lost)],
-    ['denied_lost', counter(deniedLost)],
+  const counter = (name: string, packets: number): unknown => ({ counter: { name, packets, bytes: 0 } })
+  return [
+    ['about', { rule: { chain: 'about', comment: `schema 1 generation 7 ${mode} rules 00` } }],
+    ...SETS.map((name): [string, unknown] => [name, set(name)]),
+    ['seen_lost', counter('seen_lost', lost)],
+    ['denied_lost', counter('denied_lost', deniedLost)],
   ]
-  return `${sections.map(([name, text]) => `@section ${name} ${Buffer.byteLength(text)}\n${text}\n`).join('')}@end\n`
 }
+
+const framed = (sections: readonly (readonly [string, string])[]): string =>
+  `${sections.map(([name, text]) => `@section ${name} ${Buffer.byteLength(text)}\n${text}\n`).join('')}@end\n`
+const nft = (objects: readonly unknown[]): string => JSON.stringify({ nftables: [{ metainfo: {} }, ...objects] })
+
+/** As a host with a large table answers, and one with a small table: each object alone, and all in one listing behind what else there is. */
+const inParts = (given: Answer): string => framed(listingOf(given).map(([name, object]) => [name, typeof object === 'string' ? object : nft([object])]))
+const inOne = (given: Answer): string =>
+  framed([['table', nft([{ rule: { chain: 'input', comment: 'schema 1 generation 7 observe' } }, { set: { name: 'lease4' } }, ...listingOf(given).map(([, object]) => object)])]])
 
 const FULL = 'more sources than the gate has room to count each'
 
@@ -68,6 +77,19 @@ describe('what is lost is told', () => {
     ['a set that is not one', { sets: { seen4: 'not JSON' } }, ['nft-counters lost 1: seen4 could not be read', 'reading']],
     ['an element that is none', { sets: { seen4: [['192.0.2.1', 'tcp', 70_000, 2], ['nobody', 'tcp', 1, 2]] } }, ['nft-counters lost 2: elements of the counting sets are not understood', 'reading']],
   ])('%s', (_, given, expected) => {
-    expect(told(answer(given))).toEqual(expected)
+    expect(told(inParts(given))).toEqual(expected)
+    expect(told(inOne(given))).toEqual(expected)
   })
+})
+
+test.each([
+  ['not JSON', 'no'],
+  ['another thing', '[]'],
+  ['a table without counting sets', nft([{ set: { name: 'lease4' } }])],
+])('a listing of the whole table that tells nothing is lost evidence: %s', (_, text) => {
+  expect(told(framed([['table', text]]))).toEqual([
+    'nft-counters lost 3: seen4, seen6, accepted_ports could not be read',
+    'nft-denials lost 3: denied4, denied6, denied_ports could not be read',
+    'reading',
+  ])
 })

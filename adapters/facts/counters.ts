@@ -1,8 +1,9 @@
 import { succeed, type Result } from '@portcullis/core/fault/fault.ts'
 import type { EvidenceObservation, FlowObservation, Instant, Observation } from '@portcullis/core/inventory/observation.ts'
+import { readCounterListing, type CounterListing } from './counterListing.ts'
 import { readCounter, readCounterSet, type Counted, type CounterSet } from './counterSet.ts'
 import { printable } from './printable.ts'
-import { readSections, type Sections } from './section.ts'
+import { readSections } from './section.ts'
 
 const SENSOR = 'nft-counters'
 /** What is lost of denials alone says nothing of use, and so must not count as a loss of it. */
@@ -16,8 +17,9 @@ const DENIALS_SENSOR = 'nft-denials'
 export function readCounters(host: string, at: Instant, text: string): Result<readonly Observation[]> {
   const sections = readSections(text, `counters of ${host}`)
   if (!sections.ok) return sections
-  const reader = new CounterReader(host, at, sections.value)
-  const isObserving = modeOf(sections.value) === 'observe'
+  const listing = readCounterListing(sections.value)
+  const reader = new CounterReader(host, at, listing)
+  const isObserving = modeOf(listing) === 'observe'
   const observations = [...reader.verdict('accepted', isObserving), ...reader.verdict('denied', isObserving)]
   return succeed([...observations, { kind: 'reading', host, sensor: SENSOR, at, covers: 'flows' }])
 }
@@ -30,12 +32,12 @@ const SETS = {
 class CounterReader {
   readonly #host: string
   readonly #at: Instant
-  readonly #sections: Sections
+  readonly #listing: CounterListing
 
-  constructor(host: string, at: Instant, sections: Sections) {
+  constructor(host: string, at: Instant, listing: CounterListing) {
     this.#host = host
     this.#at = at
-    this.#sections = sections
+    this.#listing = listing
   }
 
   verdict(verdict: 'accepted' | 'denied', isObserving: boolean): Observation[] {
@@ -57,8 +59,7 @@ class CounterReader {
 
   /** The totals by port stay exact when the sets by source are full: what is missing is known by port. */
   #losses(sensor: string, name: string, flows: readonly FlowObservation[], totals: CounterSet): EvidenceObservation[] {
-    const section = this.#sections.get(name)
-    const lost = section && readCounter(section.text)
+    const lost = readCounter(this.#listing.of('counter', name))
     if (lost === undefined) return [this.#loss(sensor, 1, `${name} could not be read`)]
     if (lost === 0) return []
     const counted = new Map<string, number>()
@@ -72,8 +73,7 @@ class CounterReader {
   }
 
   #set(name: string): CounterSet | undefined {
-    const section = this.#sections.get(name)
-    return section && readCounterSet(section.text)
+    return readCounterSet(this.#listing.of('set', name))
   }
 
   #flow(counted: Counted, verdict: 'accepted' | 'denied', isLetThrough: boolean): FlowObservation[] {
@@ -94,5 +94,4 @@ const FULL = 'more sources than the gate has room to count each'
 const ENDPOINT_LOSSES_MAX = 1024
 
 /** The gate says in a comment what it is; where that is not told, a denial is taken for one. */
-const modeOf = (sections: Sections): string | undefined =>
-  /"comment":\s*"schema [0-9]+ generation [0-9]+ (observe|enforce)[ "]/.exec(sections.get('about')?.text ?? '')?.[1]
+const modeOf = ({ about }: CounterListing): string | undefined => /^schema [0-9]+ generation [0-9]+ (observe|enforce)( |$)/.exec(about ?? '')?.[1]

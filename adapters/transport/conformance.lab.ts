@@ -218,7 +218,7 @@ describe.each(KINDS)('over %s', (kind) => {
     expect(facts.get('listeners')).toMatch(/^tcp +LISTEN .*:22 .*users:\(\("sshd"/m)
     expect(facts.get('sysctls')).toMatch(/^net\/ipv4\/ip_local_port_range \d+\s\d+$/m)
     const counters = sectionsOf((await ops.call('counters')).stdout)
-    expect(counters.get('denied4')).toContain('"10.77.30.20", "tcp", 9999')
+    expect(counters.get('table')).toContain('"10.77.30.20", "tcp", 9999')
     expect(counters.get('failed')).toBe('')
   })
 
