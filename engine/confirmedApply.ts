@@ -35,6 +35,8 @@ export interface ApplyOptions {
   /** The host reverts by itself unless confirmed within this time of arming. */
   readonly confirmWithinSeconds: number
   readonly signal?: Cancellation
+  /** Waited for once the new rules are in force, before anything is looked at. */
+  readonly afterSwap?: () => Promise<void>
 }
 
 /** Confirmed apply of one host: nothing it does can leave the host between the old ruleset and the new one. Never throws. */
@@ -103,6 +105,7 @@ async function runAttempt(attempt: Attempt): Promise<HostOutcome> {
   for (const [name, step] of STEPS) {
     const done = await take(attempt, name, step)
     if (!done.ok) return putBack(attempt, name, done.faults)
+    if (name === 'swap') await attempt.options.afterSwap?.()
   }
   const confirmed = await take(attempt, 'confirm', confirm)
   return confirmed.ok ? recordConfirmed(attempt) : settleConfirm(attempt, confirmed.faults)

@@ -4,6 +4,7 @@ import { FaultError, type Fault } from '@portcullis/core/fault/fault.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import { next, ROLLOUT_RULES } from '@portcullis/core/rollout/next.ts'
 import { isOver, nextDue } from '@portcullis/core/rollout/progress.ts'
+import type { Gate } from '@portcullis/core/rollout/gate.ts'
 import type { Action, RolloutState, Signal } from '@portcullis/core/rollout/rollout.ts'
 import { endFlows } from './endFlows.ts'
 import { fencedStore, LostLease } from './fencedStore.ts'
@@ -12,9 +13,10 @@ import { openJournal, type Journal } from './journal.ts'
 import type { GateWindow } from './gates.ts'
 import type { Cancellation } from './ports.ts'
 import { loadRollout } from './loadRollout.ts'
-import { measure } from './measureGates.ts'
+import { isPutOff, measureGate } from './measureGates.ts'
 import type { Lease, NewRolloutEvent } from './rolloutStore.ts'
 import type { Canceller, RolloutWorld } from './rolloutWorld.ts'
+import { WaysBack } from './waysBack.ts'
 
 /**
  * `over`: everything was done and told. `busy`: another controller has it. `stopped`: as asked; nothing is armed, and the
@@ -79,6 +81,9 @@ interface Drive {
   takenUpTo: number
   /** Signals that are not written yet. */
   queue: Signal[]
+  readonly measuring: Set<string>
+  /** When each gate is to be measured again. */
+  readonly measureAt: Map<string, number>
   readonly doing: Map<string, Promise<void>>
   readonly cancels: Map<string, Canceller>
   wake: () => void
@@ -94,20 +99,34 @@ async function openDrive(world: RolloutWorld, lease: Lease, options: DriveOption
   if (!loaded || !plan) throw new FaultError(rolloutGone(lease.rollout))
   const fenced = { ...world, store: fencedStore(world, lease) }
   const drive: Drive = {
-    world: fenced, lease, options, cases: casesOf(loaded.record.wayBack, plan, loaded.state, options.fleet), isMeant: meantBy(plan), journal: openJournal(fenced).about({ plan: plan.id }),
+    world: fenced, lease, options, cases: casesOf(fenced, loaded.record.wayBack, plan, loaded.state, options.fleet), isMeant: meantBy(plan), journal: openJournal(fenced).about({ plan: plan.id }),
     state: loaded.state, sequence: loaded.sequence, snapshotAt: loaded.record.sequence, takenUpTo: 0,
-    queue: [{ kind: 'taken', at: world.clock.now(), by: lease.holder }], doing: new Map(), cancels: new Map(), wake: () => undefined, isLeaving: false,
+    queue: [{ kind: 'taken', at: world.clock.now(), by: lease.holder }], measuring: new Set(), measureAt: new Map(), doing: new Map(), cancels: new Map(), wake: () => undefined, isLeaving: false,
     leave: () => leave(drive),
   }
   return drive
 }
 
-function casesOf(wayBack: ChangePlan, plan: ChangePlan, state: RolloutState, fleet: readonly Host[]): ReadonlyMap<string, HostCase> {
+function casesOf(world: RolloutWorld, wayBack: ChangePlan, plan: ChangePlan, state: RolloutState, fleet: readonly Host[]): ReadonlyMap<string, HostCase> {
   const known = new Map(fleet.map((host) => [host.name, host]))
   const names = Object.keys(state.hosts)
   const unknown = names.filter((name) => !known.has(name))
   if (unknown.length > 0) throw new FaultError(hostsUnknown(unknown))
-  return new Map(names.map((name) => [name, { host: known.get(name) as Host, plan, wayBack, confirmWithinSeconds: state.options.confirmWithinSeconds }]))
+  const { confirmWithinSeconds } = state.options
+  const shared = { plan, wayBack, confirmWithinSeconds, waysBack: new WaysBack(world), saveWayBack: savedOnce(world, wayBack) }
+  return new Map(names.map((name) => [name, { ...shared, host: known.get(name) as Host }]))
+}
+
+/** It holds the rules of every host, and each of them needs it to be there. Where saving fails it is tried again. */
+function savedOnce({ store }: RolloutWorld, plan: ChangePlan): () => Promise<void> {
+  let saving: Promise<void> | undefined
+  return () => {
+    saving ??= store.savePlan(plan).catch((error: unknown) => {
+      saving = undefined
+      throw error
+    })
+    return saving
+  }
 }
 
 /** Most plans cut nothing, and then nothing is worked out. */
@@ -119,8 +138,7 @@ function meantBy(plan: ChangePlan): NonNullable<GateWindow['isMeant']> {
 async function run(drive: Drive): Promise<DriveEnd> {
   const { world, options } = drive
   const isStopped = (): boolean => options.signal?.aborted === true
-  let [measureAt, lookAt] = [world.clock.now(), world.clock.now()]
-  let measuring: Promise<void> | undefined
+  let lookAt = world.clock.now()
   options.signal?.addEventListener('abort', () => drive.wake(), { once: true })
   for (;;) {
     await takeQueue(drive)
@@ -131,12 +149,7 @@ async function run(drive: Drive): Promise<DriveEnd> {
       lookAt = now + LOOK_MS
       await look(drive, now)
     }
-    const sampleMs = drive.state.options.sampleSeconds * 1000
-    if (!measuring && drive.state.phase !== 'ended' && (now >= measureAt || measureAt - now > sampleMs)) {
-      measureAt = now + sampleMs
-      measuring = measureOnce(drive).finally(() => (measuring = undefined))
-      measuring.catch(() => undefined)
-    }
+    const measureAt = drive.state.phase === 'ended' ? Infinity : measureDue(drive, now)
     if (drive.queue.length === 0) await rest(drive, Math.max(1, Math.min(lookAt, measureAt) - now))
   }
 }
@@ -163,13 +176,30 @@ async function look(drive: Drive, now: number): Promise<void> {
   if (due !== undefined && due <= now) hear(drive, { kind: 'tick', at: now })
 }
 
-async function measureOnce(drive: Drive): Promise<void> {
+/** Measures the gates whose time has come, each in its own time: one that takes long keeps no other. Gives when the next is due. */
+function measureDue(drive: Drive, now: number): number {
+  const sampleMs = drive.state.options.sampleSeconds * 1000
+  for (const gate of drive.state.gates) {
+    const dueAt = drive.measureAt.get(gate.name) ?? now
+    // What lies further ahead was set before the clock was set back.
+    if (drive.measuring.has(gate.name) || (dueAt > now && dueAt - now <= sampleMs)) continue
+    drive.measureAt.set(gate.name, now + sampleMs)
+    if (isPutOff(drive.state, gate, now)) continue
+    drive.measuring.add(gate.name)
+    void measureOnce(drive, gate)
+  }
+  return Math.min(...drive.state.gates.flatMap(({ name }) => (drive.measuring.has(name) ? [] : (drive.measureAt.get(name) ?? now))))
+}
+
+async function measureOnce(drive: Drive, gate: Gate): Promise<void> {
   const { world, state, cases } = drive
   try {
-    const gates = await measure(world, state, [...cases.values()].map(({ host }) => host), drive.isMeant)
-    hear(drive, { kind: 'measured', at: world.clock.now(), gates })
+    const measured = await measureGate(world, state, gate, [...cases.values()].map(({ host }) => host), drive.isMeant)
+    hear(drive, { kind: 'measured', at: world.clock.now(), gates: [measured] })
   } catch (error) {
     lose(drive, error)
+  } finally {
+    drive.measuring.delete(gate.name)
   }
 }
 

@@ -12,6 +12,7 @@ export class LostLease extends Error {
 
 /** The store of a controller that may write its journal, and with it act, only as long as it holds the lease. */
 export function fencedStore({ store, rollouts }: RolloutWorld, lease: Lease): Store {
+  const isHeld = sharedQuestion(() => rollouts.holds(lease))
   return {
     addObservations: (observations) => store.addObservations(observations),
     observations: (filter) => store.observations(filter),
@@ -27,10 +28,25 @@ export function fencedStore({ store, rollouts }: RolloutWorld, lease: Lease): St
     generations: (host, limit) => store.generations(host, limit),
     latestGenerations: () => store.latestGenerations(),
     appendJournal: async (entry) => {
-      if (!(await rollouts.holds(lease))) throw new LostLease(lease)
+      if (!(await isHeld())) throw new LostLease(lease)
       return store.appendJournal(entry)
     },
     journal: (filter) => store.journal(filter),
     close: () => store.close(),
+  }
+}
+
+/** The same question for all who ask while one is under way: it is put anew after that, so that no answer is older than its question. */
+function sharedQuestion(put: () => Promise<boolean>): () => Promise<boolean> {
+  let running: Promise<unknown> = Promise.resolve()
+  let next: Promise<boolean> | undefined
+  return () => {
+    next ??= running.then(() => {
+      next = undefined
+      const answer = put()
+      running = answer.catch(() => undefined)
+      return answer
+    })
+    return next
   }
 }

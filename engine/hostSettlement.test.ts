@@ -5,6 +5,7 @@ import type { HostOutcome } from './confirmedApply.ts'
 import { applyHost, type HostAnswer } from './hostSettlement.ts'
 import { openJournal } from './journal.ts'
 import type { RolloutWorld } from './rolloutWorld.ts'
+import { WaysBack } from './waysBack.ts'
 
 const [host] = simPolicy(['web-1']).hosts
 if (!host) throw new Error('no host')
@@ -13,7 +14,8 @@ async function resultOf(kind: HostOutcome['kind'], codes: readonly string[]): Pr
   const faults = codes.map((code) => ({ code, what: { en: code, zh: code } }))
   const world = { ...simWorld(['web-1']), pieces: { applyHost: async (): Promise<HostOutcome> => ({ host: 'web-1', kind, generation: 2, step: 'arm', faults }) } }
   // What it does not come to is not asked for.
-  const one = { host: host as NonNullable<typeof host>, plan: {} as ChangePlan, wayBack: {} as ChangePlan, confirmWithinSeconds: 60 }
+  const waysBack = new WaysBack({ clock: world.clock, canceller: () => new AbortController() })
+  const one = { host: host as NonNullable<typeof host>, plan: {} as ChangePlan, wayBack: {} as ChangePlan, confirmWithinSeconds: 60, waysBack, saveWayBack: async () => undefined }
   return (await applyHost(world as unknown as RolloutWorld, openJournal(world), one, new AbortController().signal)).result
 }
 

@@ -10,6 +10,7 @@ import type { Journal } from './journal.ts'
 import type { Cancellation } from './ports.ts'
 import { overLink, reachHost } from './reachHost.ts'
 import type { RolloutWorld } from './rolloutWorld.ts'
+import type { WayBack, WaysBack } from './waysBack.ts'
 
 /** One host of a rollout: the change that it is to get, and the one that takes it back. */
 export interface HostCase {
@@ -17,6 +18,10 @@ export interface HostCase {
   readonly plan: ChangePlan
   readonly wayBack: ChangePlan
   readonly confirmWithinSeconds: number
+  /** Those of the same rollout. */
+  readonly waysBack: WaysBack
+  /** Makes `wayBack` known to the store. */
+  readonly saveWayBack: () => Promise<void>
 }
 
 export interface HostAnswer<Kind> {
@@ -74,6 +79,15 @@ export async function settleHost(world: RolloutWorld, one: HostCase): Promise<Ho
  * work, a host that was not changed gets its old rules under the new number too: it then refuses the other's older one.
  */
 export async function putBackHost(world: RolloutWorld, journal: Journal, one: HostCase, isContested: boolean): Promise<HostAnswer<RevertResult>> {
+  const way = one.waysBack.begin(one.confirmWithinSeconds)
+  try {
+    return await bringBack(world, journal, one, isContested, way)
+  } finally {
+    way.end()
+  }
+}
+
+async function bringBack(world: RolloutWorld, journal: Journal, one: HostCase, isContested: boolean, way: WayBack): Promise<HostAnswer<RevertResult>> {
   const asked = await askVersion(world, one)
   if ('code' in asked) return { result: 'again', fault: asked }
   const { forward, back } = plansOf(one)
@@ -86,9 +100,9 @@ export async function putBackHost(world: RolloutWorld, journal: Journal, one: Ho
   if (isOld && !isContested) return { result: 'reverted' }
   if (!isOld && !isHeld(asked.confirmed, forward)) return { result: 'overtaken', fault: moved(one.host.name, forward.generation, held) }
   if (!isOld) await remember(world, one, forward)
-  await world.store.savePlan(one.wayBack)
+  await one.saveWayBack()
   const plan = { ...one.wayBack, hosts: [{ ...back, baseGeneration: held }] }
-  const outcome = await (world.pieces?.applyHost ?? confirmedApply)(world, journal, one.host, plan, { confirmWithinSeconds: one.confirmWithinSeconds })
+  const outcome = await (world.pieces?.applyHost ?? confirmedApply)(world, journal, one.host, plan, { confirmWithinSeconds: one.confirmWithinSeconds, afterSwap: () => way.switched() })
   const fault = outcome.faults[0]
   return outcome.kind === 'confirmed' ? { result: 'reverted' } : { result: 'again', ...(fault ? { fault } : {}) }
 }

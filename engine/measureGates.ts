@@ -1,3 +1,4 @@
+import type { Instant } from '@portcullis/core/inventory/observation.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import { evidenceOf, isGoodNow } from '@portcullis/core/rollout/evidence.ts'
 import type { Gate, GateReading } from '@portcullis/core/rollout/gate.ts'
@@ -8,17 +9,9 @@ import type { RolloutWorld } from './rolloutWorld.ts'
 
 const TIMEOUT_MS = 3_000
 
-/** Measures every gate once, keeps what was measured, and judges by all that is kept. */
-export function measure(world: RolloutWorld, state: RolloutState, fleet: readonly Host[], isMeant: IsMeant): Promise<readonly GateMeasured[]> {
-  const hosts = measuredHosts(state, fleet)
-  return Promise.all(state.gates.map((gate) => measureGate(world, state, gate, { hosts, isMeant, standingOf: (host) => standingOf(state, host) })))
-}
-
-type IsMeant = NonNullable<GateWindow['isMeant']>
-type Measured = Required<Pick<GateWindow, 'hosts' | 'isMeant' | 'standingOf'>>
-
-async function measureGate(world: RolloutWorld, state: RolloutState, gate: Gate, measured: Measured): Promise<GateMeasured> {
-  const reading = await read(world, state, gate, measured)
+/** Measures a gate once, keeps what was measured, and judges by all that is kept. */
+export async function measureGate(world: RolloutWorld, state: RolloutState, gate: Gate, fleet: readonly Host[], isMeant: IsMeant): Promise<GateMeasured> {
+  const reading = await read(world, state, gate, { hosts: measuredHosts(state, fleet), isMeant, standingOf: (host) => standingOf(state, host) })
   if (reading.kind === 'samples') await world.rollouts.addSamples(state.id, reading.samples.map((sample) => ({ ...sample, gate: gate.name })))
   const kept = await world.rollouts.samples(state.id, gate.name)
   const verdict = world.judge(gate, evidenceOf(state, gate, kept, world.clock.now(), reading.kind === 'no-data' ? reading.because : undefined))
@@ -26,10 +19,20 @@ async function measureGate(world: RolloutWorld, state: RolloutState, gate: Gate,
   return { gate: gate.name, verdict, ...(isGood === undefined ? {} : { isGood }) }
 }
 
+type IsMeant = NonNullable<GateWindow['isMeant']>
+type Measured = Required<Pick<GateWindow, 'hosts' | 'isMeant' | 'standingOf'>>
+
+/** Logging in to a host takes as much of it as putting it back does, and that is more urgent: such gates wait, but not for a host that does not come back. */
+export const isPutOff = (state: RolloutState, gate: Gate, now: Instant): boolean =>
+  ASKS_HOSTS.has(gate.measure.kind) && Object.values(state.hosts).some(({ phase, since, notBefore }) => phase === 'reverting' && notBefore === undefined && now - since < PUT_OFF_MS_MAX)
+
+const ASKS_HOSTS: ReadonlySet<Gate['measure']['kind']> = new Set(['liveness', 'denied'])
+const PUT_OFF_MS_MAX = 30_000
+
 async function read(world: RolloutWorld, state: RolloutState, gate: Gate, measured: Measured): Promise<GateReading> {
   const until = world.clock.now()
   try {
-    const reading = await world.gates.sample(gate, { since: state.measuredAt ?? state.begun, until, ...measured, timeoutMs: TIMEOUT_MS })
+    const reading = await world.gates.sample(gate, { since: state.measured[gate.name]?.at ?? state.begun, until, ...measured, timeoutMs: TIMEOUT_MS })
     return reading.kind === 'samples' && reading.samples.length === 0 ? { kind: 'no-data', because: { en: 'measuring brought no sample', zh: '测量没有返回任何样本' } } : reading
   } catch (error) {
     const because = error instanceof Error ? error.message : String(error)
@@ -40,7 +43,8 @@ async function read(world: RolloutWorld, state: RolloutState, gate: Gate, measur
 /** Hosts that were touched, and as many that were not, to compare with; all of a small fleet. */
 function measuredHosts(state: RolloutState, fleet: readonly Host[]): readonly Host[] {
   const touched = fleet.filter((host) => standingOf(state, host.name).role !== 'control')
-  const control = fleet.filter((host) => !touched.includes(host)).slice(0, Math.max(CONTROL_MIN, touched.length))
+  const isTouched = new Set(touched)
+  const control = fleet.filter((host) => !isTouched.has(host)).slice(0, Math.max(CONTROL_MIN, touched.length))
   return [...touched, ...control]
 }
 

@@ -19,7 +19,7 @@ export const MUTATIONS: readonly { readonly promise: RolloutPromise; readonly wi
   { promise: 'no two controllers change a host', without: 'a lease that only one has', seed: 2, pieces: { isLeaseShared: true } },
   { promise: 'no wave is left without data', without: 'gates', seed: 1, pieces: { rules: { ...ROLLOUT_RULES, mayPromote: (state) => state.watchedMs >= state.options.bakeSecondsMin * 1000 } } },
   { promise: 'a host never goes back a generation', without: 'new numbers for old rules', seed: 1, pieces: { bendWayBack: numberedBack, bendHost: acceptOlder } },
-  { promise: 'an alert is told once', without: 'ids that name the event alone', seed: 12, pieces: { rules: { ...ROLLOUT_RULES, alertsOf: datedAlerts } } },
+  { promise: 'an alert is told once', without: 'ids that name the event alone', seed: 24, pieces: { rules: { ...ROLLOUT_RULES, alertsOf: datedAlerts } } },
   { promise: 'a critical service is not interrupted for longer than the limit and the way back', without: 'tripping', seed: 1, pieces: { rules: { ...ROLLOUT_RULES, tripOf: () => undefined } } },
   { promise: 'no wave is left whose service is worse', without: 'looking at values and failures', seed: 4, draw: drawJudged, pieces: { judge: passesAll, rules: { ...ROLLOUT_RULES, tripOf: () => undefined, mayPromote: (state, at) => state.watchedMs >= state.options.bakeSecondsMin * 1000 && at > 0 } } },
   { promise: 'flows that are to be cut are cut or told, and those of a host that was not changed are left alone', without: 'asking again where no answer came', seed: 3, draw: drawEnding, pieces: { rules: { ...ROLLOUT_RULES, hear: silenceIsDone } } },

@@ -1,6 +1,6 @@
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
 import { next, type RolloutRules } from '@portcullis/core/rollout/next.ts'
-import type { RolloutState, Signal } from '@portcullis/core/rollout/rollout.ts'
+import type { GateMeasured, RolloutState } from '@portcullis/core/rollout/rollout.ts'
 import type { Alert } from '@portcullis/engine/gates.ts'
 import type { NewRolloutRecord, RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
 import type { SimHost } from './host.ts'
@@ -43,18 +43,19 @@ function hostEnds({ plan, state }: FinishedRun, host: SimHost): Broken[] {
   ]
 }
 
-/** Each time a wave is left without a person's word, the measuring before it must have brought data and passed. */
+/** Each time a wave is left without a person's word, the last measuring of every gate must have brought data and passed. */
 function promotions({ made, events, rules }: FinishedRun): Broken[] {
   const broken: Broken[] = []
   let { state } = made
-  let last: Extract<Signal, { kind: 'measured' }> | undefined
+  const last = new Map<string, GateMeasured>()
   for (const event of events) {
     if (event.kind !== 'signal') continue
-    if (event.signal.kind === 'measured') last = event.signal
+    if (event.signal.kind === 'measured') for (const gate of event.signal.gates) last.set(gate.gate, gate)
     const after = next(state, event.signal, rules).state
     const isLeft = state.phase === 'baking' && (after.wave > state.wave || (after.phase === 'ended' && after.outcome === 'completed'))
-    const isShown = last !== undefined && last.gates.length > 0 && last.gates.every(({ verdict, isGood }) => verdict.kind === 'pass' && isGood === true)
-    if (isLeft && after.promoted?.wave !== state.wave && !isShown) broken.push({ promise: 'no wave is left without data', how: `${state.waves[state.wave]?.name}: ${last?.gates[0]?.verdict.because[0]?.en ?? 'never measured'}` })
+    const unshown = state.gates.find(({ name }) => last.get(name)?.verdict.kind !== 'pass' || last.get(name)?.isGood !== true)
+    const isShown = state.gates.length > 0 && unshown === undefined
+    if (isLeft && after.promoted?.wave !== state.wave && !isShown) broken.push({ promise: 'no wave is left without data', how: `${state.waves[state.wave]?.name}: ${last.get(unshown?.name ?? '')?.verdict.because[0]?.en ?? 'never measured'}` })
     state = after
   }
   return broken

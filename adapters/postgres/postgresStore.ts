@@ -9,10 +9,11 @@ import type { ConfirmedGeneration, FactsSnapshot, JournalEntry, JournalFilter, N
 import { sql, type Kysely, type Selectable } from 'kysely'
 import type { AlertOutbox } from '../alert/outbox.ts'
 import { PostgresAlertOutbox } from './alertOutbox.ts'
+import { GroupCommit } from './groupCommit.ts'
 import { PostgresRolloutStore } from './rolloutStore.ts'
 import type { RolloutStore } from '@portcullis/engine/rolloutStore.ts'
 import { readObservation, writeObservation } from './observationRow.ts'
-import { asStoreFault } from './storeFault.ts'
+import { asStoreFault, isRefusal } from './storeFault.ts'
 import type { Tables } from './tables.ts'
 import { readUsage, UsageIntake } from './usageTables.ts'
 
@@ -23,6 +24,7 @@ export class PostgresStore implements Store {
   readonly #database: Kysely<Tables>
   readonly #server: string
   readonly #close: () => Promise<void>
+  readonly #journal = new GroupCommit<NewJournalEntry, JournalEntry>((entries) => this.#appendJournal(entries), isRefusal)
 
   constructor(database: Kysely<Tables>, server: string, close: () => Promise<void>) {
     this.#database = database
@@ -152,12 +154,17 @@ export class PostgresStore implements Store {
   }
 
   appendJournal(entry: NewJournalEntry): Promise<JournalEntry> {
+    return this.#journal.add(entry)
+  }
+
+  #appendJournal(entries: readonly NewJournalEntry[]): Promise<readonly JournalEntry[]> {
     return this.#ask((database) =>
       database.transaction().execute(async (transaction) => {
         // Numbers are given one commit after the other: a number that was returned has no smaller one to come.
         await sql`select pg_advisory_xact_lock(${JOURNAL_LOCK}::int, 0)`.execute(transaction)
-        const { sequence } = await transaction.insertInto('journal').values(writeJournalEntry(entry)).returning('sequence').executeTakeFirstOrThrow()
-        return { ...entry, sequence }
+        const rows = await transaction.insertInto('journal').values(entries.map(writeJournalEntry)).returning('sequence').execute()
+        // Rows of VALUES are numbered and returned in their order.
+        return entries.map((entry, index) => ({ ...entry, sequence: rows[index]?.sequence ?? Number.NaN }))
       }),
     )
   }

@@ -52,6 +52,9 @@ export const storeCorrupt = (what: string): Fault => ({
 /** SQLSTATE classes of a connection that failed or a server that went away (PostgreSQL, appendix A). */
 const CONNECTION_STATES = /^(?:08|57P|28|3D)/
 
+/** Whether the server is there and does not take what it was given. */
+export const isRefusal = (error: unknown): boolean => error instanceof FaultError && error.fault.code === 'STORE_REFUSED'
+
 /** Whatever a query threw, as the fault that the Store port promises. */
 export function asStoreFault(server: string, error: unknown): FaultError {
   if (error instanceof FaultError) return error

@@ -102,13 +102,24 @@ function told(state: RolloutState, { at, alert: id, attempt, isTold }: Extract<S
   return { ...state, alerts: { ...state.alerts, [id]: heard } }
 }
 
-/** A gap in the watching counts as no more than two measurings, so that a rollout that nobody watched has not baked. */
+/**
+ * Each gate is measured in its own time, and what was watched is as much as the slowest of them has seen. A gap counts as no
+ * more than two measurings, so that a rollout that nobody watched has not baked.
+ */
 function measured(state: RolloutState, gates: readonly GateMeasured[], at: Instant): RolloutState {
   if (!isWatching(state)) return state
-  const since = Math.max(state.phaseSince, state.measuredAt ?? at)
-  const watched = Math.min(Math.max(0, at - since), 2 * state.options.sampleSeconds * 1000)
   const progress = gates.map((gate) => [gate.gate, gateProgress(state.measured[gate.gate], gate, at)] as const)
-  return { ...dueAlerts(state, at), measured: { ...state.measured, ...Object.fromEntries(progress) }, watchedMs: state.watchedMs + watched, measuredAt: at }
+  const heard = { ...dueAlerts(state, at), measured: { ...state.measured, ...Object.fromEntries(progress) }, measuredAt: at }
+  const [before, until] = [allMeasuredAt(state), allMeasuredAt(heard)]
+  if (before === undefined || until === undefined) return heard
+  const watched = Math.min(Math.max(0, until - Math.max(state.phaseSince, before)), 2 * state.options.sampleSeconds * 1000)
+  return { ...heard, watchedMs: state.watchedMs + watched }
+}
+
+/** Up to when every gate has been measured. */
+function allMeasuredAt({ gates, measured: progress }: RolloutState): Instant | undefined {
+  const times = gates.map(({ name }) => progress[name]?.at)
+  return times.length === 0 || times.includes(undefined) ? undefined : Math.min(...times.filter((time) => time !== undefined))
 }
 
 /** An interruption ends when the service is seen to work again; a measuring that brought nothing ends none. */
