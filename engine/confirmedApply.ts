@@ -12,6 +12,7 @@ import { overLink, reachHost } from './reachHost.ts'
 import { disappointments, expectationsOf, type Expectation } from './reachability.ts'
 import { tablesDetail } from './foreignTables.ts'
 import type { ApplyStep, NewJournalEntry } from './store.ts'
+import type { WayBack } from './waysBack.ts'
 import type { World } from './world.ts'
 
 /**
@@ -35,8 +36,8 @@ export interface ApplyOptions {
   /** The host reverts by itself unless confirmed within this time of arming. */
   readonly confirmWithinSeconds: number
   readonly signal?: Cancellation
-  /** Waited for once the new rules are in force, before anything is looked at. */
-  readonly afterSwap?: () => Promise<void>
+  /** Old rules come back, which were confirmed once: nothing is probed before they are in force, for that takes longer than all the rest. */
+  readonly wayBack?: Pick<WayBack, 'switched'>
 }
 
 /** Confirmed apply of one host: nothing it does can leave the host between the old ruleset and the new one. Never throws. */
@@ -105,7 +106,7 @@ async function runAttempt(attempt: Attempt): Promise<HostOutcome> {
   for (const [name, step] of STEPS) {
     const done = await take(attempt, name, step)
     if (!done.ok) return putBack(attempt, name, done.faults)
-    if (name === 'swap') await attempt.options.afterSwap?.()
+    if (name === 'swap') await attempt.options.wayBack?.switched()
   }
   const confirmed = await take(attempt, 'confirm', confirm)
   return confirmed.ok ? recordConfirmed(attempt) : settleConfirm(attempt, confirmed.faults)
@@ -167,7 +168,7 @@ async function check(attempt: Attempt): Promise<Result<unknown>> {
   const { world, host, hostPlan, intent, options } = attempt
   const [version, expectations] = await Promise.all([
     attempt.isStaged ? undefined : sessionOf(attempt).version(options.signal),
-    intent ? expectationsOf(world, host, intent, hostPlan.changes, options.signal) : [],
+    intent && !options.wayBack ? expectationsOf(world, host, intent, hostPlan.changes, options.signal) : [],
   ])
   attempt.expectations = expectations
   if (version === undefined) return succeed(undefined)

@@ -102,7 +102,7 @@ async function bringBack(world: RolloutWorld, journal: Journal, one: HostCase, i
   if (!isOld) await remember(world, one, forward)
   await one.saveWayBack()
   const plan = { ...one.wayBack, hosts: [{ ...back, baseGeneration: held }] }
-  const outcome = await (world.pieces?.applyHost ?? confirmedApply)(world, journal, one.host, plan, { confirmWithinSeconds: one.confirmWithinSeconds, afterSwap: () => way.switched() })
+  const outcome = await (world.pieces?.applyHost ?? confirmedApply)(world, journal, one.host, plan, { confirmWithinSeconds: one.confirmWithinSeconds, wayBack: way })
   const fault = outcome.faults[0]
   return outcome.kind === 'confirmed' ? { result: 'reverted' } : { result: 'again', ...(fault ? { fault } : {}) }
 }

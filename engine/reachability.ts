@@ -36,12 +36,17 @@ export async function expectationsOf(
   const found = await Promise.all(
     host.addresses.map(async (address) => {
       // At the same time: behind a gate that is silent the control port costs the whole wait.
-      const [isOwn, candidates] = await Promise.all([isOwnWord(world, address, changes, signal), candidatesAt(world, address, intent, changes)])
-      const answering = await fanOut(candidates.slice(0, PROBES_MAX), PROBES_AT_ONCE, (candidate) => answers(world, candidate, signal))
-      return isOwn ? candidates.filter((_, index) => answering[index] === true) : []
+      const [isOwn, answering] = await Promise.all([isOwnWord(world, address, changes, signal), answeringAt(world, address, intent, changes, signal)])
+      return isOwn ? answering : []
     }),
   )
   return found.flat()
+}
+
+async function answeringAt(world: World, address: Address, intent: Intent, changes: readonly EndpointChange[], signal?: Cancellation): Promise<Expectation[]> {
+  const candidates = await candidatesAt(world, address, intent, changes)
+  const answering = await fanOut(candidates.slice(0, PROBES_MAX), PROBES_AT_ONCE, (candidate) => answers(world, candidate, signal))
+  return candidates.filter((_, index) => answering[index] === true)
 }
 
 /** Faults: PROBE_LOST where something we may use no longer answers, PROBE_STILL_OPEN where something closed to us still does. */

@@ -1,6 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { NGINX_FOLDERS } from '@portcullis/lab/daemons/nginx.ts'
+import type { LabHost } from '@portcullis/lab/host.ts'
 import { startWorld, type Lab } from '@portcullis/lab/start.ts'
 import { CONTROLLER, fleetOf, worldOf } from '../apply/fleet.ts'
 import type { Stand } from './command.ts'
@@ -18,6 +20,12 @@ export type PolicyName = 'whole' | 'forgetful'
 export const policyFile = (name: PolicyName): string[] => ['--policy', `${name}.yaml`]
 export const GATES = ['--gates', 'gates.yaml']
 
+/** One process a host, and none for a connection: what serves must not be what is measured. */
+function openShop(host: LabHost): void {
+  host.writeFile('/etc/lab/shop.conf', `daemon off; master_process off; pid /run/shop.pid; events { worker_connections 64; } http {\n  access_log off;\n  ${NGINX_FOLDERS}\n  server { listen ${SHOP_PORT}; return 204; }\n}\n`)
+  host.start('shop', ['nginx', '-c', '/etc/lab/shop.conf'])
+}
+
 export async function openStage(hosts: number): Promise<Stage> {
   const lab = await startWorld(worldOf(hosts), { prefix: `bn-${process.pid}` })
   const folder = await mkdtemp(join(tmpdir(), 'bn-rollout-'))
@@ -26,7 +34,7 @@ export async function openStage(hosts: number): Promise<Stage> {
     await rm(folder, { recursive: true, force: true })
   }
   try {
-    for (const host of lab.hosts) if (host.name !== CONTROLLER) host.start('shop', ['socat', '-u', `TCP4-LISTEN:${SHOP_PORT},reuseaddr,fork`, 'OPEN:/dev/null'])
+    for (const host of lab.hosts) if (host.name !== CONTROLLER) openShop(host)
     await writeFile(join(folder, 'whole.yaml'), policyText(lab, true))
     await writeFile(join(folder, 'forgetful.yaml'), policyText(lab, false))
     await writeFile(join(folder, 'gates.yaml'), `version: 1\ngates:\n  - { name: shop, service: shop, critical: true, probe: tcp, with: { port: ${SHOP_PORT}, worse: none } }\n`)
