@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { runRollout } from './rolloutRun.ts'
-import { drawEnding, drawJudged, type Scenario } from './scenario.ts'
+import { WATCHED_WITHIN_MS } from '@portcullis/core/rollout/watchRound.ts'
+import { runRollout, type RunReport } from './rolloutRun.ts'
+import { drawEnding, drawJudged, drawWatched, type Scenario } from './scenario.ts'
 
 /**
- * Rollouts whose gates bring samples that the product's own judge judges, and rollouts that cut flows. They take longer than
- * others, so that there are fewer of them here; a night has time for more, and for a thousand hosts each.
+ * Rollouts whose gates bring samples that the product's own judge judges, rollouts that cut flows, and rollouts whose hosts are
+ * logged in to. They take longer than others, so that there are fewer of them here; a night has time for more, and for a thousand hosts each.
  */
 const ROLLOUTS = Number(process.env.PORTCULLIS_SIM_JUDGED ?? 50)
 const FIRST_SEED = Number(process.env.PORTCULLIS_SIM_SEED ?? 1)
@@ -14,7 +15,7 @@ const LARGE = Number(process.env.PORTCULLIS_SIM_LARGE ?? 0)
 const PER_TEST = 10
 const PATIENCE_MS = 120_000 + (ROLLOUTS + 20 * LARGE) * 1000
 
-const DRAW: Readonly<Record<string, (seed: number, size?: number) => Scenario>> = { judged: drawJudged, ending: drawEnding }
+const DRAW: Readonly<Record<string, (seed: number, size?: number) => Scenario>> = { judged: drawJudged, ending: drawEnding, watched: drawWatched }
 const KINDS = Object.keys(DRAW)
 const KEPT = JSON.parse(readFileSync(new URL('seeds/judged.json', import.meta.url), 'utf8')) as readonly { kind: string; seed: number; size?: number; because: string }[]
 
@@ -46,4 +47,25 @@ test('what is slower by its new rules is put back, and what is not is completed'
     return (await runRollout({ ...calm, judged: { failsPerMille: 0, ...(slowness === undefined ? {} : { slowness }) } })).state.outcome
   }))
   expect(ends).toEqual(['reverted', 'completed'])
+}, PATIENCE_MS)
+
+function firstChanged({ events }: RunReport): { readonly host: number; readonly at: number } {
+  for (const event of events) if (event.kind === 'signal' && event.signal.kind === 'applied' && event.signal.result === 'changed') return { host: Number(event.signal.host.slice('host-'.length)), at: event.signal.at }
+  throw new RangeError('nothing was changed')
+}
+
+/** Two travels of a login and of its answer, at most. */
+const LOGIN_MS_MAX = 1_000
+
+/** From the moment on which a changed host is silent: the limit, the time in which each is asked again, two rounds, and the way of an answer. */
+test.each(Array.from({ length: 20 }, (_, index) => index + 1))('a changed host that lets nobody in is an outage, and everything is put back: seed %i', async (seed) => {
+  const drawn = drawWatched(seed)
+  const calm = { ...drawn, controllers: 1, kills: [], outages: [], blind: [], clockJumps: [], commands: [], alertFailures: [], lostPerMille: 0, coreShare: 0, broken: [] }
+  const untouched = await runRollout({ ...calm, absences: [] })
+  const { host, at } = firstChanged(untouched)
+  const fromMs = at - untouched.state.begun + 1_000
+  const { state, broken } = await runRollout({ ...calm, absences: [{ fromMs, untilMs: fromMs + 200_000, host, isBooted: false }] })
+  expect({ untouched: untouched.state.outcome, outcome: state.outcome, cause: state.trip?.cause, broken }).toEqual({ untouched: 'completed', outcome: 'reverted', cause: 'outage', broken: [] })
+  const seenMs = (state.trip?.at ?? 0) - state.begun - fromMs
+  expect(seenMs).toBeLessThan(drawn.options.outageSecondsMax * 1000 + WATCHED_WITHIN_MS + 2 * drawn.options.sampleSeconds * 1000 + LOGIN_MS_MAX)
 }, PATIENCE_MS)

@@ -14,6 +14,7 @@ import type { Gate, GateJudge, GateReading, GateSample } from '@portcullis/core/
 import type { RolloutState } from '@portcullis/core/rollout/rollout.ts'
 import { driveRollout } from '@portcullis/engine/driveRollout.ts'
 import type { Alert } from '@portcullis/engine/gates.ts'
+import { hostGates } from '@portcullis/engine/hostGates.ts'
 import type { HostLink, Hosts, Random } from '@portcullis/engine/ports.ts'
 import type { Lease, RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
 import type { RolloutPieces, RolloutWorld } from '@portcullis/engine/rolloutWorld.ts'
@@ -80,7 +81,7 @@ export async function runRollout(scenario: Scenario, pieces: SimPieces = {}): Pr
   const sim = makeSim(scenario, pieces)
   const plan = await makePlan(sim)
   const made = await startRollout(worldOf(sim, -1), plan, sim.fleet, {
-    options: scenario.options, waves: { canaryShare: 0.1, growth: 2 }, gates: [GATE], by: 'sim', rules: START_RULES,
+    options: scenario.options, waves: { canaryShare: 0.1, growth: 2 }, gates: scenario.isWatched ? [GATE, LIVENESS] : [GATE], by: 'sim', rules: START_RULES,
   })
   if (!made.ok) throw new FaultError(made.faults[0] as Fault)
   const { id } = made.value
@@ -100,6 +101,8 @@ export async function runRollout(scenario: Scenario, pieces: SimPieces = {}): Pr
 }
 
 const GATE: Gate = { name: 'shop', service: 'shop', measure: { kind: 'other', name: 'sim', settings: {} }, isCritical: true, samplesMin: 3 }
+
+const LIVENESS: Gate = { name: 'liveness', measure: { kind: 'liveness' }, isCritical: true, samplesMin: 3 }
 
 function makeSim(scenario: Scenario, pieces: SimPieces): Sim {
   const timeline = makeTimeline()
@@ -202,7 +205,7 @@ function worldOf(sim: Sim, controller: number): RolloutWorld {
     now: () => timeline.now() + scenario.clockJumps.reduce((sum, jump) => (startedMs <= timeline.now() && sinceStart(sim) >= jump.atMs ? sum + jump.byMs : sum), 0),
     sleep: (durationMs: number, signal?: Parameters<Timeline['sleep']>[1]) => timeline.sleep(durationMs, signal),
   }
-  return {
+  const world: RolloutWorld = {
     clock, random: sim.random, hosts: networkOf(sim, controller), store: faulty(sim, sim.store),
     rollouts: faulty(sim, noteLeases(sim, controller)),
     probe: { connect: async () => ({ kind: 'silent', durationMs: 1 }) },
@@ -211,6 +214,7 @@ function worldOf(sim: Sim, controller: number): RolloutWorld {
     judge: scenario.judged ? (pieces.judge ?? judgeGate) : judgeAvailability, alerts: { raise: async (alert) => raise(sim, alert) },
     canceller: simCanceller, reportRollout: () => undefined, pieces,
   }
+  return scenario.isWatched ? { ...world, gates: hostGates(world, world.gates) } : world
 }
 
 /** Nobody else has tables on these hosts, and parsing our own is tested elsewhere. */

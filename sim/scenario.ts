@@ -28,6 +28,8 @@ export interface Scenario {
   readonly judged?: Judged
   /** Each host has a flow that no rules let in. */
   readonly ending?: FlowEnd
+  /** The product's own watch logs in to the hosts, and one that stays silent is an outage. */
+  readonly isWatched?: boolean
   /** How many of 1,000 calls to a host are lost, before or after they were done. */
   readonly lostPerMille: number
 }
@@ -91,6 +93,9 @@ export function drawJudged(seed: number, size?: number): Scenario {
   const judged: Judged = { failsPerMille: pick(random, [0, 0, 5]), ...(random.next() < 0.5 ? { slowness: pick(random, [3, 5]) } : {}) }
   return { ...scenario, options: { ...scenario.options, sampleSeconds: 5, revertScope: 'all' }, judged }
 }
+
+/** The same story with hosts that are logged in to. */
+export const drawWatched = (seed: number, size?: number): Scenario => ({ ...drawScenario(seed, size), isWatched: true })
 
 /** The same story on hosts with flows that the new rules do not let in. */
 export function drawEnding(seed: number, size?: number): Scenario {

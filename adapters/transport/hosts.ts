@@ -7,8 +7,10 @@ import type { HostLink, Hosts } from '@portcullis/engine/ports.ts'
 import { localWay } from '../local/local.ts'
 import { netnsWay } from '../netns/netns.ts'
 import { sshWay } from '../ssh/ssh.ts'
+import { start, type Program } from './child.ts'
 import { install } from './install.ts'
 import { KeptLinks } from './keptLinks.ts'
+import { Launcher } from './launcher.ts'
 import { openLink, type LinkOptions } from './link.ts'
 import { readPackagedScript, type PackagedScript } from './packagedScript.ts'
 import { Turns } from './turns.ts'
@@ -31,6 +33,8 @@ export interface HostsOptions {
 const CONNECT_PATIENCE_MS = 2_000
 /** Of those, at the same time. */
 const SLOW_CONNECTS_MAX = 128
+/** Who starts so many programs will start more, and is no longer small itself. */
+const LAUNCHED_AFTER = 48
 
 /** Hosts by whatever way each one's transport names. */
 export function makeHosts(options: HostsOptions = {}): Hosts {
@@ -45,6 +49,8 @@ class EveryHost implements Hosts {
   readonly #kept: KeptLinks
   #controlDirectory: string | undefined
   #ways = 0
+  #launcher: Launcher | undefined
+  #started = 0
 
   constructor(options: HostsOptions) {
     this.#options = options
@@ -65,11 +71,27 @@ class EveryHost implements Hosts {
     if (!way.ok) return way
     const { mode = 'session', connectMs = 20_000 } = this.#options
     const onClose = (closed: HostLink) => this.#links.delete(closed)
-    const options: LinkOptions = { mode, connectMs, onClose, ...(signal ? { signal } : {}) }
+    const options: LinkOptions = { mode, connectMs, onClose, start: (argv) => this.#start(argv), ...(signal ? { signal } : {}) }
     const link = await this.#turns.take(() => openLink(way.value, this.#script, options))
     if (!link.ok) return link
     this.#links.add(link.value)
     return succeed(link.value)
+  }
+
+  #start(argv: readonly string[]): Program {
+    this.#started += 1
+    if (this.#launcher?.isOpen) return this.#launcher.start(argv)
+    if (this.#started === LAUNCHED_AFTER) void this.#openLauncher()
+    return start(argv)
+  }
+
+  /** Where there can be none, programs are started from here, as before. */
+  async #openLauncher(): Promise<void> {
+    const directory = this.#ownDirectory()
+    const launcher = await Launcher.open(join(directory, 'launch')).catch(() => undefined)
+    // Closed meanwhile: the folder is gone, or another one is there.
+    if (this.#controlDirectory === directory) this.#launcher = launcher
+    else launcher?.close()
   }
 
   async install(host: Host, signal?: LinkOptions['signal']) {
@@ -83,8 +105,17 @@ class EveryHost implements Hosts {
     await this.#kept.close()
     await Promise.all([...this.#links].map((link) => link.close()))
     this.#links.clear()
+    this.#launcher?.close()
+    this.#launcher = undefined
+    this.#started = 0
     if (this.#controlDirectory !== undefined) rmSync(this.#controlDirectory, { recursive: true, force: true })
     this.#controlDirectory = undefined
+  }
+
+  /** For sockets. Short, because the path of one is at most 108 bytes (unix(7)) and ssh adds a suffix of its own. */
+  #ownDirectory(): string {
+    this.#controlDirectory ??= mkdtempSync(join(tmpdir(), 'portcullis-'))
+    return this.#controlDirectory
   }
 
   /** Closing it gives it back. */
@@ -109,10 +140,8 @@ class EveryHost implements Hosts {
       case 'netns':
         return succeed(netnsWay(host, transport.namespace, this.#script))
       case 'ssh':
-        // Short, because the path of a socket is at most 108 bytes (unix(7)) and ssh adds a suffix of its own.
-        this.#controlDirectory ??= mkdtempSync(join(tmpdir(), 'portcullis-'))
         this.#ways += 1
-        return sshWay(host, transport, this.#controlDirectory, this.#ways)
+        return sshWay(host, transport, this.#ownDirectory(), this.#ways)
     }
   }
 }

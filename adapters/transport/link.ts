@@ -1,6 +1,6 @@
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import type { HostCall, HostLink, HostReply } from '@portcullis/engine/ports.ts'
-import { run, type Ended, type Limits } from './child.ts'
+import { run, start, type Ended, type Limits, type Start } from './child.ts'
 import { endedFault } from './endedFault.ts'
 import type { Greeting } from './frame.ts'
 import { badArgument, cancelled, inputTooLarge, outputTooLarge, scriptOld, scriptTampered, timedOut } from './linkFault.ts'
@@ -19,6 +19,8 @@ export interface LinkOptions {
   readonly connectMs: number
   readonly signal?: Cancellation
   readonly onClose?: (link: HostLink) => void
+  /** Default: by this process. */
+  readonly start?: Start
 }
 
 type Cancellation = NonNullable<HostCall['signal']>
@@ -93,7 +95,7 @@ class Link implements HostLink {
   }
 
   async #openSession(limits: Limits): Promise<Result<Session>> {
-    const opened = await openSession(this.#way, limits)
+    const opened = await openSession(this.#way, this.#options.start ?? start, limits)
     if (!opened.ok) return opened
     const fault = this.#judge(opened.value.greeting)
     if (fault) {
@@ -105,7 +107,7 @@ class Link implements HostLink {
   }
 
   async #askByCall(call: HostCall, limits: Limits): Promise<Result<Omit<HostReply, 'durationMs'>>> {
-    const ended = await run(this.#way.script([call.verb, ...call.args], false), call.input ?? '', limits)
+    const ended = await run(this.#way.script([call.verb, ...call.args], false), call.input ?? '', limits, this.#options.start)
     if (ended.kind !== 'exited') return fail(limitFault(this.host.name, call.verb, limits, ended.kind))
     const fault = this.#way.explain(ended.exitCode, ended.stderr)
     if (fault) return fail(fault)
@@ -114,7 +116,7 @@ class Link implements HostLink {
   }
 
   async #greetByCall(limits: Limits): Promise<Result<unknown>> {
-    const ended = await run(this.#way.script(['version'], false), '', limits)
+    const ended = await run(this.#way.script(['version'], false), '', limits, this.#options.start)
     if (ended.kind !== 'exited') return fail(limitFault(this.host.name, 'version', limits, ended.kind))
     const version = /^portcullis-host (\S+)$/m.exec(ended.stdout)?.[1]
     const digest = /^script (\S+)$/m.exec(ended.stdout)?.[1]

@@ -1,5 +1,5 @@
 import { fail, succeed, type Result } from '@portcullis/core/fault/fault.ts'
-import { collect, start, STDERR_BYTES_MAX, type Limits } from './child.ts'
+import { collect, STDERR_BYTES_MAX, type Limits, type Program, type Start } from './child.ts'
 import { FrameReader, type Greeting, type Read, type ReplyFrame } from './frame.ts'
 import { cancelled, linkLost, outputTooLarge, timedOut } from './linkFault.ts'
 import { endedFault } from './endedFault.ts'
@@ -22,8 +22,8 @@ export interface Request {
 /** How long a session may take to notice that its input has ended. */
 const CLOSE_MS_MAX = 2_000
 
-export async function openSession(way: Way, limits: Limits): Promise<Result<Session>> {
-  const process = new SessionProcess(way, limits.outputBytesMax)
+export async function openSession(way: Way, start: Start, limits: Limits): Promise<Result<Session>> {
+  const process = new SessionProcess(way, start, limits.outputBytesMax)
   const greeting = await process.expect('session', (reader) => reader.takeGreeting(), limits)
   if (!greeting.ok) return greeting
   return succeed({
@@ -41,7 +41,7 @@ export async function openSession(way: Way, limits: Limits): Promise<Result<Sess
 
 class SessionProcess {
   readonly #way: Way
-  readonly #child: ReturnType<typeof start>
+  readonly #child: Program
   readonly #reader: FrameReader
   readonly #stderr: ReturnType<typeof collect>
   readonly #ended: Promise<void>
@@ -49,7 +49,7 @@ class SessionProcess {
   #isKilled = false
   #onChange = () => {}
 
-  constructor(way: Way, outputBytesMax: number) {
+  constructor(way: Way, start: Start, outputBytesMax: number) {
     this.#way = way
     this.#reader = new FrameReader(outputBytesMax)
     this.#child = start(way.script(['session'], true))

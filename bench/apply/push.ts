@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sshWay } from '@portcullis/adapters/ssh/ssh.ts'
-import { run } from '@portcullis/adapters/transport/child.ts'
+import { run, start } from '@portcullis/adapters/transport/child.ts'
 import { openSession, type Session } from '@portcullis/adapters/transport/session.ts'
 import type { Way } from '@portcullis/adapters/transport/way.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
@@ -25,7 +25,7 @@ export function openPushes(fleet: readonly Host[], atOnce: number): Pushes {
   return {
     async open() {
       await fanOut(await ways, atOnce, async (way) => {
-        const opened = await openSession(way, LIMITS)
+        const opened = await openSession(way, start, LIMITS)
         if (!opened.ok) throw new Error(opened.faults[0]?.what.en)
         sessions.push(opened.value)
       })
