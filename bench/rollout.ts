@@ -25,7 +25,7 @@ const QUICK: Size = { hosts: 10, outageSeconds: 10, simulatedHosts: 1_000, stori
 const FULL: Size = { hosts: 100, outageSeconds: 60, simulatedHosts: 10_000, stories: 300 }
 
 /** What can be measured alone: `npm run bench -- rollout outage`. */
-const PARTS = ['outage', 'recovery', 'simulated'] as const
+const PARTS = ['restore', 'outage', 'recovery', 'simulated'] as const
 type Part = (typeof PARTS)[number]
 
 /** `--hosts N` lab hosts instead of the usual number. */
@@ -34,9 +34,10 @@ export async function run(args: readonly string[]): Promise<void> {
   const options = readOptions(rest)
   const size = { ...(options.isQuick ? QUICK : FULL), ...(hosts === undefined ? {} : { hosts }) }
   const result: Result = {}
-  if (parts.includes('outage') || parts.includes('recovery')) {
+  if (parts.some((part) => part !== 'simulated')) {
     await using stage = await openStage(size.hosts)
     await prepare(stage)
+    if (parts.includes('restore')) result.restore = await measureRestore(stage, size)
     if (parts.includes('outage')) result.outage = await measureOutage(stage, size)
     if (parts.includes('recovery')) result.recovery = await measureRecovery(stage, size)
   }
@@ -46,6 +47,7 @@ export async function run(args: readonly string[]): Promise<void> {
 }
 
 interface Result {
+  restore?: RestoreFigures
   outage?: OutageFigures
   recovery?: readonly Recovery[]
   simulated?: { readonly fleet: Simulated; readonly stories: Simulated }
@@ -81,6 +83,41 @@ interface OutageFigures {
   readonly cause: string
   readonly controller: Pick<CommandRun, 'cpuSeconds' | 'residentBytesMax' | 'milliseconds'>
 }
+
+/** All in seconds, from the moment on which somebody's word to put everything back was heard. */
+interface RestoreFigures {
+  readonly served: number
+  readonly confirmed: number
+}
+
+/** All hosts have the rules that forget the shop, no gate minds, and a person asks for everything back. */
+async function measureRestore({ lab, stand, addresses }: Stage, { hosts }: Size): Promise<RestoreFigures> {
+  await must(stand, ['plan', ...policyFile('forgetful'), '--concurrency', '32'])
+  tell('all hosts are changed, and put back by hand')
+  let changed = 0
+  let watcher: ReturnType<typeof runWatcher> | undefined
+  let asked: Promise<unknown> | undefined
+  const run = await portcullis(stand, ['rollout', 'start', '--yes', '--json', ...policyFile('forgetful'), ...pace(hosts), '--bake-min', '600'], {
+    onEvent: (event) => {
+      if (event.kind !== 'signal' || event.signal.kind !== 'applied' || event.signal.result !== 'changed') return
+      changed += 1
+      if (changed < hosts) return
+      watcher = runWatcher(lab.switchNamespace, addresses)
+      asked = new Promise((resolve) => setTimeout(resolve, DARK_MS)).then(() => must(stand, ['rollout', 'rollback', ...policyFile('forgetful')]))
+    },
+  })
+  const outages = (await watcher?.end()) ?? []
+  await asked
+  const { trip, hosts: ended, outcome } = stateOf(run)
+  if (trip?.cause !== 'asked' || outcome !== 'reverted' || outages.length !== hosts) throw new Error(`the rollout ended ${String(outcome)} by ${String(trip?.cause)}, ${outages.length} hosts were seen to be away: ${run.err}`)
+  return {
+    served: (Math.max(...outages.map(({ until }) => until ?? Number.NaN)) - trip.at) / 1000,
+    confirmed: (Math.max(...Object.values(ended).map(({ since }) => since)) - trip.at) / 1000,
+  }
+}
+
+/** Until every client has seen that its host does not serve it. */
+const DARK_MS = 5_000
 
 /** A policy that forgets the shop goes to all hosts in one wave; the gate sees it, and everything is put back. */
 async function measureOutage({ lab, stand, addresses }: Stage, { hosts, outageSeconds }: Size): Promise<OutageFigures> {
@@ -202,9 +239,22 @@ async function simulate(kind: string, count: number): Promise<Simulated> {
   return told
 }
 
-function tablesOf({ outage, recovery, simulated }: Result, size: Size): Table[] {
-  return [...(outage ? [outageTable(outage, size)] : []), ...(recovery ? [recoveryTable(recovery, size)] : []), ...(simulated ? [simulatedTable(simulated, size)] : [])]
+function tablesOf({ restore, outage, recovery, simulated }: Result, size: Size): Table[] {
+  return [...(restore ? [restoreTable(restore, size)] : []), ...(outage ? [outageTable(outage, size)] : []), ...(recovery ? [recoveryTable(recovery, size)] : []), ...(simulated ? [simulatedTable(simulated, size)] : [])]
 }
+
+const restoreTable = ({ served, confirmed }: RestoreFigures, { hosts }: Size): Table => ({
+  title: `${hosts} hosts over ssh that all have new rules, put back at a person's word: s from that word`,
+  columns: ['', 's', 'aim'],
+  rows: [
+    ['the last host serves again', served.toFixed(2), hosts === 100 ? '2' : ''],
+    ['the last old ruleset is confirmed', confirmed.toFixed(2), ''],
+  ],
+  notes: [SHARED],
+})
+
+/** What every figure of many hosts here has in it. */
+const SHARED = 'All hosts share the processors of this machine: what a hundred hosts do at the same moment is part of these figures. The controller goes first (nice -10).'
 
 function outageTable(figures: OutageFigures, { hosts, outageSeconds }: Size): Table {
   const { controller } = figures
@@ -216,14 +266,14 @@ function outageTable(figures: OutageFigures, { hosts, outageSeconds }: Size): Ta
       row('the service was interrupted, first host down to last host up', figures.interrupted),
       row('beyond the threshold', figures.beyondThreshold),
       row('first host down to the trip', figures.detected),
-      row('trip to the last host served again', figures.served, hosts === 100 ? '2' : ''),
+      row('trip to the last host served again', figures.served),
       row('trip to the last old ruleset confirmed', figures.confirmed),
       row('CPU time of the controller, whole rollout', controller.cpuSeconds),
       row('  of a rollout that took', controller.milliseconds / 1000),
     ],
     notes: [
       `Resident at most: ${mebibytes(controller.residentBytesMax)} MiB. Tripped by: ${figures.cause}.`,
-      'All hosts share the processors of this machine: what a hundred hosts do at the same moment is part of these figures. The controller goes first (nice -10).',
+      SHARED,
     ],
   }
 }

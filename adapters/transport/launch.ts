@@ -12,6 +12,7 @@ const children = new Map<number, ChildProcess>()
 // The terminal's Ctrl-C and a manager's stop go to the whole group. Whoever asked decides when it is over.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 process.once('disconnect', () => process.exit())
+process.on('error', () => undefined)
 process.on('message', (order: ToLauncher) => {
   if (order.kind === 'kill') children.get(order.id)?.kill(order.signal)
   else void start(order)
@@ -36,7 +37,8 @@ async function start({ id, argv }: Extract<ToLauncher, { kind: 'start' }>): Prom
 
 function over(what: FromLauncher): void {
   children.delete(what.id)
-  if (process.connected) process.send?.(what)
+  // Nobody is there any more to whom it could matter.
+  if (process.connected) process.send?.(what, undefined, undefined, () => undefined)
 }
 
 /** Its first line says whose it is. Nothing is read from it here: that is for the program. */

@@ -8,6 +8,7 @@ import { Launcher } from './launcher.ts'
 const directory = mkdtempSync(join(tmpdir(), 'launcher-'))
 const LIMITS: Limits = { timeoutMs: 10_000, outputBytesMax: 4_000_000 }
 let launcher: Launcher
+let serial = 0
 
 beforeAll(async () => {
   launcher = await Launcher.open(join(directory, 'launch'))
@@ -44,7 +45,7 @@ test('limits end it', async () => {
 })
 
 test('many at once, each with its own', async () => {
-  const answers = await Promise.all(Array.from({ length: 100 }, (_, index) => ended(`cat; exit ${index}`, `${index}`)))
+  const answers = await Promise.all(Array.from({ length: 40 }, (_, index) => ended(`cat; exit ${index}`, `${index}`)))
   expect(answers.map((one) => (one.kind === 'exited' ? `${one.stdout} ${one.exitCode}` : one.kind))).toEqual(answers.map((_, index) => `${index} ${index}`))
 })
 
@@ -66,6 +67,17 @@ test('where the small process dies, what it started goes on and ends, and it is 
   expect(mortal.isOpen).toBe(false)
   expect(await run(['true'], '', LIMITS, start)).toMatchObject({ exitCode: 127 })
   mortal.close()
+})
+
+/** In a process of its own, which ends when nothing keeps it. */
+test.each([
+  ['while programs run', "const all = Array.from({ length: 20 }, () => launcher.start(['sleep', '5'])); for (const one of all) { one.stdout.resume(); one.stderr.resume() }; setTimeout(() => launcher.close(), 400)"],
+  ['while programs are being started', "for (let n = 0; n < 20; n += 1) launcher.start(['cat']).stdout.resume(); setTimeout(() => launcher.close(), 15)"],
+  ['at once', "launcher.start(['cat']); launcher.close()"],
+  ['never, and nothing runs', "const one = launcher.start(['true']); one.stdout.resume(); one.stderr.resume()"],
+])('what is closed %s keeps nobody', async (_, body) => {
+  const script = `import { Launcher } from ${JSON.stringify(new URL('launcher.ts', import.meta.url).href)}; const launcher = await Launcher.open(${JSON.stringify(join(directory, `kept-${serial++}`))}); ${body}`
+  expect(await run([process.execPath, '--input-type=module', '-e', script], '', { ...LIMITS, timeoutMs: 4_500 })).toEqual({ kind: 'exited', exitCode: 0, stdout: '', stderr: '' })
 })
 
 test('closing ends the small process, and it outlives nobody', async () => {

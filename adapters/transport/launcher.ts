@@ -31,7 +31,7 @@ export class Launcher {
 
   private constructor(server: Server, path: string) {
     this.#server = server
-    this.#process = fork(fileURLToPath(new URL('launch.ts', import.meta.url)), [path], { env: environment(), stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    this.#process = fork(fileURLToPath(new URL('launch.ts', import.meta.url)), [path], { env: environment(), execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     // It is no reason for us to go on.
     this.#process.unref()
     this.#process.channel?.unref()
@@ -56,9 +56,11 @@ export class Launcher {
     return program
   }
 
+  /** What it has started and still runs loses its input and output. */
   close(): void {
     if (this.#process.connected) this.#process.disconnect()
     this.#server.close()
+    for (const program of this.#programs.values()) program.abandon()
   }
 
   #tell(order: ToLauncher): void {
@@ -84,6 +86,8 @@ export class Launcher {
       else program.takeOutput(socket, what === 'out' ? program.stdout : program.stderr)
     }
     socket.on('error', () => undefined)
+    // Who dies before it has said so leaves an end that nobody closes.
+    socket.once('end', () => head.includes(10) || socket.destroy())
     socket.on('data', read)
   }
 }
@@ -128,6 +132,7 @@ class Launched extends EventEmitter implements Program {
   hear(told: FromLauncher): void {
     if (told.kind === 'failed') {
       this.#end()
+      this.#forget()
       this.emit('error', new Error(told.because))
     } else {
       this.#exit = { code: told.code }
@@ -142,7 +147,14 @@ class Launched extends EventEmitter implements Program {
     this.#closed(0)
   }
 
+  abandon(): void {
+    this.#exit ??= { code: null }
+    this.#end()
+    this.#closed(0)
+  }
+
   #end(): void {
+    for (const socket of this.#sockets) socket.destroy()
     for (const stream of [this.stdout, this.stderr]) if (!stream.writableEnded) stream.end()
     for (const stream of [this.stdout, this.stderr]) stream.resume()
   }
