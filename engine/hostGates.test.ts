@@ -73,3 +73,20 @@ test('denied is read of hosts that the rollout touches, each time', async () => 
   const watch = new Watch()
   for (let round = 0; round < 2; round += 1) expect((await watch.round(DENIED)).asked.toSorted()).toEqual(NAMES.filter((name) => !name.startsWith('control')).toSorted())
 })
+
+test.each<[what: string, waitedMs: number, openingMs: number | undefined, isGood: boolean]>([
+  ['a host that waits for our own turn is not slow', 60_000, 200, true],
+  ['one that takes long to let us in is', 0, 16_000, false],
+  ['where nobody says how long it took, all of the time counts', 16_000, undefined, false],
+  ['and a short one is good', 2_000, undefined, true],
+])('%s', async (_, waitedMs, openingMs, isGood) => {
+  const world = simWorld(['web-1'])
+  const connect: SimWorld['hosts']['connect'] = async (host) => {
+    await world.clock.sleep(waitedMs)
+    const link = await world.hosts.connect(host)
+    return link.ok ? { ...link, value: { ...link.value, ...(openingMs === undefined ? {} : { openingMs }) } } : link
+  }
+  const gates = hostGates({ ...world, hosts: { ...world.hosts, connect } }, NOTHING)
+  const reading = await gates.sample(LIVENESS, { since: 0, until: world.clock.now(), hosts: simPolicy(['web-1']).hosts, timeoutMs: 3_000 })
+  expect(reading).toMatchObject({ kind: 'samples', samples: [{ isGood }] })
+})

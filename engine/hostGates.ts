@@ -1,4 +1,4 @@
-import { succeed, type Result } from '@portcullis/core/fault/fault.ts'
+import type { Result } from '@portcullis/core/fault/fault.ts'
 import type { FlowObservation } from '@portcullis/core/inventory/observation.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import type { Gate, GateReading, GateSample } from '@portcullis/core/rollout/gate.ts'
@@ -73,11 +73,24 @@ const readingOf = (samples: readonly (GateSample | undefined)[]): GateReading =>
  */
 async function liveness(world: World, host: Host, timeoutMs: number): Promise<GateSample> {
   const at = world.clock.now()
-  // A link is open when the script at its other end has said what it is; nothing more has to be asked.
-  const isIn = (await ask(world.hosts.connect(host), async () => succeed(true))) ?? false
-  const tookMs = world.clock.now() - at
+  const openingMs = await opening(world, host)
+  const isIn = openingMs !== undefined
   const because = isIn ? {} : { because: { en: 'the controller does not get in', zh: '控制端无法登录' } }
-  return { at, host: host.name, isGood: isIn && tookMs <= timeoutMs * LIVENESS_PATIENCE, ...because }
+  return { at, host: host.name, isGood: isIn && openingMs <= timeoutMs * LIVENESS_PATIENCE, ...because }
+}
+
+/** A link is open when the script at its other end has said what it is; nothing more has to be asked. Waiting for our own turn says nothing of the host. */
+async function opening(world: World, host: Host): Promise<number | undefined> {
+  const startedMs = world.clock.now()
+  try {
+    const link = await world.hosts.connect(host)
+    if (!link.ok) return undefined
+    const tookMs = link.value.openingMs ?? world.clock.now() - startedMs
+    await link.value.close().catch(() => undefined)
+    return tookMs
+  } catch {
+    return undefined
+  }
 }
 
 /** Opening a connection over a slow link takes several round trips. */

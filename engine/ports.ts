@@ -63,6 +63,8 @@ export interface HostReply {
 /** One open way to one host. Calls on a link are answered in order; links are independent. */
 export interface HostLink {
   readonly host: Host
+  /** From the start of opening it to the host's greeting, without the time for which it waited for its turn. Absent where nobody waits. */
+  readonly openingMs?: number
   /** A fault means that no answer came (unreachable, timed out, script missing); a reply with a non-zero exit code is an answer. */
   call(call: HostCall): Promise<Result<HostReply>>
   close(): Promise<void>

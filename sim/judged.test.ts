@@ -58,14 +58,16 @@ function firstChanged({ events }: RunReport): { readonly host: number; readonly 
 const LOGIN_MS_MAX = 1_000
 
 /** From the moment on which a changed host is silent: the limit, the time in which each is asked again, two rounds, and the way of an answer. */
-test.each(Array.from({ length: 20 }, (_, index) => index + 1))('a changed host that lets nobody in is an outage, and everything is put back: seed %i', async (seed) => {
+test.each(Array.from({ length: 20 }, (_, index) => index + 1))('a changed host that lets nobody in has everything put back within the limit: seed %i', async (seed) => {
   const drawn = drawWatched(seed)
   const calm = { ...drawn, controllers: 1, kills: [], outages: [], blind: [], clockJumps: [], commands: [], alertFailures: [], lostPerMille: 0, coreShare: 0, broken: [] }
   const untouched = await runRollout({ ...calm, absences: [] })
   const { host, at } = firstChanged(untouched)
   const fromMs = at - untouched.state.begun + 1_000
   const { state, broken } = await runRollout({ ...calm, absences: [{ fromMs, untilMs: fromMs + 200_000, host, isBooted: false }] })
-  expect({ untouched: untouched.state.outcome, outcome: state.outcome, cause: state.trip?.cause, broken }).toEqual({ untouched: 'completed', outcome: 'reverted', cause: 'outage', broken: [] })
+  expect({ untouched: untouched.state.outcome, outcome: state.outcome, broken }).toEqual({ untouched: 'completed', outcome: 'reverted', broken: [] })
+  // The judge may be sure before the limit is reached.
+  expect(['outage', 'gate']).toContain(state.trip?.cause)
   const seenMs = (state.trip?.at ?? 0) - state.begun - fromMs
   expect(seenMs).toBeLessThan(drawn.options.outageSecondsMax * 1000 + WATCHED_WITHIN_MS + 2 * drawn.options.sampleSeconds * 1000 + LOGIN_MS_MAX)
 }, PATIENCE_MS)

@@ -28,7 +28,9 @@ type Cancellation = NonNullable<HostCall['signal']>
 /** Opens a way to a host and makes sure that the script there is ours. */
 export async function openLink(way: Way, script: PackagedScript, options: LinkOptions): Promise<Result<HostLink>> {
   const link = new Link(way, script, options)
+  const startedMs = performance.now()
   const opened = await link.open()
+  link.openingMs = performance.now() - startedMs
   return opened.ok ? succeed(link) : opened
 }
 
@@ -36,6 +38,7 @@ export async function openLink(way: Way, script: PackagedScript, options: LinkOp
 const IDLE_MS = 1_000
 
 class Link implements HostLink {
+  openingMs = 0
   readonly #way: Way
   readonly #script: PackagedScript
   readonly #options: LinkOptions

@@ -71,8 +71,9 @@ export function stateOf({ out, err, code }: CommandRun): RolloutState {
 
 function readEvent(line: string): RolloutEvent | undefined {
   if (!line.startsWith('{')) return undefined
-  const read = JSON.parse(line) as RolloutEvent
-  return read.kind === 'signal' || read.kind === 'action' ? read : undefined
+  const read = JSON.parse(line) as Partial<RolloutEvent>
+  // What is done to a host step by step is told there too, with a name.
+  return 'signal' in read || 'action' in read ? (read as RolloutEvent) : undefined
 }
 
 /** What has ended, or is just ending, tells no memory any more. */
