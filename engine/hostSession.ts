@@ -22,6 +22,7 @@ export interface HostVersion {
 }
 
 export interface Swapped extends HeldGeneration {
+  /** In steps of 10,000. */
   readonly durationUs: number
 }
 

@@ -157,7 +157,7 @@ Next: portcullis apply ID
     await run('plan')
     world.hosts.strike('web-1', 'swap', 15)
     const { out, err } = await run('apply', '--yes')
-    expect(out.replaceAll(/[0-9a-f]{12}/g, 'ID')).toBe(`✓  db-1   confirmed  generation 1  swapped in 20.0 ms
+    expect(out.replaceAll(/[0-9a-f]{12}/g, 'ID')).toBe(`✓  db-1   confirmed  generation 1  swapped in 20 ms
 ↶  web-1  put back   at swap
   ✗ web-1: nft refuses the ruleset: struck
       nothing was changed; this is a defect of Portcullis or a kernel without a module it needs: see the text of nft [HOST_NFT_REFUSED]

@@ -33,6 +33,6 @@ function outcomeRow(pen: Pen, { kind, host, generation, step, swapUs }: HostOutc
   const [mark, colour, words] = KINDS[kind]
   const told = [pen.paint[colour](mark), pen.paint.bold(host), pen.paint[colour](t(pen, words))]
   if (kind !== 'confirmed') return [...told, `${t(pen, { en: 'at', zh: '止于' })} ${stepWord(pen, step)}`]
-  const swap = swapUs === undefined ? '' : `${t(pen, { en: 'swapped in', zh: '切换用时' })} ${(swapUs / 1000).toFixed(1)} ms`
+  const swap = swapUs === undefined ? '' : `${t(pen, { en: 'swapped in', zh: '切换用时' })} ${swapUs < 10_000 ? '< 10' : (swapUs / 1000).toFixed(0)} ms`
   return [...told, `${t(pen, { en: 'generation', zh: '代次' })} ${generation}`, pen.paint.dim(swap)]
 }
