@@ -1,3 +1,6 @@
+import { succeed } from '@portcullis/core/fault/fault.ts'
+import type { FlowObservation } from '@portcullis/core/inventory/observation.ts'
+import { parseAddress } from '@portcullis/core/net/address.ts'
 import type { Gate } from '@portcullis/core/rollout/gate.ts'
 import { WATCHED_WITHIN_MS, type HostStanding } from '@portcullis/core/rollout/watchRound.ts'
 import { simPolicy, simWorld, type SimWorld } from '@portcullis/sim/world.ts'
@@ -88,5 +91,19 @@ test.each<[what: string, waitedMs: number, openingMs: number | undefined, isGood
   }
   const gates = hostGates({ ...world, hosts: { ...world.hosts, connect } }, NOTHING)
   const reading = await gates.sample(LIVENESS, { since: 0, until: world.clock.now(), hosts: simPolicy(['web-1']).hosts, timeoutMs: 3_000 })
+  expect(reading).toMatchObject({ kind: 'samples', samples: [{ isGood }] })
+})
+
+/** The controller stands at 10.0.0.9. */
+test.each<[what: string, source: string, isGood: boolean]>([
+  ['a client that was served and is denied', '10.7.7.7', false],
+  ['the controller itself, which knocks to see that what is closed is closed', '10.0.0.9', true],
+])('%s', async (_, from, isGood) => {
+  const world = simWorld(['web-1'])
+  const source = parseAddress(from)
+  if (!source.ok) throw new Error(from)
+  const flow = (verdict: 'accepted' | 'denied'): FlowObservation => ({ kind: 'flow', host: 'web-1', sensor: 'nft-counters', at: 1, lastSeen: 1, tally: 'running', source: source.value, protocol: 'tcp', port: 8080, connections: 2, bytes: 0, verdict })
+  const seen = { ...world, store: { ...world.store, observations: async () => [flow('accepted')] }, facts: { ...world.facts, readCounters: () => succeed([flow('denied')]) } }
+  const reading = await hostGates(seen, NOTHING).sample(DENIED, { since: 0, until: 1, hosts: simPolicy(['web-1']).hosts, timeoutMs: 3_000 })
   expect(reading).toMatchObject({ kind: 'samples', samples: [{ isGood }] })
 })

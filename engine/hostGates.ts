@@ -1,5 +1,6 @@
 import type { Result } from '@portcullis/core/fault/fault.ts'
 import type { FlowObservation } from '@portcullis/core/inventory/observation.ts'
+import { formatAddress, parseAddress } from '@portcullis/core/net/address.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import type { Gate, GateReading, GateSample } from '@portcullis/core/rollout/gate.ts'
 import { deniedSample, deniedServed } from '@portcullis/core/rollout/judgement/deniedServed.ts'
@@ -21,7 +22,8 @@ export function hostGates(world: World, others: Gates): Gates {
     const known = flowsBefore.get(host.name)
     if (known) return known
     const seen = await world.store.observations({ host: host.name, kinds: ['flow'], since: since - FLOWS_REMEMBERED_MS })
-    const flows = seen.filter((one) => one.kind === 'flow')
+    const own = await ownAddresses(world, host)
+    const flows = seen.filter((one) => one.kind === 'flow' && !own.has(formatAddress(one.source))) as FlowObservation[]
     flowsBefore.set(host.name, flows)
     return flows
   }
@@ -33,6 +35,15 @@ export function hostGates(world: World, others: Gates): Gates {
       return readingOf(await fanOut(touchedOf(window), HOSTS_AT_ONCE, async (host) => denied(world, host, (await remembered(host, window.since)).filter((flow) => window.isMeant?.(flow) !== true))))
     },
   }
+}
+
+/** Before and after each change we knock at its ports ourselves: that one of them lets us in no longer is what was wanted. */
+async function ownAddresses({ probe }: World, { addresses }: Host): Promise<ReadonlySet<string>> {
+  const own = await Promise.all(addresses.map((address) => probe.sourceTowards?.(formatAddress(address))))
+  return new Set(own.flatMap((text) => {
+    const parsed = parseAddress(text ?? '')
+    return parsed.ok ? [formatAddress(parsed.value)] : []
+  }))
 }
 
 /** What others deny says nothing about a change: it is compared with what the same host served before. */
