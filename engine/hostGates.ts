@@ -39,7 +39,7 @@ export function hostGates(world: World, others: Gates): Gates {
 
 /** Before and after each change we knock at its ports ourselves: that one of them lets us in no longer is what was wanted. */
 async function ownAddresses({ probe }: World, { addresses }: Host): Promise<ReadonlySet<string>> {
-  const own = await Promise.all(addresses.map((address) => probe.sourceTowards?.(formatAddress(address))))
+  const own = await Promise.all(addresses.map(async (address) => probe.sourceTowards?.(formatAddress(address))))
   return new Set(own.flatMap((text) => {
     const parsed = parseAddress(text ?? '')
     return parsed.ok ? [formatAddress(parsed.value)] : []
