@@ -1,6 +1,6 @@
 import type { Result } from '@portcullis/core/fault/fault.ts'
 import type { FlowObservation } from '@portcullis/core/inventory/observation.ts'
-import { formatAddress, parseAddress } from '@portcullis/core/net/address.ts'
+import { sameAddress } from '@portcullis/core/net/address.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import type { Gate, GateReading, GateSample } from '@portcullis/core/rollout/gate.ts'
 import { deniedSample, deniedServed } from '@portcullis/core/rollout/judgement/deniedServed.ts'
@@ -8,6 +8,7 @@ import { watchRound, type Heard, type HostStanding, type WatchedHost } from '@po
 import { fanOut } from './fanOut.ts'
 import type { Gates, GateWindow } from './gates.ts'
 import type { HostSession } from './hostSession.ts'
+import { ownAddress } from './ownAddress.ts'
 import type { HostLink } from './ports.ts'
 import { overLink, reachHost } from './reachHost.ts'
 import type { World } from './world.ts'
@@ -22,8 +23,10 @@ export function hostGates(world: World, others: Gates): Gates {
     const known = flowsBefore.get(host.name)
     if (known) return known
     const seen = await world.store.observations({ host: host.name, kinds: ['flow'], since: since - FLOWS_REMEMBERED_MS })
-    const own = await ownAddresses(world, host)
-    const flows = seen.filter((one) => one.kind === 'flow' && !own.has(formatAddress(one.source))) as FlowObservation[]
+    // Before and after each change we knock at its ports ourselves: that one of them lets us in no longer is what was wanted.
+    const own = await Promise.all(host.addresses.map((address) => ownAddress(world, address)))
+    const isOwn = ({ source }: FlowObservation): boolean => own.some((address) => address !== undefined && sameAddress(address, source))
+    const flows = seen.filter((one) => one.kind === 'flow').filter((flow) => !isOwn(flow))
     flowsBefore.set(host.name, flows)
     return flows
   }
@@ -35,15 +38,6 @@ export function hostGates(world: World, others: Gates): Gates {
       return readingOf(await fanOut(touchedOf(window), HOSTS_AT_ONCE, async (host) => denied(world, host, (await remembered(host, window.since)).filter((flow) => window.isMeant?.(flow) !== true))))
     },
   }
-}
-
-/** Before and after each change we knock at its ports ourselves: that one of them lets us in no longer is what was wanted. */
-async function ownAddresses({ probe }: World, { addresses }: Host): Promise<ReadonlySet<string>> {
-  const own = await Promise.all(addresses.map(async (address) => probe.sourceTowards?.(formatAddress(address))))
-  return new Set(own.flatMap((text) => {
-    const parsed = parseAddress(text ?? '')
-    return parsed.ok ? [formatAddress(parsed.value)] : []
-  }))
 }
 
 /** What others deny says nothing about a change: it is compared with what the same host served before. */

@@ -1,6 +1,6 @@
 import { fail, succeed, type Fault, type Result } from '@portcullis/core/fault/fault.ts'
 import type { Instant, Observation } from '@portcullis/core/inventory/observation.ts'
-import { formatAddress, parseAddress, sameAddress } from '@portcullis/core/net/address.ts'
+import { sameAddress } from '@portcullis/core/net/address.ts'
 import { draftHost, isUnchanged, type ControllerPath, type LiveHost } from '@portcullis/core/plan/draft.ts'
 import { guardFleet, guardHost, GUARD_LIMITS } from '@portcullis/core/plan/guards.ts'
 import { readIntent } from '@portcullis/core/plan/intentText.ts'
@@ -10,6 +10,7 @@ import type { Intent } from '@portcullis/core/policy/intent.ts'
 import type { Host, Policy } from '@portcullis/core/policy/policy.ts'
 import { resolveAll } from '@portcullis/core/policy/resolve.ts'
 import { observe, type FleetOptions, type UnreadHost } from './observe.ts'
+import { ownAddress } from './ownAddress.ts'
 import type { HostReading } from './readHost.ts'
 import type { SeenPolicy } from './store.ts'
 import type { World } from './world.ts'
@@ -145,10 +146,10 @@ async function controllerPath(world: World, { host, observations }: HostReading)
   if (host.transport.kind !== 'ssh') return undefined
   const { port } = host.transport
   for (const address of host.addresses) {
-    const own = parseAddress((await world.probe.sourceTowards?.(formatAddress(address))) ?? '')
-    if (!own.ok) continue
-    const isSeen = observations.some((seen) => seen.kind === 'flow' && seen.tally === 'snapshot' && seen.port === port && sameAddress(seen.source, own.value))
-    if (isSeen) return { source: own.value, port }
+    const source = await ownAddress(world, address)
+    if (!source) continue
+    const isSeen = observations.some((seen) => seen.kind === 'flow' && seen.tally === 'snapshot' && seen.port === port && sameAddress(seen.source, source))
+    if (isSeen) return { source, port }
   }
   return undefined
 }

@@ -1,10 +1,11 @@
 import type { Fault } from '@portcullis/core/fault/fault.ts'
-import { formatAddress, parseAddress, type Address } from '@portcullis/core/net/address.ts'
+import { formatAddress, type Address } from '@portcullis/core/net/address.ts'
 import { grantedTo, hasSource } from '@portcullis/core/plan/sources.ts'
 import type { EndpointChange } from '@portcullis/core/plan/plan.ts'
 import type { Intent } from '@portcullis/core/policy/intent.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import { fanOut } from './fanOut.ts'
+import { ownAddress } from './ownAddress.ts'
 import type { Cancellation } from './ports.ts'
 import type { World } from './world.ts'
 
@@ -87,12 +88,6 @@ async function candidatesAt(world: World, address: Address, intent: Intent, chan
     if (isGranted) return [{ address, port, must: 'answer' }]
     return intent.mode === 'enforce' ? [{ address, port, must: 'not-answer' }] : []
   })
-}
-
-async function ownAddress(world: World, towards: Address): Promise<Address | undefined> {
-  const text = await world.probe.sourceTowards?.(formatAddress(towards))
-  const address = text === undefined ? undefined : parseAddress(text)
-  return address?.ok ? address.value : undefined
 }
 
 async function answers(world: World, { address, port }: Expectation, signal?: Cancellation): Promise<boolean> {
