@@ -4,7 +4,8 @@ import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
 import type { Policy } from '@portcullis/core/policy/policy.ts'
 import { describe, expect, test } from 'vitest'
 import { apply, type FleetApplyOptions } from './apply.ts'
-import type { HostOutcome } from './confirmedApply.ts'
+import { confirmedApply, type HostOutcome } from './confirmedApply.ts'
+import { openJournal } from './journal.ts'
 import { planChange } from './planChange.ts'
 import type { HostVerb } from './ports.ts'
 import { APPLY_STEPS } from './store.ts'
@@ -246,6 +247,27 @@ test('what lies on the host already is neither brought nor asked for again, and 
   expect(world.hosts.calls.slice(before)).toEqual(['version', 'arm', 'swap', 'facts', 'version', 'confirm'].map((verb) => `web-1 ${verb}`))
 })
 
+test('to what was brought earlier the host only switches', async () => {
+  const { world, next } = await plannedWorld(true)
+  world.hosts.strike('web-1', 'stage', 'unanswered')
+  await applyOne(world, next)
+  const before = world.hosts.calls.length
+  expect((await switchOne(world, next)).kind).toBe('confirmed')
+  expect(world.hosts.calls.slice(before)).toEqual(['swap', 'facts', 'version', 'confirm'].map((verb) => `web-1 ${verb}`))
+})
+
+test.each([
+  ['nothing', undefined, 'HOST_NOTHING_STAGED'],
+  ['something else', { generation: 9, digest: '9'.repeat(64), text: '' }, 'HOST_NOT_SWAPPED'],
+])('where %s lies there instead, the host is left as it is', async (_what, staged, code) => {
+  const { world, old, next } = await plannedWorld(true)
+  const [sim] = world.sims
+  if (sim && staged) sim.staged = staged
+  const outcome = await switchOne(world, next)
+  expect([outcome.kind, outcome.step, outcome.faults[0]?.code]).toEqual(['refused', 'swap', code])
+  expect([sim?.live?.digest, sim?.staged, sim?.armedUntilMs]).toEqual([digestOf(old), staged, undefined])
+})
+
 const SEEN = { digest: 'd'.repeat(64), file: 'portcullis.yaml', text: '', seenAt: 0 }
 
 const changedPolicy = (): Policy => simPolicy(['web-1'], { defaults: { ...simPolicy([]).defaults, refusal: 'reject' } })
@@ -285,6 +307,12 @@ async function applyOne(world: World, plan: ChangePlan, options = OPTIONS): Prom
   const outcome = report.ok ? report.value.hosts[0] : undefined
   if (!outcome) throw new Error(JSON.stringify(report))
   return outcome
+}
+
+function switchOne(world: World, plan: ChangePlan): Promise<HostOutcome> {
+  const [host] = changedPolicy().hosts
+  if (!host) throw new Error('no host')
+  return confirmedApply(world, openJournal(world), host, plan, { ...OPTIONS, isStaged: true })
 }
 
 const digestOf = (plan: ChangePlan | undefined): string | undefined => plan?.hosts[0]?.rulesetDigest

@@ -38,6 +38,8 @@ export interface ApplyOptions {
   readonly signal?: Cancellation
   /** Old rules come back, which were confirmed once: nothing is probed before they are in force, for that takes longer than all the rest. */
   readonly wayBack?: Pick<WayBack, 'switched'>
+  /** The ruleset was brought to the host earlier: it is asked for nothing but to switch, which it refuses where anything else is staged. */
+  readonly isStaged?: boolean
 }
 
 /** Confirmed apply of one host: nothing it does can leave the host between the old ruleset and the new one. Never throws. */
@@ -91,7 +93,9 @@ const newAttempt = (world: World, journal: Journal, host: Host, plan: ChangePlan
 
 type Step = (attempt: Attempt) => Promise<Result<unknown>>
 
-const STEPS: readonly (readonly [ApplyStep, Step])[] = [
+type Steps = readonly (readonly [ApplyStep, Step])[]
+
+const STEPS: Steps = [
   ['connect', connect],
   ['version', checkBase],
   ['stage', stage],
@@ -102,8 +106,16 @@ const STEPS: readonly (readonly [ApplyStep, Step])[] = [
   ['probe', probe],
 ]
 
+/** Of a ruleset that is staged. Each question costs a host that is to be served again as long as the switch does. */
+const STAGED_STEPS: Steps = [
+  ['connect', connect],
+  ['swap', armAndSwap],
+  ['verify', verify],
+  ['probe', probe],
+]
+
 async function runAttempt(attempt: Attempt): Promise<HostOutcome> {
-  for (const [name, step] of STEPS) {
+  for (const [name, step] of attempt.options.isStaged ? STAGED_STEPS : STEPS) {
     const done = await take(attempt, name, step)
     if (!done.ok) return putBack(attempt, name, done.faults)
     if (name === 'swap') await attempt.options.wayBack?.switched()
@@ -178,17 +190,30 @@ async function check(attempt: Attempt): Promise<Result<unknown>> {
 }
 
 async function arm(attempt: Attempt): Promise<Result<unknown>> {
-  const { world, options } = attempt
-  attempt.armedUntilMs = world.clock.now() + options.confirmWithinSeconds * 1000
-  return sessionOf(attempt).arm(options.confirmWithinSeconds)
+  noteArmed(attempt)
+  return sessionOf(attempt).arm(attempt.options.confirmWithinSeconds)
+}
+
+function noteArmed(attempt: Attempt): void {
+  attempt.armedUntilMs = attempt.world.clock.now() + attempt.options.confirmWithinSeconds * 1000
 }
 
 async function swap(attempt: Attempt): Promise<Result<unknown>> {
   const swapped = await sessionOf(attempt).swap(heldBy(attempt))
   if (swapped.ok) attempt.swapUs = swapped.value.durationUs
-  const isForeign = !swapped.ok && swapped.faults.some((fault) => fault.code === 'HOST_NOT_SWAPPED')
-  return isForeign ? fail(otherRuleset(attempt.host.name)) : swapped
+  return isForeign(swapped) ? fail(otherRuleset(attempt.host.name)) : swapped
 }
+
+async function armAndSwap(attempt: Attempt): Promise<Result<unknown>> {
+  noteArmed(attempt)
+  const swapped = await sessionOf(attempt).swap(heldBy(attempt), attempt.options.confirmWithinSeconds)
+  if (swapped.ok) attempt.swapUs = swapped.value.durationUs
+  // Refused before anything was armed.
+  else if (isForeign(swapped) || swapped.faults.some(({ code }) => code === 'HOST_NOTHING_STAGED')) delete attempt.armedUntilMs
+  return swapped
+}
+
+const isForeign = (swapped: Result<unknown>): boolean => !swapped.ok && swapped.faults.some(({ code }) => code === 'HOST_NOT_SWAPPED')
 
 /** What the kernel enforces now, read back and compared; undecided is not equal. What stands beside it is written down, to tell later who changed what. */
 async function verify(attempt: Attempt): Promise<Result<unknown>> {
@@ -249,10 +274,10 @@ async function settleConfirm(attempt: Attempt, faults: readonly Fault[]): Promis
 
 /** The way out of every step: from `arm` on the host is told to revert; where it cannot be told, it does so by itself. */
 async function putBack(attempt: Attempt, step: ApplyStep, faults: readonly Fault[]): Promise<HostOutcome> {
-  const isForeign = faults.some((fault) => fault.code === 'HOST_OTHER_RULESET' || fault.code === 'HOST_OTHER_APPLY')
+  const isOthers = faults.some((fault) => fault.code === 'HOST_OTHER_RULESET' || fault.code === 'HOST_OTHER_APPLY')
   if (attempt.armedUntilMs === undefined) return outcome(attempt, 'refused', step, faults)
   // What is live is the other controller's: it confirms it, or the armed revert takes it away.
-  if (isForeign) return outcome(attempt, 'reverting', step, faults)
+  if (isOthers) return outcome(attempt, 'reverting', step, faults)
   await attempt.journal.action('revert').catch(ignoreLostStore)
   const reverted = await askUntil(attempt, async (session) => session.revert())
   const fault = reverted.ok ? undefined : unreverted(attempt.host.name, secondsLeft(attempt))

@@ -113,7 +113,7 @@ function casesOf(world: RolloutWorld, wayBack: ChangePlan, plan: ChangePlan, sta
   const unknown = names.filter((name) => !known.has(name))
   if (unknown.length > 0) throw new FaultError(hostsUnknown(unknown))
   const { confirmWithinSeconds } = state.options
-  const shared = { plan, wayBack, confirmWithinSeconds, waysBack: new WaysBack(world), saveWayBack: savedOnce(world, wayBack) }
+  const shared = { plan, wayBack, confirmWithinSeconds, waysBack: new WaysBack(world), saveWayBack: savedOnce(world, wayBack), staged: new Set<string>() }
   return new Map(names.map((name) => [name, { ...shared, host: known.get(name) as Host }]))
 }
 

@@ -34,8 +34,8 @@ export interface HostSession {
   holders(signal?: Cancellation): Promise<Result<string>>
   stage(staged: HeldGeneration, text: string, signal?: Cancellation): Promise<Result<HeldGeneration>>
   arm(seconds: number): Promise<Result<void>>
-  /** Refused when another ruleset than this one is staged. */
-  swap(staged: HeldGeneration): Promise<Result<Swapped>>
+  /** Refused when another ruleset than this one is staged, and where no revert is armed; with `armSeconds`, it arms it itself. */
+  swap(staged: HeldGeneration, armSeconds?: number): Promise<Result<Swapped>>
   confirm(generation: number): Promise<Result<HeldGeneration>>
   revert(): Promise<Result<HeldGeneration | undefined>>
   /** Ends the connections of these clients to these ports, both directions; waits until none of them is left, or for 5 s. */
@@ -74,7 +74,10 @@ export function hostSession(link: HostLink): HostSession {
     stage: (held, input, signal) =>
       ask({ ...plain('stage', [String(held.generation), held.digest], signal), input }, LARGE_CALL_MS_MAX, (text) => readHeld('staged', text)),
     arm: (seconds) => ask(plain('arm', [String(seconds)]), CALL_MS_MAX, (text) => (text.startsWith('armed ') ? { read: undefined } : undefined)),
-    swap: (held) => ask(plain('swap', [String(held.generation), held.digest]), LARGE_CALL_MS_MAX, readSwapped),
+    swap: (held, armSeconds) => {
+      const args = [String(held.generation), held.digest, ...(armSeconds === undefined ? [] : [String(armSeconds)])]
+      return ask(plain('swap', args), LARGE_CALL_MS_MAX, readSwapped)
+    },
     confirm: (generation) => ask(plain('confirm', [String(generation)]), CALL_MS_MAX, (text) => readHeld('confirmed', text)),
     revert: () => ask(plain('revert'), LARGE_CALL_MS_MAX, readReverted),
     cut: (flows) => ask({ ...plain('cut'), input: flows.map(({ protocol, port, source }) => `${protocol} ${port} ${formatAddress(source)}\n`).join('') }, LARGE_CALL_MS_MAX, readCut),

@@ -15,7 +15,7 @@ async function resultOf(kind: HostOutcome['kind'], codes: readonly string[]): Pr
   const world = { ...simWorld(['web-1']), pieces: { applyHost: async (): Promise<HostOutcome> => ({ host: 'web-1', kind, generation: 2, step: 'arm', faults }) } }
   // What it does not come to is not asked for.
   const waysBack = new WaysBack({ clock: world.clock, canceller: () => new AbortController() })
-  const one = { host: host as NonNullable<typeof host>, plan: {} as ChangePlan, wayBack: {} as ChangePlan, confirmWithinSeconds: 60, waysBack, saveWayBack: async () => undefined }
+  const one = { host: host as NonNullable<typeof host>, plan: {} as ChangePlan, wayBack: {} as ChangePlan, confirmWithinSeconds: 60, waysBack, saveWayBack: async () => undefined, staged: new Set<string>() }
   return (await applyHost(world as unknown as RolloutWorld, openJournal(world), one, new AbortController().signal)).result
 }
 

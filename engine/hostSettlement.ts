@@ -4,7 +4,7 @@ import type { ChangePlan, HostPlan } from '@portcullis/core/plan/plan.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import type { ApplyResult, RevertResult, SettleResult } from '@portcullis/core/rollout/rollout.ts'
 import { moved, otherApply, writtenFault } from './applyFault.ts'
-import { confirmedApply, type HostOutcome } from './confirmedApply.ts'
+import { confirmedApply, type ApplyOptions, type HostOutcome } from './confirmedApply.ts'
 import { hostSession, type HeldGeneration, type HostVersion } from './hostSession.ts'
 import type { Journal } from './journal.ts'
 import type { Cancellation } from './ports.ts'
@@ -22,6 +22,8 @@ export interface HostCase {
   readonly waysBack: WaysBack
   /** Makes `wayBack` known to the store. */
   readonly saveWayBack: () => Promise<void>
+  /** Hosts of the same rollout on which their part of `wayBack` lies. */
+  readonly staged: Set<string>
 }
 
 export interface HostAnswer<Kind> {
@@ -49,7 +51,8 @@ async function stageWayBack(world: RolloutWorld, one: HostCase, signal: Cancella
   if (!intent.ok || signal.aborted) return
   try {
     const held = { generation: back.generation, digest: back.rulesetDigest }
-    await overLink(reachHost(world.hosts, one.host, signal), (session) => session.stage(held, world.rules.render(intent.value), signal))
+    const staged = await overLink(reachHost(world.hosts, one.host, signal), (session) => session.stage(held, world.rules.render(intent.value), signal))
+    if (staged.ok) one.staged.add(one.host.name)
   } catch {
     // As where it is refused.
   }
@@ -87,7 +90,20 @@ export async function putBackHost(world: RolloutWorld, journal: Journal, one: Ho
   }
 }
 
+/** The host has something else there than we brought, or nothing. */
+const UNSTAGED: ReadonlySet<string> = new Set(['HOST_NOTHING_STAGED', 'HOST_NOT_SWAPPED'])
+
+/** To what lies there the host only switches; where it lies there no more, it is asked what it has. */
 async function bringBack(world: RolloutWorld, journal: Journal, one: HostCase, isContested: boolean, way: WayBack): Promise<HostAnswer<RevertResult>> {
+  if (one.staged.delete(one.host.name)) {
+    const { forward, back } = plansOf(one)
+    const answer = await applyBack(world, journal, one, { ...back, baseGeneration: forward.generation }, { wayBack: way, isStaged: true })
+    if (!UNSTAGED.has(answer.fault?.code ?? '')) return answer
+  }
+  return askAndBringBack(world, journal, one, isContested, way)
+}
+
+async function askAndBringBack(world: RolloutWorld, journal: Journal, one: HostCase, isContested: boolean, way: WayBack): Promise<HostAnswer<RevertResult>> {
   const asked = await askVersion(world, one)
   if ('code' in asked) return { result: 'again', fault: asked }
   const { forward, back } = plansOf(one)
@@ -100,9 +116,12 @@ async function bringBack(world: RolloutWorld, journal: Journal, one: HostCase, i
   if (isOld && !isContested) return { result: 'reverted' }
   if (!isOld && !isHeld(asked.confirmed, forward)) return { result: 'overtaken', fault: moved(one.host.name, forward.generation, held) }
   if (!isOld) await remember(world, one, forward)
+  return applyBack(world, journal, one, { ...back, baseGeneration: held }, { wayBack: way })
+}
+
+async function applyBack(world: RolloutWorld, journal: Journal, one: HostCase, back: HostPlan, how: Pick<ApplyOptions, 'wayBack' | 'isStaged'>): Promise<HostAnswer<RevertResult>> {
   await one.saveWayBack()
-  const plan = { ...one.wayBack, hosts: [{ ...back, baseGeneration: held }] }
-  const outcome = await (world.pieces?.applyHost ?? confirmedApply)(world, journal, one.host, plan, { confirmWithinSeconds: one.confirmWithinSeconds, wayBack: way })
+  const outcome = await (world.pieces?.applyHost ?? confirmedApply)(world, journal, one.host, { ...one.wayBack, hosts: [back] }, { confirmWithinSeconds: one.confirmWithinSeconds, ...how })
   const fault = outcome.faults[0]
   return outcome.kind === 'confirmed' ? { result: 'reverted' } : { result: 'again', ...(fault ? { fault } : {}) }
 }

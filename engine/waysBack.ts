@@ -8,8 +8,8 @@ export interface WayBack {
   end(): void
 }
 
-/** A host that does not answer keeps no other for longer. */
-const PATIENCE_MS = 5_000
+/** As long as others switch at least this often, it is waited for them; a host that does not answer keeps none. */
+const PATIENCE_MS = 3_000
 
 /**
  * Hosts on their way back at the same time. None is looked at before each has its old rules: these serve again at once, and
@@ -19,6 +19,7 @@ const PATIENCE_MS = 5_000
 export class WaysBack {
   readonly #world: Pick<RolloutWorld, 'clock' | 'canceller'>
   #unswitched = 0
+  #switches = 0
   #release: (() => void)[] = []
 
   constructor(world: Pick<RolloutWorld, 'clock' | 'canceller'>) {
@@ -32,6 +33,7 @@ export class WaysBack {
       if (isSwitched) return
       isSwitched = true
       this.#unswitched -= 1
+      this.#switches += 1
       if (this.#unswitched > 0) return
       for (const release of this.#release.splice(0)) release()
     }
@@ -39,15 +41,20 @@ export class WaysBack {
       end,
       switched: async () => {
         end()
-        if (this.#unswitched > 0) await this.#others(Math.min(PATIENCE_MS, (confirmWithinSeconds * 1000) / 4))
+        if (this.#unswitched > 0) await this.#others(this.#world.clock.now() + (confirmWithinSeconds * 1000) / 4)
       },
     }
   }
 
-  async #others(patienceMs: number): Promise<void> {
-    const timer = this.#world.canceller()
+  async #others(until: number): Promise<void> {
+    const { clock, canceller } = this.#world
     const all = new Promise<void>((resolve) => this.#release.push(resolve))
-    await Promise.race([all, this.#world.clock.sleep(patienceMs, timer.signal).catch(() => undefined)])
-    timer.abort()
+    while (this.#unswitched > 0) {
+      const seen = this.#switches
+      const timer = canceller()
+      await Promise.race([all, clock.sleep(Math.min(PATIENCE_MS, until - clock.now()), timer.signal).catch(() => undefined)])
+      timer.abort()
+      if (this.#switches === seen || clock.now() >= until) return
+    }
   }
 }

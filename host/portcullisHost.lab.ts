@@ -270,7 +270,7 @@ describe('sets come a transaction before the rules that ask them, and go a trans
   async function scriptWithNft(shell: string): Promise<string> {
     const bin = join(state, 'bin')
     mkdirSync(bin, { recursive: true })
-    writeFileSync(join(bin, 'nft'), `#!/bin/sh\n[ "$*" = '-f -' ] || exec /usr/sbin/nft "$@"\n${shell}\n`, { mode: 0o755 })
+    writeFileSync(join(bin, 'nft'), `#!/bin/sh\n[ "$1" = -f ] || exec /usr/sbin/nft "$@"\n${shell}\n`, { mode: 0o755 })
     const script = join(state, 'script')
     writeFileSync(script, readFileSync(SCRIPT, 'utf8').replace('\nPATH=', `\nPATH=${bin}:`), { mode: 0o755 })
     return script
@@ -288,19 +288,26 @@ describe('sets come a transaction before the rules that ask them, and go a trans
   const own = async (): Promise<string[]> => [...new Set((await nft('list table inet portcullis')).match(/(?<=(?:set|map|chain) )\w+_g\d+(?= \{)/g) ?? [])].toSorted()
   const live = async (): Promise<string> => /^live (\S+)/m.exec(await say('version'))?.[1] ?? ''
 
+  /** As after a call that was killed, or on a host whose /run was full. */
+  const forgetPrepared = (): Promise<unknown> => mustRun(['find', join(state, 'run/prepared'), '-name', '*.from', '-delete'])
+
   test.each([
-    ['before the first', 0, 7, ['open_g7', 'web_g7']],
-    ['after the sets', 1, 7, ['open_g7', 'open_g8', 'web_g7', 'web_g8']],
-    ['after the switch', 2, 8, ['open_g7', 'open_g8', 'web_g7', 'web_g8']],
-  ] as const)('killed %s', async (_when, transactions, inForce, standing) => {
+    ['before the first', 'not prepared', 0, 7, ['open_g7', 'web_g7']],
+    ['after the sets', 'not prepared', 1, 7, ['open_g7', 'open_g8', 'web_g7', 'web_g8']],
+    ['after the switch', 'not prepared', 2, 8, ['open_g7', 'open_g8', 'web_g7', 'web_g8']],
+    ['before the first', 'prepared', 0, 7, ['open_g7', 'web_g7']],
+    ['after the sets', 'prepared', 1, 7, ['open_g7', 'open_g8', 'web_g7', 'web_g8']],
+  ] as const)('killed %s, %s', async (_when, how, transactions, inForce, standing) => {
     await confirm(7, SWITCHED)
     await say('lease add tcp 443 10.0.0.0/8 600')
     await stage(8, of(8, SWITCHED).replace('80-90', '80-99'))
+    if (how === 'not prepared') await forgetPrepared()
     await say('arm 60')
     await swapKilledAfter(transactions)
     expect([await live(), await own()]).toEqual([String(inForce), [...standing]])
     // The same again, and back.
     expect(await say('swap')).toMatch(/^swapped 8 /)
+    await say('facts')
     expect([await live(), await own()]).toEqual(['8', ['open_g8', 'web_g8']])
     expect(await nft('list set inet portcullis open_g8')).toContain('elements = { 80-99 }')
     expect(await say('revert')).toMatch(/^reverted 7 /)
@@ -343,10 +350,61 @@ describe('sets come a transaction before the rules that ask them, and go a trans
     await stage(8, text)
     await say('arm 60')
     const before = await nft('list table inet portcullis')
-    const script = await scriptWithNft(`text=$(cat)\ncase $text in *host_live*) echo refused >&2; exit 1 ;; esac\nprintf '%s\\n' "$text" | /usr/sbin/nft -f -`)
+    const script = await scriptWithNft(`if [ "$2" = - ]; then text=$(cat); else text=$(cat "$2"); fi\ncase $text in *host_live*) echo refused >&2; exit 1 ;; esac\nprintf '%s\\n' "$text" | /usr/sbin/nft -f -`)
     const refused = await space.run(swapBy(script))
     expect([refused.exitCode, refused.stderr]).toEqual([15, 'portcullis-host: nft refused the ruleset: refused\n'])
     expect(await nft('list table inet portcullis')).toBe(before)
+  })
+
+  test('a prepared swap only switches; the next call takes away what nobody asks, and describes what is there', async () => {
+    await confirm(7, SWITCHED)
+    await stage(8, of(8, SWITCHED))
+    await say('arm 60')
+    expect(await say('swap')).toMatch(/^swapped 8 /)
+    expect(await own()).toEqual(['open_g7', 'open_g8', 'web_g7', 'web_g8'])
+    await nft('add rule inet portcullis gate accept')
+    expect(await say('facts')).toContain('open_g8')
+    expect(await own()).toEqual(['open_g8', 'web_g8'])
+    // Whoever reads the facts compares them: from then on, nothing may change.
+    await nft('add rule inet portcullis gate drop')
+    expect(await say('confirm 8')).toMatch(/^22 /)
+  })
+
+  test.each([
+    ['a chain is gone', ['flush chain inet portcullis web_g7', 'delete chain inet portcullis web_g7']],
+    ['the whole table is gone', ['flush ruleset']],
+  ] as const)('where somebody has changed the table since the switch was prepared, it is made anew: %s', async (_what, changes) => {
+    await confirm(7, SWITCHED)
+    await stage(8, of(8, SWITCHED))
+    await say('arm 60')
+    for (const change of changes) await nft(change)
+    expect(await say('swap')).toMatch(/^swapped 8 /)
+    await say('facts')
+    expect([await live(), await own()]).toEqual(['8', ['open_g8', 'web_g8']])
+    expect(await say('confirm 8')).toMatch(/^confirmed 8 /)
+  })
+
+  test('swap with a time arms the revert by itself, and only for what is staged', async () => {
+    await confirm(7, SWITCHED)
+    const text = of(8, SWITCHED)
+    await stage(8, text)
+    expect(await say(`swap 9 ${digestOf(text)} 60`)).toMatch(/^21 /)
+    expect(await say('version')).toMatch(/^armed -$/m)
+    expect(await say(`swap 8 ${digestOf(text)} 4`)).toMatch(/^2 /)
+    expect(await say(`swap 8 ${digestOf(text)} 60`)).toMatch(/^swapped 8 /)
+    expect(await say('version')).toMatch(/^armed (5\d|60)$/m)
+    expect(await say('confirm 8')).toMatch(/^confirmed 8 /)
+    expect(await say(`swap 8 ${digestOf(text)} 60`)).toMatch(/^17 /)
+    expect(await say('version')).toMatch(/^armed -$/m)
+  })
+
+  test('what does not lie on the disk as it was staged is not confirmed', async () => {
+    await confirm(7, SWITCHED)
+    const text = of(8, SWITCHED)
+    await apply(8, text)
+    writeFileSync(join(state, `rulesets/${digestOf(text)}.nft`), text.slice(1))
+    expect(await say('confirm 8')).toMatch(/^14 /)
+    expect(await say('revert')).toMatch(/^reverted 7 /)
   })
 
   test('a chain that has a hook keeps it while the rules change; one that is to have none loses it', async () => {
@@ -384,7 +442,7 @@ test('confirm and the revert that is due decide by the lock: never both, never n
 test('an overdue revert happens at the next call even if its timer was killed', async () => {
   await confirm(1, GATE)
   await apply(2, OTHER, 5)
-  const timers = (await runCommand(['pgrep', '-f', `${SCRIPT} revert due`])).stdout.trim().split('\n')
+  const timers = (await runCommand(['pgrep', '-f', 'revert due'])).stdout.trim().split('\n')
   for (const pid of timers.filter((pid) => environmentOf(pid).includes(state))) process.kill(Number(pid), 'SIGKILL')
   await sleep(5_500)
   expect(await say('version')).toContain('live 2')

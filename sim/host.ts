@@ -90,10 +90,12 @@ const VERBS: Readonly<Record<HostVerb, Verb>> = {
     host.armedUntilMs = clock.now() + Number(args[0]) * 1000
     return `armed ${args[0]}\n`
   },
-  swap: (host, { args }) => {
-    if (host.armedUntilMs === undefined) return 16
+  swap: (host, { args }, clock) => {
+    const [generation, digest, seconds] = args
+    if (host.armedUntilMs === undefined && seconds === undefined) return 16
     if (!host.staged) return 17
-    if (args.length === 2 && args.join(' ') !== held(host.staged)) return 21
+    if (generation !== undefined && `${generation} ${digest}` !== held(host.staged)) return 21
+    if (seconds !== undefined) host.armedUntilMs = clock.now() + Number(seconds) * 1000
     host.live = host.staged
     return `swapped ${held(host.live)} 20000\n`
   },

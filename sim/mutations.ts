@@ -14,6 +14,7 @@ import { drawEnding, drawJudged, type Scenario } from './scenario.ts'
 /** The code that keeps a promise, taken out: some seed must then break that very promise. */
 export const MUTATIONS: readonly { readonly promise: RolloutPromise; readonly without: string; readonly seed: number; readonly pieces: SimPieces; readonly draw?: (seed: number) => Scenario }[] = [
   { promise: 'no apply without an armed revert', without: 'arming before the swap', seed: 1, pieces: { applyHost: unarmedApply, bendHost: swapUnarmed } },
+  { promise: 'no apply without an armed revert', without: 'a host that arms by itself on the way back', seed: 4, pieces: { bendHost: switchUnarmed } },
   { promise: 'a host is in the old or the new ruleset, never between', without: 'putting back at a revert', seed: 6, pieces: { bendHost: disarmOnly } },
   { promise: 'no host is forgotten', without: 'asking again after a controller was lost', seed: 41, pieces: { rules: { ...ROLLOUT_RULES, hear: (state, signal) => (signal.kind === 'taken' ? state : ROLLOUT_RULES.hear(state, signal)) } } },
   { promise: 'no two controllers change a host', without: 'a lease that only one has', seed: 2, pieces: { isLeaseShared: true } },
@@ -60,6 +61,17 @@ function swapUnarmed(host: SimHost): void {
     if (call.verb !== 'swap' || host.armedUntilMs !== undefined || !host.staged) return answer(call)
     host.live = host.staged
     return { exitCode: 0, stdout: `swapped ${host.live.generation} ${host.live.digest} 1\n`, stderr: '', durationMs: 1 }
+  }
+}
+
+/** Stands for a host script that does not heed the time of a swap. */
+function switchUnarmed(host: SimHost): void {
+  const { answer } = host
+  host.answer = (call) => {
+    if (call.verb !== 'swap' || call.args.length < 3) return answer(call)
+    const reply = answer(call)
+    if (reply.exitCode === 0) delete host.armedUntilMs
+    return reply
   }
 }
 

@@ -43,14 +43,15 @@ export function watchHost(now: () => number, serves: (host: SimHost) => boolean,
   const lateVerbs = new Map<number, number>()
   return {
     did: (host, verb, { controller, isStale }, isArmed) => {
-      if (verb === 'swap' && !isArmed) broken.push({ promise: 'no apply without an armed revert', how: `${host.name}: swap` })
+      if (verb === 'swap' && !isArmed && host.armedUntilMs === undefined) broken.push({ promise: 'no apply without an armed revert', how: `${host.name}: swap` })
       if (!CHANGING.has(verb)) return
       // One call may have been under way when the lease was lost; nothing comes after it.
       const late = isStale ? (lateVerbs.get(controller) ?? 0) + 1 : 0
       lateVerbs.set(controller, late)
+      // A swap may arm by itself.
+      if (verb === 'arm' || (verb === 'swap' && !isArmed)) armedBy = controller
       const isOthers = (verb === 'swap' || verb === 'confirm') && armedBy !== undefined && armedBy !== controller && late !== 1
       if (late > 1 || isOthers) broken.push({ promise: 'no two controllers change a host', how: `${host.name}: ${verb} by controller ${controller}, armed by ${armedBy}` })
-      if (verb === 'arm') armedBy = controller
       if (verb === 'confirm') armedBy = undefined
     },
     looked: (host) => {
