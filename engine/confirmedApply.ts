@@ -146,15 +146,28 @@ function takeDetail(attempt: Attempt): Pick<NewJournalEntry, 'detail'> {
 }
 
 async function connect(attempt: Attempt): Promise<Result<unknown>> {
-  const { world, host, hostPlan, options } = attempt
-  const intent = readIntent(hostPlan.intent)
-  if (!intent.ok) return intent
-  attempt.intent = intent.value
-  attempt.text = world.rules.render(intent.value)
-  if (world.digest(attempt.text) !== hostPlan.rulesetDigest) return fail(rendersOtherwise(host.name))
+  const { world, host, options } = attempt
+  const written = options.isStaged ? succeed(undefined) : writeText(attempt)
+  if (!written.ok) return written
   const link = await reachHost(world.hosts, host, options.signal)
   if (link.ok) attempt.link = link.value
   return link
+}
+
+function writeText(attempt: Attempt): Result<unknown> {
+  const { world, host, hostPlan } = attempt
+  const intent = intentOf(attempt)
+  if (!intent.ok) return intent
+  attempt.text = world.rules.render(intent.value)
+  return world.digest(attempt.text) === hostPlan.rulesetDigest ? intent : fail(rendersOtherwise(host.name))
+}
+
+/** Reading a large one takes milliseconds, which a way back has not before it switches. */
+function intentOf(attempt: Attempt): Result<Intent> {
+  if (attempt.intent) return succeed(attempt.intent)
+  const intent = readIntent(attempt.hostPlan.intent)
+  if (intent.ok) attempt.intent = intent.value
+  return intent
 }
 
 /** The host's own generation decides between two controllers. */
@@ -217,13 +230,15 @@ const isForeign = (swapped: Result<unknown>): boolean => !swapped.ok && swapped.
 
 /** What the kernel enforces now, read back and compared; undecided is not equal. What stands beside it is written down, to tell later who changed what. */
 async function verify(attempt: Attempt): Promise<Result<unknown>> {
-  const { world, host, intent, options } = attempt
+  const { world, host, options } = attempt
+  const intent = intentOf(attempt)
+  if (!intent.ok) return intent
   const startedMs = world.clock.now()
   const facts = await sessionOf(attempt).facts(options.signal)
   if (!facts.ok) return facts
   const at = world.clock.now()
   const snapshot = { host: host.name, at, durationMs: at - startedMs, text: facts.value }
-  const comparison = intent ? world.rules.compareLive(intent, snapshot) : { kind: 'undecided' as const, because: 'no intent' }
+  const comparison = world.rules.compareLive(intent.value, snapshot)
   if (comparison.kind !== 'equal') return fail(unequalLive(host.name, comparison))
   attempt.detail = tablesDetail(world, snapshot)
   return facts

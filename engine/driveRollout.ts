@@ -36,7 +36,8 @@ export interface DriveOptions {
 
 /** A controller that is dead or cut off is succeeded after this. */
 export const LEASE_MS = 15_000
-const LOOK_MS = 1_000
+/** So long may a person's word stay unheard. */
+const LOOK_MS = 500
 /** Replaying this many events takes a few milliseconds. */
 const SNAPSHOT_EVENTS = 200
 

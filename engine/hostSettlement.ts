@@ -4,7 +4,7 @@ import type { ChangePlan, HostPlan } from '@portcullis/core/plan/plan.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import type { ApplyResult, RevertResult, SettleResult } from '@portcullis/core/rollout/rollout.ts'
 import { moved, otherApply, writtenFault } from './applyFault.ts'
-import { confirmedApply, type ApplyOptions, type HostOutcome } from './confirmedApply.ts'
+import { confirmedApply, type HostOutcome } from './confirmedApply.ts'
 import { hostSession, type HeldGeneration, type HostVersion } from './hostSession.ts'
 import type { Journal } from './journal.ts'
 import type { Cancellation } from './ports.ts'
@@ -97,7 +97,7 @@ const UNSTAGED: ReadonlySet<string> = new Set(['HOST_NOTHING_STAGED', 'HOST_NOT_
 async function bringBack(world: RolloutWorld, journal: Journal, one: HostCase, isContested: boolean, way: WayBack): Promise<HostAnswer<RevertResult>> {
   if (one.staged.delete(one.host.name)) {
     const { forward, back } = plansOf(one)
-    const answer = await applyBack(world, journal, one, { ...back, baseGeneration: forward.generation }, { wayBack: way, isStaged: true })
+    const answer = await applyBack(world, journal, one, { ...back, baseGeneration: forward.generation }, way, true)
     if (!UNSTAGED.has(answer.fault?.code ?? '')) return answer
   }
   return askAndBringBack(world, journal, one, isContested, way)
@@ -109,6 +109,7 @@ async function askAndBringBack(world: RolloutWorld, journal: Journal, one: HostC
   const { forward, back } = plansOf(one)
   const held = asked.confirmed?.generation ?? 0
   if (isHeld(asked.confirmed, back)) {
+    await one.saveWayBack()
     await remember(world, one, back)
     return { result: 'reverted' }
   }
@@ -116,14 +117,18 @@ async function askAndBringBack(world: RolloutWorld, journal: Journal, one: HostC
   if (isOld && !isContested) return { result: 'reverted' }
   if (!isOld && !isHeld(asked.confirmed, forward)) return { result: 'overtaken', fault: moved(one.host.name, forward.generation, held) }
   if (!isOld) await remember(world, one, forward)
-  return applyBack(world, journal, one, { ...back, baseGeneration: held }, { wayBack: way })
+  return applyBack(world, journal, one, { ...back, baseGeneration: held }, way, isHeld(asked.staged, back))
 }
 
-async function applyBack(world: RolloutWorld, journal: Journal, one: HostCase, back: HostPlan, how: Pick<ApplyOptions, 'wayBack' | 'isStaged'>): Promise<HostAnswer<RevertResult>> {
-  await one.saveWayBack()
-  const outcome = await (world.pieces?.applyHost ?? confirmedApply)(world, journal, one.host, { ...one.wayBack, hosts: [back] }, { confirmWithinSeconds: one.confirmWithinSeconds, ...how })
+/** The rollout's own record has the way back: that it stands among the plans, too, must not keep a host waiting, but be so before it is told to be there. */
+async function applyBack(world: RolloutWorld, journal: Journal, one: HostCase, back: HostPlan, way: WayBack, isStaged: boolean): Promise<HostAnswer<RevertResult>> {
+  void one.saveWayBack().catch(() => undefined)
+  const options = { confirmWithinSeconds: one.confirmWithinSeconds, wayBack: way, isStaged }
+  const outcome = await (world.pieces?.applyHost ?? confirmedApply)(world, journal, one.host, { ...one.wayBack, hosts: [back] }, options)
   const fault = outcome.faults[0]
-  return outcome.kind === 'confirmed' ? { result: 'reverted' } : { result: 'again', ...(fault ? { fault } : {}) }
+  if (outcome.kind !== 'confirmed') return { result: 'again', ...(fault ? { fault } : {}) }
+  await one.saveWayBack()
+  return { result: 'reverted' }
 }
 
 function plansOf({ host, plan, wayBack }: HostCase): { readonly forward: HostPlan; readonly back: HostPlan } {
