@@ -5,7 +5,8 @@ import type { Host } from '@portcullis/core/policy/policy.ts'
 import { next, ROLLOUT_RULES } from '@portcullis/core/rollout/next.ts'
 import { isOver, nextDue } from '@portcullis/core/rollout/progress.ts'
 import type { Gate } from '@portcullis/core/rollout/gate.ts'
-import type { Action, RolloutState, Signal } from '@portcullis/core/rollout/rollout.ts'
+import type { Action, Rollout, RolloutState, Signal } from '@portcullis/core/rollout/rollout.ts'
+import { readRollout, writeRollout } from '@portcullis/core/rollout/rolloutState.ts'
 import { endFlows } from './endFlows.ts'
 import { fencedStore, LostLease } from './fencedStore.ts'
 import { applyHost, putBackHost, settleHost, type HostCase } from './hostSettlement.ts'
@@ -75,7 +76,7 @@ interface Drive {
   readonly cases: ReadonlyMap<string, HostCase>
   readonly isMeant: NonNullable<GateWindow['isMeant']>
   readonly journal: Journal
-  state: RolloutState
+  state: Rollout
   sequence: number
   snapshotAt: number
   takenUpTo: number
@@ -100,7 +101,7 @@ async function openDrive(world: RolloutWorld, lease: Lease, options: DriveOption
   const fenced = { ...world, store: fencedStore(world, lease) }
   const drive: Drive = {
     world: fenced, lease, options, cases: casesOf(fenced, loaded.record.wayBack, plan, loaded.state, options.fleet), isMeant: meantBy(plan), journal: openJournal(fenced).about({ plan: plan.id }),
-    state: loaded.state, sequence: loaded.sequence, snapshotAt: loaded.record.sequence, takenUpTo: 0,
+    state: readRollout(loaded.state), sequence: loaded.sequence, snapshotAt: loaded.record.sequence, takenUpTo: 0,
     queue: [{ kind: 'taken', at: world.clock.now(), by: lease.holder }], measuring: new Set(), measureAt: new Map(), doing: new Map(), cancels: new Map(), wake: () => undefined, isLeaving: false,
     leave: () => leave(drive),
   }
@@ -142,8 +143,8 @@ async function run(drive: Drive): Promise<DriveEnd> {
   options.signal?.addEventListener('abort', () => drive.wake(), { once: true })
   for (;;) {
     await takeQueue(drive)
-    if (isOver(drive.state) && drive.doing.size === 0) return { kind: 'over', state: drive.state }
-    if (isStopped()) return { kind: 'stopped', state: drive.state }
+    if (isOver(drive.state) && drive.doing.size === 0) return { kind: 'over', state: writeRollout(drive.state) }
+    if (isStopped()) return { kind: 'stopped', state: writeRollout(drive.state) }
     const now = world.clock.now()
     if (now >= lookAt || lookAt - now > LOOK_MS) {
       lookAt = now + LOOK_MS
@@ -223,7 +224,7 @@ async function takeQueue(drive: Drive): Promise<void> {
   drive.queue = []
   const { state, events, actions } = nextOf(drive, signals)
   const isDue = isOver(state) || drive.sequence + events.length - drive.snapshotAt >= SNAPSHOT_EVENTS
-  const entry = { since: drive.sequence, events, isOver: isOver(state), ...(isDue ? { snapshot: state } : {}), ...(drive.takenUpTo > 0 ? { takenUpTo: drive.takenUpTo } : {}) }
+  const entry = { since: drive.sequence, events, isOver: isOver(state), ...(isDue ? { snapshot: writeRollout(state) } : {}), ...(drive.takenUpTo > 0 ? { takenUpTo: drive.takenUpTo } : {}) }
   if (!(await drive.world.rollouts.append(drive.lease, entry))) throw new LostLease(drive.lease)
   events.forEach((event, index) => drive.world.reportRollout({ ...event, sequence: drive.sequence + index + 1 }))
   drive.sequence += events.length
@@ -232,7 +233,7 @@ async function takeQueue(drive: Drive): Promise<void> {
   for (const action of actions) begin(drive, action)
 }
 
-function nextOf(drive: Drive, signals: readonly Signal[]): { state: RolloutState; events: NewRolloutEvent[]; actions: Action[] } {
+function nextOf(drive: Drive, signals: readonly Signal[]): { state: Rollout; events: NewRolloutEvent[]; actions: Action[] } {
   const rules = drive.world.pieces?.rules ?? ROLLOUT_RULES
   let { state } = drive
   const events: NewRolloutEvent[] = []

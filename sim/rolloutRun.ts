@@ -12,6 +12,7 @@ import { judgeAvailability } from '@portcullis/core/rollout/availability.ts'
 import { judgeGate } from '@portcullis/core/rollout/judgement/judgeGate.ts'
 import type { Gate, GateJudge, GateReading, GateSample } from '@portcullis/core/rollout/gate.ts'
 import type { RolloutState } from '@portcullis/core/rollout/rollout.ts'
+import { writeRollout } from '@portcullis/core/rollout/rolloutState.ts'
 import { driveRollout } from '@portcullis/engine/driveRollout.ts'
 import type { Alert } from '@portcullis/engine/gates.ts'
 import { hostGates } from '@portcullis/engine/hostGates.ts'
@@ -93,7 +94,7 @@ export async function runRollout(scenario: Scenario, pieces: SimPieces = {}): Pr
   // What still is armed has its time to go back, and what a slow controller has begun to end.
   await sim.timeline.run(() => false, sim.timeline.now() + 180_000)
   const events = await sim.rollouts.events(id, 0)
-  const state = replay(made.value, events, pieces.rules)
+  const state = writeRollout(replay(made.value, events, pieces.rules))
   const { timeline, hosts, watches, alerts } = sim
   const longestMs = Math.max(...[...watches.values()].map((watch) => watch.interruptedMs(timeline.now())))
   sim.broken.push(...judgeRun({ wasWorse: sim.wasWorse, scenario, made: made.value, plan, events, state, isInTime, hosts, alerts: [...alerts.values()], longestMs, ...(pieces.rules ? { rules: pieces.rules } : {}) }))

@@ -1,6 +1,7 @@
 import type { Approval } from '@portcullis/core/plan/approval.ts'
 import { next } from '@portcullis/core/rollout/next.ts'
-import type { RolloutState } from '@portcullis/core/rollout/rollout.ts'
+import type { Rollout, RolloutState } from '@portcullis/core/rollout/rollout.ts'
+import { readRollout } from '@portcullis/core/rollout/rolloutState.ts'
 import type { Clock } from '@portcullis/engine/ports.ts'
 import type { AskedCommand, Lease, NewRolloutRecord, RolloutEntry, RolloutEvent, RolloutRecord, RolloutStore, StoredSample } from '@portcullis/engine/rolloutStore.ts'
 
@@ -99,5 +100,5 @@ function write(kept: Kept, { events, snapshot, isOver, takenUpTo }: RolloutEntry
 }
 
 /** What the signals alone make of a rollout, whatever snapshots say. */
-export const replay = (made: NewRolloutRecord, events: readonly RolloutEvent[], rules?: Parameters<typeof next>[2]): RolloutState =>
-  events.reduce((state, event) => (event.kind === 'signal' ? next(state, event.signal, rules).state : state), made.state)
+export const replay = (made: NewRolloutRecord, events: readonly RolloutEvent[], rules?: Parameters<typeof next>[2]): Rollout =>
+  events.reduce((state, event) => (event.kind === 'signal' ? next(state, event.signal, rules).state : state), readRollout(made.state))
