@@ -114,9 +114,13 @@ function casesOf(world: RolloutWorld, wayBack: ChangePlan, plan: ChangePlan, sta
   const unknown = names.filter((name) => !known.has(name))
   if (unknown.length > 0) throw new FaultError(hostsUnknown(unknown))
   const { confirmWithinSeconds } = state.options
-  const shared = { plan, wayBack, confirmWithinSeconds, waysBack: new WaysBack(world), saveWayBack: savedOnce(world, wayBack) }
-  return new Map(names.map((name) => [name, { ...shared, host: known.get(name) as Host }]))
+  const shared = { confirmWithinSeconds, waysBack: new WaysBack(world), saveWayBack: savedOnce(world, wayBack) }
+  const [forward, back] = [partsOf(plan), partsOf(wayBack)]
+  return new Map(names.map((name) => [name, { ...shared, host: known.get(name) as Host, plan: forward.get(name) ?? plan, wayBack: back.get(name) ?? wayBack }]))
 }
+
+/** The plan of each host alone: whoever changes a host looks for it in its plan, and would otherwise look through the fleet. */
+const partsOf = (plan: ChangePlan): ReadonlyMap<string, ChangePlan> => new Map(plan.hosts.map((host) => [host.host, { ...plan, hosts: [host] }]))
 
 /** It holds the rules of every host, and each of them needs it to be there. Where saving fails it is tried again. */
 function savedOnce({ store }: RolloutWorld, plan: ChangePlan): () => Promise<void> {
