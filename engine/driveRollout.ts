@@ -38,8 +38,8 @@ export interface DriveOptions {
 /** A controller that is dead or cut off is succeeded after this. */
 export const LEASE_MS = 15_000
 const LOOK_MS = 1_000
-/** Replaying this many events takes a few milliseconds. */
-const SNAPSHOT_EVENTS = 200
+/** Replaying this many events takes a few milliseconds. A snapshot is as large as the fleet: of a large one they are so far apart that all of them together grow with it alone. */
+const snapshotEvents = ({ hosts }: Rollout): number => Math.max(200, hosts.names.length / 4)
 
 /**
  * Takes a rollout from wherever it stands and carries it on: reads the state, does what is next, writes down what came of
@@ -227,7 +227,7 @@ async function takeQueue(drive: Drive): Promise<void> {
   const signals = drive.queue
   drive.queue = []
   const { state, events, actions } = nextOf(drive, signals)
-  const isDue = isOver(state) || drive.sequence + events.length - drive.snapshotAt >= SNAPSHOT_EVENTS
+  const isDue = isOver(state) || drive.sequence + events.length - drive.snapshotAt >= snapshotEvents(state)
   const entry = { since: drive.sequence, events, isOver: isOver(state), ...(isDue ? { snapshot: writeRollout(state) } : {}), ...(drive.takenUpTo > 0 ? { takenUpTo: drive.takenUpTo } : {}) }
   if (!(await drive.world.rollouts.append(drive.lease, entry))) throw new LostLease(drive.lease)
   events.forEach((event, index) => drive.world.reportRollout({ ...event, sequence: drive.sequence + index + 1 }))
