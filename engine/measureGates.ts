@@ -11,13 +11,19 @@ const TIMEOUT_MS = 3_000
 
 /** Measures a gate once, keeps what was measured, and judges by all that is kept. */
 export async function measureGate(world: RolloutWorld, state: Rollout, gate: Gate, fleet: readonly Host[], isMeant: IsMeant): Promise<GateMeasured> {
-  const reading = await read(world, state, gate, { hosts: measuredHosts(state, fleet), isMeant, standingOf: (host) => standingOf(state, host) })
+  const hosts = measuredHosts(state, fleet)
+  const reading = await read(world, state, gate, { hosts, isMeant, standingOf: (host) => standingOf(state, host) })
   if (reading.kind === 'samples') await world.rollouts.addSamples(state.id, reading.samples.map((sample) => ({ ...sample, gate: gate.name })))
-  const kept = await world.rollouts.samples(state.id, gate.name)
+  const kept = await world.rollouts.samples(state.id, gate.name, Math.max(SAMPLES_MIN, ROUNDS_MIN * hosts.length))
   const verdict = world.judge(gate, evidenceOf(state, gate, kept, world.clock.now(), reading.kind === 'no-data' ? reading.because : undefined))
   const isGood = isGoodNow(state, reading)
   return { gate: gate.name, verdict, ...(isGood === undefined ? {} : { isGood }) }
 }
+
+/** Half an hour of ten hosts every five seconds is more; a verdict goes by the newest … */
+const SAMPLES_MIN = 2000
+/** … but of many hosts by so many samples of each, that of no host too little is known. */
+const ROUNDS_MIN = 6
 
 type IsMeant = NonNullable<GateWindow['isMeant']>
 type Measured = Required<Pick<GateWindow, 'hosts' | 'isMeant' | 'standingOf'>>

@@ -40,8 +40,8 @@ export interface RolloutStore {
   approvals(plan: string): Promise<readonly Approval[]>
 
   addSamples(id: string, samples: readonly StoredSample[]): Promise<void>
-  /** Of one gate, oldest first; the newest of them where there are very many. */
-  samples(id: string, gate: string): Promise<readonly GateSample[]>
+  /** Of one gate, oldest first; the newest `limit` where there are more. */
+  samples(id: string, gate: string, limit: number): Promise<readonly GateSample[]>
 }
 
 export interface NewRolloutRecord {

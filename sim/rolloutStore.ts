@@ -6,7 +6,6 @@ import type { Clock } from '@portcullis/engine/ports.ts'
 import type { AskedCommand, Lease, NewRolloutRecord, RolloutEntry, RolloutEvent, RolloutRecord, RolloutStore, StoredSample } from '@portcullis/engine/rolloutStore.ts'
 
 const ID_START_MIN = 6
-const SAMPLES_MAX = 2000
 
 interface Kept {
   readonly made: NewRolloutRecord
@@ -83,11 +82,15 @@ export function simRolloutStore(clock: Pick<Clock, 'now'>): RolloutStore {
       for (const sample of samples) {
         const ofGate = kept?.samples.get(sample.gate) ?? []
         ofGate.push(sample)
-        if (ofGate.length > 2 * SAMPLES_MAX) ofGate.splice(0, SAMPLES_MAX)
         kept?.samples.set(sample.gate, ofGate)
       }
     },
-    samples: async (id, gate) => find(id)?.samples.get(gate)?.slice(-SAMPLES_MAX) ?? [],
+    samples: async (id, gate, limit) => {
+      const ofGate = find(id)?.samples.get(gate) ?? []
+      // A later question asks for more, because more hosts are changed by then, but not for that many.
+      if (ofGate.length > 4 * limit) ofGate.splice(0, ofGate.length - 2 * limit)
+      return ofGate.slice(-limit)
+    },
   }
 }
 

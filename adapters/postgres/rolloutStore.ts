@@ -127,10 +127,10 @@ export class PostgresRolloutStore implements RolloutStore {
     })
   }
 
-  samples(id: string, gate: string): Promise<readonly GateSample[]> {
+  samples(id: string, gate: string, limit: number): Promise<readonly GateSample[]> {
     return this.#ask(async (database) => {
       const query = database.selectFrom('rollout_sample').select(['at', 'body']).where('rollout', '=', id).where('gate', '=', gate)
-      const rows = await query.orderBy('sequence', 'desc').limit(SAMPLES_MAX).execute()
+      const rows = await query.orderBy('sequence', 'desc').limit(limit).execute()
       return rows.toReversed().map(({ at, body }) => ({ ...(JSON.parse(body) as Omit<GateSample, 'at'>), at }))
     })
   }
@@ -145,8 +145,6 @@ export class PostgresRolloutStore implements RolloutStore {
 }
 
 const ID_START_MIN = 6
-/** Half an hour of ten hosts every five seconds is more; a verdict goes by the newest. */
-const SAMPLES_MAX = 2000
 
 const IS_HELD = sql<boolean>`coalesce(held_until > clock_timestamp(), false)`
 const until = (durationMs: number): RawBuilder<string> => sql<string>`clock_timestamp() + ${durationMs} * interval '1 millisecond'`
