@@ -7,6 +7,7 @@ import type { Rollout } from './rollout.ts'
  */
 export function startable({ hosts, wave, options }: Rollout, at: Instant): readonly string[] {
   const busy = hosts.inPhase(['applying', 'settling'])
+  if (busy.length >= options.concurrencyMax) return []
   const apps = new Set(busy.map((name) => hosts.get(name)?.app ?? name))
   const begun: string[] = []
   while (busy.length + begun.length < options.concurrencyMax) {
