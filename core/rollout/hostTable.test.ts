@@ -28,6 +28,8 @@ const SEARCHES: readonly (readonly [what: string, table: (table: HostTable) => u
   ['by phase in a wave', (table) => table.inPhase(['waiting'], 1), (hosts) => hosts.filter(([, { phase, wave }]) => phase === 'waiting' && wave === 1).map(([name]) => name)],
   ['whether any is in a phase of a wave', (table) => table.isAnyIn(['left'], 2), (hosts) => hosts.some(([, { phase, wave }]) => phase === 'left' && wave === 2)],
   ['how many failed', (table) => table.failed, (hosts) => hosts.filter(([, { phase }]) => phase === 'failed').length],
+  ['how many are busy', (table) => table.busy, (hosts) => hosts.filter(([, { phase }]) => phase === 'applying' || phase === 'settling').length],
+  ['applications of which one is busy', (table) => [...table.busyApps()].toSorted(), (hosts) => [...new Set(hosts.filter(([, { phase }]) => phase === 'applying' || phase === 'settling').map(([, { app }]) => app))].toSorted()],
   ['whether any was touched', (table) => table.isTouched, (hosts) => hosts.some(([, { attempt }]) => attempt > 0)],
   ['contested', (table) => table.contested(), (hosts) => hosts.filter(([, { isContested, phase }]) => isContested && (phase === 'waiting' || phase === 'failed')).map(([name]) => name)],
   ['due', (table) => table.due('reverting', 4), (hosts) => hosts.filter(([, { phase, notBefore }]) => phase === 'reverting' && notBefore !== undefined && notBefore <= 4).map(([name]) => name)],

@@ -63,6 +63,15 @@ export class HostTable {
     return this.#root.failed
   }
 
+  /** On which something new is being put. */
+  get busy(): number {
+    return this.#root.busy
+  }
+
+  busyApps(): Set<string> {
+    return new Set(this.#leaves((tally) => tally.busy > 0).map(({ host }) => host.app))
+  }
+
   /** Whether something was ever begun on any host. */
   get isTouched(): boolean {
     return (this.#root.marks & TOUCHED) !== 0
@@ -109,9 +118,13 @@ export class HostTable {
   }
 
   #where(test: Test, wave?: number): readonly string[] {
+    return named(this.#leaves(test, wave))
+  }
+
+  #leaves(test: Test, wave?: number): readonly Leaf[] {
     const found: Leaf[] = []
     collect(this.#root, test, wave, found)
-    return named(found)
+    return found
   }
 }
 
@@ -120,6 +133,7 @@ interface Tally {
   /** Bits that any host has. */
   readonly marks: number
   readonly failed: number
+  readonly busy: number
   readonly dueAt: Instant
   readonly cutAt: Instant
   /** Of those that wait, whose turn is first. */
@@ -170,22 +184,23 @@ function leafOf(name: string, turn: number, host: HostProgress): Leaf {
     (cut?.steps.includes('warned') ? WARNED : 0) |
     (isContested && (phase === 'waiting' || phase === 'failed') ? CONTESTED : 0)
   return {
-    kind: 'leaf', name, turn, host, firstWave: wave, lastWave: wave, app, marks, failed: phase === 'failed' ? 1 : 0,
+    kind: 'leaf', name, turn, host, firstWave: wave, lastWave: wave, app, marks, failed: phase === 'failed' ? 1 : 0, busy: phase === 'applying' || phase === 'settling' ? 1 : 0,
     dueAt: notBefore, cutAt: cutDue(host) ?? Infinity, waitingTurn: phase === 'waiting' ? turn : Infinity,
   }
 }
 
 function branchOf(children: readonly Node[], shift: number, extent: Extent): Branch {
-  let [marks, failed, dueAt, cutAt, waitingTurn] = [0, 0, Infinity, Infinity, Infinity]
+  let [marks, failed, busy, dueAt, cutAt, waitingTurn] = [0, 0, 0, Infinity, Infinity, Infinity]
   for (const child of children) {
     marks |= child.marks
     failed += child.failed
+    busy += child.busy
     dueAt = Math.min(dueAt, child.dueAt)
     cutAt = Math.min(cutAt, child.cutAt)
     waitingTurn = Math.min(waitingTurn, child.waitingTurn)
   }
   const { firstWave, lastWave, app } = extent
-  return { kind: 'branch', children, shift, firstWave, lastWave, app, marks, failed, dueAt, cutAt, waitingTurn }
+  return { kind: 'branch', children, shift, firstWave, lastWave, app, marks, failed, busy, dueAt, cutAt, waitingTurn }
 }
 
 function extentOf(nodes: readonly Node[]): Extent {

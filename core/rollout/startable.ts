@@ -6,11 +6,10 @@ import type { Rollout } from './rollout.ts'
  * other, so that no service loses two replicas at once. O(log n) for each host that is busy, and that for each that begins.
  */
 export function startable({ hosts, wave, options }: Rollout, at: Instant): readonly string[] {
-  const busy = hosts.inPhase(['applying', 'settling'])
-  if (busy.length >= options.concurrencyMax) return []
-  const apps = new Set(busy.map((name) => hosts.get(name)?.app ?? name))
+  if (hosts.busy >= options.concurrencyMax) return []
+  const apps = hosts.busyApps()
   const begun: string[] = []
-  while (busy.length + begun.length < options.concurrencyMax) {
+  while (hosts.busy + begun.length < options.concurrencyMax) {
     const name = hosts.firstWaiting(wave, apps, at)
     if (name === undefined) break
     apps.add(hosts.get(name)?.app ?? name)
