@@ -97,10 +97,11 @@ interface Drive {
 async function openDrive(world: RolloutWorld, lease: Lease, options: DriveOptions): Promise<Drive> {
   const loaded = await loadRollout(world, lease.rollout)
   const plan = loaded && (await world.store.plan(loaded.record.plan))
-  if (!loaded || !plan) throw new FaultError(rolloutGone(lease.rollout))
+  const wayBack = loaded && (await world.rollouts.wayBack(loaded.record.id))
+  if (!loaded || !plan || !wayBack) throw new FaultError(rolloutGone(lease.rollout))
   const fenced = { ...world, store: fencedStore(world, lease) }
   const drive: Drive = {
-    world: fenced, lease, options, cases: casesOf(fenced, loaded.record.wayBack, plan, loaded.state, options.fleet), isMeant: meantBy(plan), journal: openJournal(fenced).about({ plan: plan.id }),
+    world: fenced, lease, options, cases: casesOf(fenced, wayBack, plan, loaded.state, options.fleet), isMeant: meantBy(plan), journal: openJournal(fenced).about({ plan: plan.id }),
     state: readRollout(loaded.state), sequence: loaded.sequence, snapshotAt: loaded.record.sequence, takenUpTo: 0,
     queue: [{ kind: 'taken', at: world.clock.now(), by: lease.holder }], measuring: new Set(), measureAt: new Map(), doing: new Map(), cancels: new Map(), wake: () => undefined, isLeaving: false,
     leave: () => leave(drive),

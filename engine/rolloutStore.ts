@@ -13,6 +13,8 @@ export interface RolloutStore {
   create(rollout: NewRolloutRecord): Promise<boolean>
   /** By id, or by an unambiguous start of it, at least 6 characters. */
   rollout(id: string): Promise<RolloutRecord | undefined>
+  /** Of one rollout. Asked for apart from it: it holds the rules of every host, and whoever watches a rollout reads that again each second. */
+  wayBack(id: string): Promise<ChangePlan | undefined>
   /** The one that is not over. */
   active(): Promise<RolloutRecord | undefined>
   /** Newest first. */
@@ -54,7 +56,7 @@ export interface NewRolloutRecord {
   readonly state: RolloutState
 }
 
-export interface RolloutRecord extends NewRolloutRecord {
+export interface RolloutRecord extends Omit<NewRolloutRecord, 'wayBack'> {
   /** `state` is what the events up to this one have made. */
   readonly sequence: number
   readonly isOver: boolean

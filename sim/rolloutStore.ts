@@ -29,13 +29,13 @@ export function simRolloutStore(clock: Pick<Clock, 'now'>): RolloutStore {
     const found = id.length < ID_START_MIN ? [] : all.filter(({ made }) => made.id.startsWith(id))
     return found.length === 1 ? found[0] : undefined
   }
-  const isHeld = (kept: Kept): boolean => kept.holder !== undefined && clock.now() < kept.heldUntilMs
+  const isHeld = (kept: Pick<Kept, 'holder' | 'heldUntilMs'>): boolean => kept.holder !== undefined && clock.now() < kept.heldUntilMs
   const holding = ({ rollout, epoch }: Lease): Kept | undefined => {
     const kept = find(rollout)
     return kept && kept.epoch === epoch && isHeld(kept) ? kept : undefined
   }
-  const recordOf = (kept: Kept): RolloutRecord => ({
-    ...kept.made, state: kept.state, sequence: kept.snapshotAt, isOver: kept.isOver, ...(isHeld(kept) && kept.holder !== undefined ? { holder: kept.holder } : {}),
+  const recordOf = ({ made: { id, created, by, plan }, ...kept }: Kept): RolloutRecord => ({
+    id, created, by, plan, state: kept.state, sequence: kept.snapshotAt, isOver: kept.isOver, ...(isHeld(kept) && kept.holder !== undefined ? { holder: kept.holder } : {}),
   })
   return {
     create: async (made) => {
@@ -47,6 +47,7 @@ export function simRolloutStore(clock: Pick<Clock, 'now'>): RolloutStore {
       const kept = find(id)
       return kept && recordOf(kept)
     },
+    wayBack: async (id) => find(id)?.made.wayBack,
     active: async () => all.filter((kept) => !kept.isOver).map(recordOf)[0],
     rollouts: async (limit) => all.toReversed().slice(0, limit).map(recordOf),
     events: async (id, since) => find(id)?.events.slice(since) ?? [],

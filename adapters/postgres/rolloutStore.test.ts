@@ -41,7 +41,8 @@ export function describeRolloutStore(where: string, open: () => Promise<Opened>)
     test('a record comes back as it went in, by the start of its id', async () => {
       const lease = await begun('comes-back')
       const { holder, sequence, isOver, ...made } = (await opened.rollouts.rollout('comes-')) ?? {}
-      expect([holder, sequence, isOver, made]).toEqual(['one', 0, false, recordOf('comes-back')])
+      const wayBack = await opened.rollouts.wayBack('comes-back')
+      expect([holder, sequence, isOver, { ...made, wayBack }]).toEqual(['one', 0, false, recordOf('comes-back')])
       expect(await opened.rollouts.rollout('comes')).toBeUndefined()
       await end(lease, 0)
     })
