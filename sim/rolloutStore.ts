@@ -86,13 +86,14 @@ export function simRolloutStore(clock: Pick<Clock, 'now'>): RolloutStore {
         kept?.samples.set(sample.gate, ofGate)
       }
     },
-    samples: async (id, gate, limit) => {
-      const ofGate = find(id)?.samples.get(gate) ?? []
-      // A later question asks for more, because more hosts are changed by then, but not for that many.
-      if (ofGate.length > 4 * limit) ofGate.splice(0, ofGate.length - 2 * limit)
-      return ofGate.slice(-limit)
-    },
+    samples: async (id, gate, limit) => newest(find(id)?.samples.get(gate) ?? [], limit),
   }
+}
+
+/** Forgets what nobody will ask for: a later question is for more, because more hosts are changed by then, but not for that many more. */
+function newest(samples: StoredSample[], limit: number): readonly StoredSample[] {
+  if (samples.length > 4 * limit) samples.splice(0, samples.length - 2 * limit)
+  return samples.slice(-limit)
 }
 
 function write(kept: Kept, { events, snapshot, isOver, takenUpTo }: RolloutEntry): boolean {
