@@ -5,7 +5,8 @@ import type { Host } from '@portcullis/core/policy/policy.ts'
 import { next, ROLLOUT_RULES } from '@portcullis/core/rollout/next.ts'
 import { isOver, nextDue } from '@portcullis/core/rollout/progress.ts'
 import type { Gate } from '@portcullis/core/rollout/gate.ts'
-import type { Action, RolloutState, Signal } from '@portcullis/core/rollout/rollout.ts'
+import type { Action, Rollout, RolloutState, Signal } from '@portcullis/core/rollout/rollout.ts'
+import { readRollout, writeRollout } from '@portcullis/core/rollout/rolloutState.ts'
 import { endFlows } from './endFlows.ts'
 import { fencedStore, LostLease } from './fencedStore.ts'
 import { applyHost, putBackHost, settleHost, type HostCase } from './hostSettlement.ts'
@@ -38,8 +39,8 @@ export interface DriveOptions {
 export const LEASE_MS = 15_000
 /** So long may a person's word stay unheard. */
 const LOOK_MS = 500
-/** Replaying this many events takes a few milliseconds. */
-const SNAPSHOT_EVENTS = 200
+/** Replaying this many events takes a few milliseconds. A snapshot is as large as the fleet: of a large one they are so far apart that all of them together grow with it alone. */
+const snapshotEvents = ({ hosts }: Rollout): number => Math.max(200, hosts.names.length / 4)
 
 /**
  * Takes a rollout from wherever it stands and carries it on: reads the state, does what is next, writes down what came of
@@ -76,7 +77,7 @@ interface Drive {
   readonly cases: ReadonlyMap<string, HostCase>
   readonly isMeant: NonNullable<GateWindow['isMeant']>
   readonly journal: Journal
-  state: RolloutState
+  state: Rollout
   sequence: number
   snapshotAt: number
   takenUpTo: number
@@ -97,11 +98,12 @@ interface Drive {
 async function openDrive(world: RolloutWorld, lease: Lease, options: DriveOptions): Promise<Drive> {
   const loaded = await loadRollout(world, lease.rollout)
   const plan = loaded && (await world.store.plan(loaded.record.plan))
-  if (!loaded || !plan) throw new FaultError(rolloutGone(lease.rollout))
+  const wayBack = loaded && (await world.rollouts.wayBack(loaded.record.id))
+  if (!loaded || !plan || !wayBack) throw new FaultError(rolloutGone(lease.rollout))
   const fenced = { ...world, store: fencedStore(world, lease) }
   const drive: Drive = {
-    world: fenced, lease, options, cases: casesOf(fenced, loaded.record.wayBack, plan, loaded.state, options.fleet), isMeant: meantBy(plan), journal: openJournal(fenced).about({ plan: plan.id }),
-    state: loaded.state, sequence: loaded.sequence, snapshotAt: loaded.record.sequence, takenUpTo: 0,
+    world: fenced, lease, options, cases: casesOf(fenced, wayBack, plan, loaded.state, options.fleet), isMeant: meantBy(plan), journal: openJournal(fenced).about({ plan: plan.id }),
+    state: readRollout(loaded.state), sequence: loaded.sequence, snapshotAt: loaded.record.sequence, takenUpTo: 0,
     queue: [{ kind: 'taken', at: world.clock.now(), by: lease.holder }], measuring: new Set(), measureAt: new Map(), doing: new Map(), cancels: new Map(), wake: () => undefined, isLeaving: false,
     leave: () => leave(drive),
   }
@@ -114,9 +116,13 @@ function casesOf(world: RolloutWorld, wayBack: ChangePlan, plan: ChangePlan, sta
   const unknown = names.filter((name) => !known.has(name))
   if (unknown.length > 0) throw new FaultError(hostsUnknown(unknown))
   const { confirmWithinSeconds } = state.options
-  const shared = { plan, wayBack, confirmWithinSeconds, waysBack: new WaysBack(world), saveWayBack: savedOnce(world, wayBack), staged: new Set<string>() }
-  return new Map(names.map((name) => [name, { ...shared, host: known.get(name) as Host }]))
+  const shared = { confirmWithinSeconds, waysBack: new WaysBack(world), saveWayBack: savedOnce(world, wayBack), staged: new Set<string>() }
+  const [forward, back] = [partsOf(plan), partsOf(wayBack)]
+  return new Map(names.map((name) => [name, { ...shared, host: known.get(name) as Host, plan: forward.get(name) ?? plan, wayBack: back.get(name) ?? wayBack }]))
 }
+
+/** The plan of each host alone: whoever changes a host looks for it in its plan, and would otherwise look through the fleet. */
+const partsOf = (plan: ChangePlan): ReadonlyMap<string, ChangePlan> => new Map(plan.hosts.map((host) => [host.host, { ...plan, hosts: [host] }]))
 
 /** It holds the rules of every host, and each of them needs it to be there. Where saving fails it is tried again. */
 function savedOnce({ store }: RolloutWorld, plan: ChangePlan): () => Promise<void> {
@@ -143,8 +149,8 @@ async function run(drive: Drive): Promise<DriveEnd> {
   options.signal?.addEventListener('abort', () => drive.wake(), { once: true })
   for (;;) {
     await takeQueue(drive)
-    if (isOver(drive.state) && drive.doing.size === 0) return { kind: 'over', state: drive.state }
-    if (isStopped()) return { kind: 'stopped', state: drive.state }
+    if (isOver(drive.state) && drive.doing.size === 0) return { kind: 'over', state: writeRollout(drive.state) }
+    if (isStopped()) return { kind: 'stopped', state: writeRollout(drive.state) }
     const now = world.clock.now()
     if (now >= lookAt || lookAt - now > LOOK_MS) {
       lookAt = now + LOOK_MS
@@ -223,8 +229,8 @@ async function takeQueue(drive: Drive): Promise<void> {
   const signals = drive.queue
   drive.queue = []
   const { state, events, actions } = nextOf(drive, signals)
-  const isDue = isOver(state) || drive.sequence + events.length - drive.snapshotAt >= SNAPSHOT_EVENTS
-  const entry = { since: drive.sequence, events, isOver: isOver(state), ...(isDue ? { snapshot: state } : {}), ...(drive.takenUpTo > 0 ? { takenUpTo: drive.takenUpTo } : {}) }
+  const isDue = isOver(state) || drive.sequence + events.length - drive.snapshotAt >= snapshotEvents(state)
+  const entry = { since: drive.sequence, events, isOver: isOver(state), ...(isDue ? { snapshot: writeRollout(state) } : {}), ...(drive.takenUpTo > 0 ? { takenUpTo: drive.takenUpTo } : {}) }
   if (!(await drive.world.rollouts.append(drive.lease, entry))) throw new LostLease(drive.lease)
   events.forEach((event, index) => drive.world.reportRollout({ ...event, sequence: drive.sequence + index + 1 }))
   drive.sequence += events.length
@@ -233,7 +239,7 @@ async function takeQueue(drive: Drive): Promise<void> {
   for (const action of actions) begin(drive, action)
 }
 
-function nextOf(drive: Drive, signals: readonly Signal[]): { state: RolloutState; events: NewRolloutEvent[]; actions: Action[] } {
+function nextOf(drive: Drive, signals: readonly Signal[]): { state: Rollout; events: NewRolloutEvent[]; actions: Action[] } {
   const rules = drive.world.pieces?.rules ?? ROLLOUT_RULES
   let { state } = drive
   const events: NewRolloutEvent[] = []

@@ -15,6 +15,7 @@ import type { WayBack, WaysBack } from './waysBack.ts'
 /** One host of a rollout: the change that it is to get, and the one that takes it back. */
 export interface HostCase {
   readonly host: Host
+  /** Of this host alone. */
   readonly plan: ChangePlan
   readonly wayBack: ChangePlan
   readonly confirmWithinSeconds: number

@@ -1,5 +1,6 @@
 import { next } from '@portcullis/core/rollout/next.ts'
 import type { RolloutState } from '@portcullis/core/rollout/rollout.ts'
+import { readRollout, writeRollout } from '@portcullis/core/rollout/rolloutState.ts'
 import type { RolloutRecord } from './rolloutStore.ts'
 import type { RolloutWorld } from './rolloutWorld.ts'
 
@@ -14,7 +15,7 @@ export async function loadRollout(world: Pick<RolloutWorld, 'rollouts' | 'pieces
   const record = await world.rollouts.rollout(id)
   if (!record) return undefined
   const events = await world.rollouts.events(record.id, record.sequence)
-  let { state } = record
-  for (const event of events) if (event.kind === 'signal') state = next(state, event.signal, world.pieces?.rules).state
-  return { record, state, sequence: events.at(-1)?.sequence ?? record.sequence }
+  let rollout = readRollout(record.state)
+  for (const event of events) if (event.kind === 'signal') rollout = next(rollout, event.signal, world.pieces?.rules).state
+  return { record, state: writeRollout(rollout), sequence: events.at(-1)?.sequence ?? record.sequence }
 }

@@ -1,5 +1,6 @@
 import type { Gate } from '@portcullis/core/rollout/gate.ts'
-import type { HostProgress, RolloutState } from '@portcullis/core/rollout/rollout.ts'
+import { HostTable } from '@portcullis/core/rollout/hostTable.ts'
+import type { HostProgress, Rollout } from '@portcullis/core/rollout/rollout.ts'
 import { expect, test } from 'vitest'
 import { isPutOff } from './measureGates.ts'
 
@@ -14,6 +15,6 @@ test.each<[what: string, measure: Gate['measure'], host: HostProgress, isPutOff:
   ['nor is one awaited that does not come back', { kind: 'liveness' }, host('reverting', { since: NOW - 31_000 }), false],
   ['applying is what is to be watched', { kind: 'liveness' }, host('applying'), false],
 ])('%s', (_, measure, one, expected) => {
-  const state = { hosts: { 'web-1': one } } as unknown as RolloutState
+  const state = { hosts: HostTable.of({ 'web-1': one }, []) } as unknown as Rollout
   expect(isPutOff(state, { name: 'gate', measure, isCritical: true, samplesMin: 1 }, NOW)).toBe(expected)
 })

@@ -13,6 +13,8 @@ export interface RolloutStore {
   create(rollout: NewRolloutRecord): Promise<boolean>
   /** By id, or by an unambiguous start of it, at least 6 characters. */
   rollout(id: string): Promise<RolloutRecord | undefined>
+  /** Of one rollout. Asked for apart from it: it holds the rules of every host, and whoever watches a rollout reads that again each second. */
+  wayBack(id: string): Promise<ChangePlan | undefined>
   /** The one that is not over. */
   active(): Promise<RolloutRecord | undefined>
   /** Newest first. */
@@ -40,8 +42,8 @@ export interface RolloutStore {
   approvals(plan: string): Promise<readonly Approval[]>
 
   addSamples(id: string, samples: readonly StoredSample[]): Promise<void>
-  /** Of one gate, oldest first; the newest of them where there are very many. */
-  samples(id: string, gate: string): Promise<readonly GateSample[]>
+  /** Of one gate, oldest first; the newest `limit` where there are more. */
+  samples(id: string, gate: string, limit: number): Promise<readonly GateSample[]>
 }
 
 export interface NewRolloutRecord {
@@ -54,7 +56,7 @@ export interface NewRolloutRecord {
   readonly state: RolloutState
 }
 
-export interface RolloutRecord extends NewRolloutRecord {
+export interface RolloutRecord extends Omit<NewRolloutRecord, 'wayBack'> {
   /** `state` is what the events up to this one have made. */
   readonly sequence: number
   readonly isOver: boolean

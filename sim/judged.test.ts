@@ -49,6 +49,14 @@ test('what is slower by its new rules is put back, and what is not is completed'
   expect(ends).toEqual(['reverted', 'completed'])
 }, PATIENCE_MS)
 
+/** Its third wave has more hosts than could be judged if only so many samples were looked at as a small fleet brings. */
+test('a fleet of a thousand hosts whose service is timed is completed', async () => {
+  const drawn = drawJudged(4, 1000)
+  const calm = { ...drawn, apps: 1000, controllers: 1, kills: [], outages: [], absences: [], blind: [], clockJumps: [], commands: [], alertFailures: [], lostPerMille: 0, coreShare: 0, broken: [] }
+  const { state, broken } = await runRollout({ ...calm, options: { ...drawn.options, concurrencyMax: 256 }, judged: { failsPerMille: 0 } })
+  expect({ outcome: state.outcome, broken }).toEqual({ outcome: 'completed', broken: [] })
+}, PATIENCE_MS)
+
 function firstChanged({ events }: RunReport): { readonly host: number; readonly at: number } {
   for (const event of events) if (event.kind === 'signal' && event.signal.kind === 'applied' && event.signal.result === 'changed') return { host: Number(event.signal.host.slice('host-'.length)), at: event.signal.at }
   throw new RangeError('nothing was changed')

@@ -12,11 +12,12 @@ import { judgeAvailability } from '@portcullis/core/rollout/availability.ts'
 import { judgeGate } from '@portcullis/core/rollout/judgement/judgeGate.ts'
 import type { Gate, GateJudge, GateReading, GateSample } from '@portcullis/core/rollout/gate.ts'
 import type { RolloutState } from '@portcullis/core/rollout/rollout.ts'
+import { writeRollout } from '@portcullis/core/rollout/rolloutState.ts'
 import { driveRollout } from '@portcullis/engine/driveRollout.ts'
 import type { Alert } from '@portcullis/engine/gates.ts'
 import { hostGates } from '@portcullis/engine/hostGates.ts'
 import type { HostLink, Hosts, Random } from '@portcullis/engine/ports.ts'
-import type { Lease, RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
+import type { Lease, NewRolloutRecord, RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
 import type { RolloutPieces, RolloutWorld } from '@portcullis/engine/rolloutWorld.ts'
 import { startRollout } from '@portcullis/engine/startRollout.ts'
 import { sha256, simHost, type SimHost } from './host.ts'
@@ -52,7 +53,7 @@ export interface RunReport {
 }
 
 /** Everything of one simulated rollout. */
-interface Sim {
+export interface Sim {
   readonly scenario: Scenario
   readonly timeline: Timeline
   readonly random: Random
@@ -76,28 +77,48 @@ const HOUR_MS = 3_600_000
 /** A rollout that waits for a person is asked on after this. */
 const PATIENCE_MS = HOUR_MS / 2
 
+/** A rollout that nobody has begun to drive, in the world in which it is going to happen. */
+export interface PreparedRun {
+  readonly sim: Sim
+  readonly plan: ChangePlan
+  readonly made: NewRolloutRecord
+}
+
 /** Runs one rollout to its end in a world where things go wrong, and says which promises were broken. */
 export async function runRollout(scenario: Scenario, pieces: SimPieces = {}): Promise<RunReport> {
+  const prepared = await prepareRun(scenario, pieces)
+  return judgePlayed(prepared, await playRun(prepared))
+}
+
+export async function prepareRun(scenario: Scenario, pieces: SimPieces = {}): Promise<PreparedRun> {
   const sim = makeSim(scenario, pieces)
   const plan = await makePlan(sim)
   const made = await startRollout(worldOf(sim, -1), plan, sim.fleet, {
     options: scenario.options, waves: { canaryShare: 0.1, growth: 2 }, gates: scenario.isWatched ? [GATE, LIVENESS] : [GATE], by: 'sim', rules: START_RULES,
   })
   if (!made.ok) throw new FaultError(made.faults[0] as Fault)
-  const { id } = made.value
   if (pieces.bendWayBack) Object.assign(made.value, { wayBack: pieces.bendWayBack(made.value.wayBack) })
-  const ends = Array.from({ length: scenario.controllers }, (_, index) => startController(sim, id, index))
+  return { sim, plan, made: made.value }
+}
+
+/** Whether it ended in time. */
+export async function playRun({ sim, made: { id } }: PreparedRun): Promise<boolean> {
+  const ends = Array.from({ length: sim.scenario.controllers }, (_, index) => startController(sim, id, index))
   scheduleCommands(sim, id)
   const isOver = (): boolean => ends.some((end) => end.isOver)
   const isInTime = await sim.timeline.run(isOver, sim.timeline.now() + 8 * HOUR_MS)
   // What still is armed has its time to go back, and what a slow controller has begun to end.
   await sim.timeline.run(() => false, sim.timeline.now() + 180_000)
-  const events = await sim.rollouts.events(id, 0)
-  const state = replay(made.value, events, pieces.rules)
-  const { timeline, hosts, watches, alerts } = sim
+  return isInTime
+}
+
+export async function judgePlayed({ sim, plan, made }: PreparedRun, isInTime: boolean): Promise<RunReport> {
+  const { scenario, pieces, timeline, hosts, watches, alerts } = sim
+  const events = await sim.rollouts.events(made.id, 0)
+  const state = writeRollout(replay(made, events, pieces.rules))
   const longestMs = Math.max(...[...watches.values()].map((watch) => watch.interruptedMs(timeline.now())))
-  sim.broken.push(...judgeRun({ wasWorse: sim.wasWorse, scenario, made: made.value, plan, events, state, isInTime, hosts, alerts: [...alerts.values()], longestMs, ...(pieces.rules ? { rules: pieces.rules } : {}) }))
-  return { scenario, state, broken: sim.broken, events, simulatedMs: sim.timeline.now() - made.value.created }
+  sim.broken.push(...judgeRun({ wasWorse: sim.wasWorse, scenario, made, plan, events, state, isInTime, hosts, alerts: [...alerts.values()], longestMs, ...(pieces.rules ? { rules: pieces.rules } : {}) }))
+  return { scenario, state, broken: sim.broken, events, simulatedMs: timeline.now() - made.created }
 }
 
 const GATE: Gate = { name: 'shop', service: 'shop', measure: { kind: 'other', name: 'sim', settings: {} }, isCritical: true, samplesMin: 3 }

@@ -1,11 +1,11 @@
 import type { Approval } from '@portcullis/core/plan/approval.ts'
 import { next } from '@portcullis/core/rollout/next.ts'
-import type { RolloutState } from '@portcullis/core/rollout/rollout.ts'
+import type { Rollout, RolloutState } from '@portcullis/core/rollout/rollout.ts'
+import { readRollout } from '@portcullis/core/rollout/rolloutState.ts'
 import type { Clock } from '@portcullis/engine/ports.ts'
 import type { AskedCommand, Lease, NewRolloutRecord, RolloutEntry, RolloutEvent, RolloutRecord, RolloutStore, StoredSample } from '@portcullis/engine/rolloutStore.ts'
 
 const ID_START_MIN = 6
-const SAMPLES_MAX = 2000
 
 interface Kept {
   readonly made: NewRolloutRecord
@@ -29,13 +29,13 @@ export function simRolloutStore(clock: Pick<Clock, 'now'>): RolloutStore {
     const found = id.length < ID_START_MIN ? [] : all.filter(({ made }) => made.id.startsWith(id))
     return found.length === 1 ? found[0] : undefined
   }
-  const isHeld = (kept: Kept): boolean => kept.holder !== undefined && clock.now() < kept.heldUntilMs
+  const isHeld = (kept: Pick<Kept, 'holder' | 'heldUntilMs'>): boolean => kept.holder !== undefined && clock.now() < kept.heldUntilMs
   const holding = ({ rollout, epoch }: Lease): Kept | undefined => {
     const kept = find(rollout)
     return kept && kept.epoch === epoch && isHeld(kept) ? kept : undefined
   }
-  const recordOf = (kept: Kept): RolloutRecord => ({
-    ...kept.made, state: kept.state, sequence: kept.snapshotAt, isOver: kept.isOver, ...(isHeld(kept) && kept.holder !== undefined ? { holder: kept.holder } : {}),
+  const recordOf = ({ made: { id, created, by, plan }, ...kept }: Kept): RolloutRecord => ({
+    id, created, by, plan, state: kept.state, sequence: kept.snapshotAt, isOver: kept.isOver, ...(isHeld(kept) && kept.holder !== undefined ? { holder: kept.holder } : {}),
   })
   return {
     create: async (made) => {
@@ -47,6 +47,7 @@ export function simRolloutStore(clock: Pick<Clock, 'now'>): RolloutStore {
       const kept = find(id)
       return kept && recordOf(kept)
     },
+    wayBack: async (id) => find(id)?.made.wayBack,
     active: async () => all.filter((kept) => !kept.isOver).map(recordOf)[0],
     rollouts: async (limit) => all.toReversed().slice(0, limit).map(recordOf),
     events: async (id, since) => find(id)?.events.slice(since) ?? [],
@@ -82,12 +83,17 @@ export function simRolloutStore(clock: Pick<Clock, 'now'>): RolloutStore {
       for (const sample of samples) {
         const ofGate = kept?.samples.get(sample.gate) ?? []
         ofGate.push(sample)
-        if (ofGate.length > 2 * SAMPLES_MAX) ofGate.splice(0, SAMPLES_MAX)
         kept?.samples.set(sample.gate, ofGate)
       }
     },
-    samples: async (id, gate) => find(id)?.samples.get(gate)?.slice(-SAMPLES_MAX) ?? [],
+    samples: async (id, gate, limit) => newest(find(id)?.samples.get(gate) ?? [], limit),
   }
+}
+
+/** Forgets what nobody will ask for: a later question is for more, because more hosts are changed by then, but not for that many more. */
+function newest(samples: StoredSample[], limit: number): readonly StoredSample[] {
+  if (samples.length > 4 * limit) samples.splice(0, samples.length - 2 * limit)
+  return samples.slice(-limit)
 }
 
 function write(kept: Kept, { events, snapshot, isOver, takenUpTo }: RolloutEntry): boolean {
@@ -99,5 +105,5 @@ function write(kept: Kept, { events, snapshot, isOver, takenUpTo }: RolloutEntry
 }
 
 /** What the signals alone make of a rollout, whatever snapshots say. */
-export const replay = (made: NewRolloutRecord, events: readonly RolloutEvent[], rules?: Parameters<typeof next>[2]): RolloutState =>
-  events.reduce((state, event) => (event.kind === 'signal' ? next(state, event.signal, rules).state : state), made.state)
+export const replay = (made: NewRolloutRecord, events: readonly RolloutEvent[], rules?: Parameters<typeof next>[2]): Rollout =>
+  events.reduce((state, event) => (event.kind === 'signal' ? next(state, event.signal, rules).state : state), readRollout(made.state))

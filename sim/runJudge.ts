@@ -1,6 +1,7 @@
 import type { ChangePlan } from '@portcullis/core/plan/plan.ts'
 import { next, type RolloutRules } from '@portcullis/core/rollout/next.ts'
 import type { GateMeasured, RolloutState } from '@portcullis/core/rollout/rollout.ts'
+import { readRollout } from '@portcullis/core/rollout/rolloutState.ts'
 import type { Alert } from '@portcullis/engine/gates.ts'
 import type { NewRolloutRecord, RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
 import type { SimHost } from './host.ts'
@@ -25,15 +26,19 @@ export interface FinishedRun {
 }
 
 /** Promises that are judged when all is over, by what is there and not by what the rollout says of itself. */
-export const judgeRun = (run: FinishedRun): Broken[] => [...unended(run), ...run.hosts.flatMap((host) => hostEnds(run, host)), ...promotions(run), ...alertsTold(run), ...interruption(run), ...worsePromoted(run), ...flowsEnded(run)]
+export const judgeRun = (run: FinishedRun): Broken[] => [...unended(run), ...hostEnds(run), ...promotions(run), ...alertsTold(run), ...interruption(run), ...worsePromoted(run), ...flowsEnded(run)]
 
 function unended({ isInTime, state }: FinishedRun): Broken[] {
   return isInTime && state.phase === 'ended' ? [] : [{ promise: 'no host is forgotten', how: `the rollout never ended: ${state.phase}` }]
 }
 
-function hostEnds({ plan, state }: FinishedRun, host: SimHost): Broken[] {
-  const forward = plan.hosts.find((one) => one.host === host.name)
-  const isNew = host.confirmed?.digest === forward?.rulesetDigest
+function hostEnds({ plan, state, hosts }: FinishedRun): Broken[] {
+  const digests = new Map(plan.hosts.map((one) => [one.host, one.rulesetDigest]))
+  return hosts.flatMap((host) => hostEnd(state, host, digests.get(host.name)))
+}
+
+function hostEnd(state: RolloutState, host: SimHost, digest: string | undefined): Broken[] {
+  const isNew = host.confirmed?.digest === digest
   const phase = state.hosts[host.name]?.phase
   const isBetween = host.live !== host.confirmed || host.armedUntilMs !== undefined
   const isForgotten = phase !== 'left' && isNew !== (phase === 'changed')
@@ -46,7 +51,7 @@ function hostEnds({ plan, state }: FinishedRun, host: SimHost): Broken[] {
 /** Each time a wave is left without a person's word, the last measuring of every gate must have brought data and passed. */
 function promotions({ made, events, rules }: FinishedRun): Broken[] {
   const broken: Broken[] = []
-  let { state } = made
+  let state = readRollout(made.state)
   const last = new Map<string, GateMeasured>()
   for (const event of events) {
     if (event.kind !== 'signal') continue
@@ -65,12 +70,12 @@ function promotions({ made, events, rules }: FinishedRun): Broken[] {
 function worsePromoted({ scenario, made, events, rules, wasWorse }: FinishedRun): Broken[] {
   if (!scenario.judged) return []
   const broken: Broken[] = []
-  let { state } = made
+  let state = readRollout(made.state)
   for (const event of events) {
     if (event.kind !== 'signal') continue
     const after = next(state, event.signal, rules).state
     const isLeft = state.phase === 'baking' && (after.wave > state.wave || (after.phase === 'ended' && after.outcome === 'completed'))
-    const worse = (state.waves[state.wave]?.hosts ?? []).filter((name) => state.hosts[name]?.phase === 'changed' && wasWorse.has(name))
+    const worse = (state.waves[state.wave]?.hosts ?? []).filter((name) => state.hosts.get(name)?.phase === 'changed' && wasWorse.has(name))
     if (isLeft && after.promoted?.wave !== state.wave && worse.length > 0) broken.push({ promise: 'no wave is left whose service is worse', how: `${state.waves[state.wave]?.name}: ${worse.join(' ')}` })
     state = after
   }

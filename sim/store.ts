@@ -11,10 +11,10 @@ export function simStore(): Store {
   const facts: FactsSnapshot[] = []
   const policies = new Map<string, SeenPolicy>()
   const plans: ChangePlan[] = []
-  const generations: ConfirmedGeneration[] = []
+  const generations = new Map<string, ConfirmedGeneration[]>()
   const journal: JournalEntry[] = []
   const generationsOf = (host: string): ConfirmedGeneration[] =>
-    generations.filter((one) => one.host === host).toSorted((a, b) => b.generation - a.generation)
+    (generations.get(host) ?? []).toSorted((a, b) => b.generation - a.generation)
 
   return {
     addObservations: async (added) => {
@@ -43,12 +43,12 @@ export function simStore(): Store {
     plans: async (limit) => plans.toReversed().toSorted((a, b) => b.created - a.created).slice(0, limit),
     addGeneration: async (added) => {
       if ((generationsOf(added.host)[0]?.generation ?? 0) >= added.generation) return false
-      generations.push(added)
+      generations.set(added.host, [...(generations.get(added.host) ?? []), added])
       return true
     },
     generations: async (host, limit) => generationsOf(host).slice(0, limit),
     latestGenerations: async () =>
-      [...new Set(generations.map((one) => one.host))].toSorted().flatMap((host) => generationsOf(host).slice(0, 1)),
+      [...generations.keys()].toSorted().flatMap((host) => generationsOf(host).slice(0, 1)),
     appendJournal: async (entry) => {
       const durable = { ...entry, sequence: journal.length + 1 }
       journal.push(durable)

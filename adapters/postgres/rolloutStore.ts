@@ -31,21 +31,28 @@ export class PostgresRolloutStore implements RolloutStore {
   rollout(id: string): Promise<RolloutRecord | undefined> {
     return this.#ask(async (database) => {
       if (id.length < ID_START_MIN) return undefined
-      const rows = await database.selectFrom('rollout').selectAll().select(IS_HELD.as('is_held')).where(sql<boolean>`starts_with(id, ${id})`).limit(2).execute()
+      const rows = await database.selectFrom('rollout').select(RECORD).select(IS_HELD.as('is_held')).where(sql<boolean>`starts_with(id, ${id})`).limit(2).execute()
       return rows.length === 1 && rows[0] ? readRecord(rows[0]) : undefined
+    })
+  }
+
+  wayBack(id: string): Promise<ChangePlan | undefined> {
+    return this.#ask(async (database) => {
+      const row = await database.selectFrom('rollout').select('way_back').where('id', '=', id).executeTakeFirst()
+      return row && (JSON.parse(row.way_back) as ChangePlan)
     })
   }
 
   active(): Promise<RolloutRecord | undefined> {
     return this.#ask(async (database) => {
-      const row = await database.selectFrom('rollout').selectAll().select(IS_HELD.as('is_held')).where('is_over', '=', false).executeTakeFirst()
+      const row = await database.selectFrom('rollout').select(RECORD).select(IS_HELD.as('is_held')).where('is_over', '=', false).executeTakeFirst()
       return row && readRecord(row)
     })
   }
 
   rollouts(limit: number): Promise<readonly RolloutRecord[]> {
     return this.#ask(async (database) => {
-      const rows = await database.selectFrom('rollout').selectAll().select(IS_HELD.as('is_held')).orderBy('sequence', 'desc').limit(limit).execute()
+      const rows = await database.selectFrom('rollout').select(RECORD).select(IS_HELD.as('is_held')).orderBy('sequence', 'desc').limit(limit).execute()
       return rows.map(readRecord)
     })
   }
@@ -127,10 +134,10 @@ export class PostgresRolloutStore implements RolloutStore {
     })
   }
 
-  samples(id: string, gate: string): Promise<readonly GateSample[]> {
+  samples(id: string, gate: string, limit: number): Promise<readonly GateSample[]> {
     return this.#ask(async (database) => {
       const query = database.selectFrom('rollout_sample').select(['at', 'body']).where('rollout', '=', id).where('gate', '=', gate)
-      const rows = await query.orderBy('sequence', 'desc').limit(SAMPLES_MAX).execute()
+      const rows = await query.orderBy('sequence', 'desc').limit(limit).execute()
       return rows.toReversed().map(({ at, body }) => ({ ...(JSON.parse(body) as Omit<GateSample, 'at'>), at }))
     })
   }
@@ -145,8 +152,6 @@ export class PostgresRolloutStore implements RolloutStore {
 }
 
 const ID_START_MIN = 6
-/** Half an hour of ten hosts every five seconds is more; a verdict goes by the newest. */
-const SAMPLES_MAX = 2000
 
 const IS_HELD = sql<boolean>`coalesce(held_until > clock_timestamp(), false)`
 const until = (durationMs: number): RawBuilder<string> => sql<string>`clock_timestamp() + ${durationMs} * interval '1 millisecond'`
@@ -169,12 +174,13 @@ async function appendIn(transaction: Transaction<Tables>, lease: Lease, { since,
 
 const writeSample = ({ host, isGood, value, because }: StoredSample): string => JSON.stringify({ host, isGood, value, because })
 
-const readRecord = (row: Selectable<Tables['rollout']> & { readonly is_held: boolean }): RolloutRecord => ({
+const RECORD = ['id', 'created', 'made_by', 'plan', 'state', 'state_sequence', 'is_over', 'holder'] as const
+
+const readRecord = (row: Pick<Selectable<Tables['rollout']>, (typeof RECORD)[number]> & { readonly is_held: boolean }): RolloutRecord => ({
   id: row.id,
   created: row.created,
   by: row.made_by,
   plan: row.plan,
-  wayBack: JSON.parse(row.way_back) as ChangePlan,
   state: JSON.parse(row.state) as RolloutState,
   sequence: row.state_sequence,
   isOver: row.is_over,

@@ -1,22 +1,32 @@
 import type { Text } from '../fault/fault.ts'
 import type { Instant } from '../inventory/observation.ts'
 import { heldBy } from './promotion.ts'
-import type { RolloutAlert, RolloutOutcome, RolloutState } from './rollout.ts'
+import type { HostProgress, Rollout, RolloutAlert, RolloutOutcome } from './rollout.ts'
 
 /** Adds what is to be told because of a change. An id names the event and nothing of how it came about, so that it is told once whatever crashes in between. */
-export function alertsOf(before: RolloutState, after: RolloutState, at: Instant): RolloutState {
-  const events = EVENTS.flatMap((event) => event(before, after, at)).filter((alert) => !after.alerts[alert.id])
+export function alertsOf(before: Rollout, after: Rollout, at: Instant): Rollout {
+  const changed = after.hosts.changedFrom(before.hosts).flatMap((name): ChangedHost[] => {
+    const host = after.hosts.get(name)
+    return host ? [{ name, was: before.hosts.get(name), host }] : []
+  })
+  const events = EVENTS.flatMap((event) => event(before, after, at, changed)).filter((alert) => !after.alerts[alert.id])
   if (events.length === 0) return after
   const added = events.map((alert) => [alert.id, { alert, attempt: 1, isTold: false }] as const)
   return { ...after, alerts: { ...after.alerts, ...Object.fromEntries(added) } }
 }
 
-type Event = (before: RolloutState, after: RolloutState, at: Instant) => RolloutAlert[]
+interface ChangedHost {
+  readonly name: string
+  readonly was: HostProgress | undefined
+  readonly host: HostProgress
+}
+
+type Event = (before: Rollout, after: Rollout, at: Instant, changed: readonly ChangedHost[]) => RolloutAlert[]
 
 const tripped: Event = (before, after, at) => {
   if (before.trip || !after.trip) return []
   const { trip } = after
-  const hosts = Object.keys(after.hosts).filter((name) => after.hosts[name]?.phase === 'reverting')
+  const hosts = after.hosts.inPhase(['reverting'])
   const title: Text = trip.cause === 'asked' ? { en: 'Rollout is put back, as asked', zh: '按要求回退发布' } : { en: 'Rollout tripped; everything it changed is put back', zh: '发布触发回退，已变更的主机正在恢复' }
   return [{ id: `${after.id}/tripped`, at, severity: trip.cause === 'asked' ? 'warning' : 'critical', title, lines: trip.because, hosts }]
 }
@@ -35,24 +45,24 @@ const awaitsApproval: Event = (before, after, at) => {
 }
 
 /** Before the first flow is cut, and as soon as the first host of a wave lets its clients in no more. */
-const warned: Event = (before, after, at) =>
-  after.waves.flatMap((wave, index): RolloutAlert[] => {
-    const hosts = wave.hosts.filter((name) => after.hosts[name]?.cut?.steps.includes('warned'))
-    const isBegun = (state: RolloutState): boolean => hosts.some((name) => state.hosts[name]?.phase === 'changed')
-    if (!isBegun(after) || isBegun(before)) return []
+const warned: Event = (before, after, at, changed) => {
+  const begun = changed.flatMap(({ was, host }) => (was?.phase !== 'changed' && host.phase === 'changed' && host.cut?.steps.includes('warned') ? [host.wave] : []))
+  return [...new Set(begun)].flatMap((index): RolloutAlert[] => {
+    const hosts = after.hosts.warned(index)
+    if (after.alerts[`${after.id}/warned/${index}`] || hosts.some((name) => before.hosts.get(name)?.phase === 'changed')) return []
     const lines = hosts.map((name): Text => {
-      const { warnSeconds = 0, clients = [] } = after.hosts[name]?.cut ?? {}
+      const { warnSeconds = 0, clients = [] } = after.hosts.get(name)?.cut ?? {}
       const [en, zh] = clients.length === 0 ? ['nobody when the plan was made', '制定计划时无人在用'] : [clients.join(', '), clients.join('、')]
       return { en: `${name}: cut ${warnSeconds} s after its new rules: ${en}`, zh: `${name}：新规则生效 ${warnSeconds} 秒后切断：${zh}` }
     })
-    return [{ id: `${after.id}/warned/${index}`, at, severity: 'warning', title: { en: `Wave ${wave.name}: flows that are no longer let in are going to be cut`, zh: `批次 ${wave.name}：不再放行的流即将被切断` }, lines, hosts }]
+    return [{ id: `${after.id}/warned/${index}`, at, severity: 'warning', title: { en: `Wave ${after.waves[index]?.name ?? ''}: flows that are no longer let in are going to be cut`, zh: `批次 ${after.waves[index]?.name ?? ''}：不再放行的流即将被切断` }, lines, hosts }]
   })
+}
 
 /** Told of each host by itself: somebody has to look whether what is closed is still in use. */
-const uncut: Event = (before, after, at) =>
-  Object.keys(after.hosts).flatMap((name): RolloutAlert[] => {
-    const { cut } = after.hosts[name] ?? {}
-    if (!cut || cut.steps.length > 0 || before.hosts[name]?.cut?.steps.length === 0 || cut.ended.left === 0) return []
+const uncut: Event = (_, after, at, changed) =>
+  changed.flatMap(({ name, was, host: { cut } }): RolloutAlert[] => {
+    if (!cut || cut.steps.length > 0 || was?.cut?.steps.length === 0 || cut.ended.left === 0) return []
     const title: Text =
       cut.ended.left === undefined
         ? { en: `${name}: whether flows that are no longer let in go on is not known`, zh: `${name}：不再放行的流是否仍在继续，结果未知` }
@@ -60,19 +70,17 @@ const uncut: Event = (before, after, at) =>
     return [{ id: `${after.id}/uncut/${name}`, at, severity: 'warning', title, lines: cut.fault ? [cut.fault.what] : [], hosts: [name] }]
   })
 
-const hostLeft: Event = (before, after, at) =>
-  Object.keys(after.hosts).flatMap((name): RolloutAlert[] => {
-    const host = after.hosts[name]
-    if (host?.phase !== 'left' || before.hosts[name]?.phase === 'left') return []
+const hostLeft: Event = (_, after, at, changed) =>
+  changed.flatMap(({ name, was, host }): RolloutAlert[] => {
+    if (host.phase !== 'left' || was?.phase === 'left') return []
     const title: Text = { en: `${name} could not be put back, or was changed by somebody else: look at it`, zh: `${name} 无法恢复或已被他人变更，请人工检查` }
     return [{ id: `${after.id}/left/${name}`, at, severity: 'critical', title, lines: host.fault ? [host.fault.what] : [], hosts: [name] }]
   })
 
 /** Told while it is still being tried: somebody may have to walk to the machine. */
-const hostLate: Event = (_, after, at) =>
-  Object.keys(after.hosts).flatMap((name): RolloutAlert[] => {
-    const host = after.hosts[name]
-    if (host?.phase !== 'reverting' || host.failures < after.options.attemptsMax) return []
+const hostLate: Event = (_, after, at, changed) =>
+  changed.flatMap(({ name, host }): RolloutAlert[] => {
+    if (host.phase !== 'reverting' || host.failures < after.options.attemptsMax) return []
     const title: Text = { en: `${name} cannot be put back yet; it is tried again`, zh: `${name} 暂时无法恢复，正在重试` }
     return [{ id: `${after.id}/late/${name}`, at, severity: 'critical', title, lines: host.fault ? [host.fault.what] : [], hosts: [name] }]
   })
@@ -87,8 +95,7 @@ const OUTCOMES: Readonly<Record<RolloutOutcome, readonly [RolloutAlert['severity
 const over: Event = (before, after, at) => {
   if (before.phase === 'ended' || !after.outcome) return []
   const [severity, title] = OUTCOMES[after.outcome]
-  const left = Object.keys(after.hosts).filter((name) => after.hosts[name]?.phase === 'left')
-  return [{ id: `${after.id}/ended`, at, severity, title, lines: after.trip?.because ?? [], hosts: left }]
+  return [{ id: `${after.id}/ended`, at, severity, title, lines: after.trip?.because ?? [], hosts: after.hosts.inPhase(['left']) }]
 }
 
 const EVENTS: readonly Event[] = [tripped, held, awaitsApproval, warned, uncut, hostLate, hostLeft, over]

@@ -4,7 +4,8 @@ import type { HostEndings, HostPlan } from '../plan/plan.ts'
 import { heldBy } from './promotion.ts'
 import { beginRollout, next } from './next.ts'
 import { nextDue } from './progress.ts'
-import { ROLLOUT_DEFAULTS, type Action, type RolloutState, type Signal } from './rollout.ts'
+import { ROLLOUT_DEFAULTS, type Action, type Rollout, type Signal } from './rollout.ts'
+import { readRollout, writeRollout } from './rolloutState.ts'
 import { planWaves } from './waves.ts'
 
 const NAMES = ['a', 'b']
@@ -13,7 +14,7 @@ const ENDED: FlowsEnded = { ...NO_FLOWS_ENDED, before: 3, cut: 3 }
 
 /** Two hosts, a canary and another; every gate passes; time in seconds. Each apply is answered at once. */
 class Story {
-  state: RolloutState
+  state: Rollout
   cuts: Extract<Action, { kind: 'cut' }>[] = []
 
   constructor(otherwise: HostEndings['otherwise'], granted: HostEndings['granted'] = []) {
@@ -21,7 +22,7 @@ class Story {
     const flows = [{ isLive: true, source: '10.1.1.1', protocol: 'tcp', port: 443, end: 'warn-then-cut' }]
     const changes = NAMES.map((host) => ({ host, flows, endings: { otherwise, warnSeconds: WARN_SECONDS, granted } }) as unknown as HostPlan)
     const options = { ...ROLLOUT_DEFAULTS, baselineSeconds: 0, bakeSecondsMin: 10, attemptsMax: 2 }
-    this.state = beginRollout({ id: 'r', plan: 'p', options, gates: [{ name: 'shop', measure: { kind: 'liveness' }, isCritical: false, samplesMin: 1 }], waves: planWaves(hosts, { canaryShare: 0.5, growth: 1 }), hosts, changes }, 0)
+    this.state = readRollout(beginRollout({ id: 'r', plan: 'p', options, gates: [{ name: 'shop', measure: { kind: 'liveness' }, isCritical: false, samplesMin: 1 }], waves: planWaves(hosts, { canaryShare: 0.5, growth: 1 }), hosts, changes }, 0))
   }
 
   say(signal: Signal): this {
@@ -48,7 +49,7 @@ class Story {
 
   get told(): string {
     const { phase, wave, hosts } = this.state
-    return `${phase} ${wave} ${NAMES.map((name) => hosts[name]?.cut?.steps.join('+') || '-').join(' ')}`
+    return `${phase} ${wave} ${NAMES.map((name) => hosts.get(name)?.cut?.steps.join('+') || '-').join(' ')}`
   }
 }
 
@@ -62,7 +63,7 @@ describe('cutting within a rollout', () => {
     expect(story.told).toBe('baking 0 - now')
     story.watch(40, 45).answer(46, ENDED).watch(47, 60)
     expect([story.told, story.state.outcome]).toEqual(['ended 1 - -', 'completed'])
-    expect(story.state.hosts.a?.cut?.ended).toEqual(ENDED)
+    expect(story.state.hosts.get('a')?.cut?.ended).toEqual(ENDED)
   })
 
   test('after a warning: it is told before, and cut when its time is over', () => {
@@ -77,7 +78,7 @@ describe('cutting within a rollout', () => {
     const story = new Story('cut-now').watch(0, 1).answer(1).watch(2, 5)
     expect(story.cuts).toMatchObject([{ host: 'a', attempt: 2 }])
     story.answer(5)
-    expect([story.told, story.state.hosts.a?.cut?.ended.left, Object.keys(story.state.alerts)]).toEqual(['baking 0 - now', undefined, ['r/uncut/a']])
+    expect([story.told, story.state.hosts.get('a')?.cut?.ended.left, Object.keys(story.state.alerts)]).toEqual(['baking 0 - now', undefined, ['r/uncut/a']])
   })
 
   test('flows that are left are told', () => {
@@ -107,6 +108,6 @@ describe('cutting within a rollout', () => {
   })
 
   test('where everything drains there is nothing to do', () => {
-    expect(new Story('drain').watch(0, 60).state).toMatchObject({ outcome: 'completed', hosts: { a: { phase: 'changed' } } })
+    expect(writeRollout(new Story('drain').watch(0, 60).state)).toMatchObject({ outcome: 'completed', hosts: { a: { phase: 'changed' } } })
   })
 })

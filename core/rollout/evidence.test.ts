@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { evidenceOf } from './evidence.ts'
 import type { Gate, GateSample } from './gate.ts'
 import { beginRollout } from './next.ts'
-import { ROLLOUT_DEFAULTS, type RolloutState } from './rollout.ts'
+import { ROLLOUT_DEFAULTS, type Rollout } from './rollout.ts'
+import { readRollout } from './rolloutState.ts'
 
 const GATE: Gate = { name: 'shop', measure: { kind: 'tcp', port: 443 }, isCritical: false, samplesMin: 1 }
 const FRESH = beginRollout({
@@ -11,7 +12,7 @@ const FRESH = beginRollout({
   hosts: ['a', 'b'].map((name) => ({ name, tier: 'standard', app: 'x', zone: '' })),
 }, 0)
 /** Host a has the new rules since 100. */
-const CHANGED: RolloutState = { ...FRESH, phase: 'baking', hosts: { ...FRESH.hosts, a: { phase: 'changed', since: 100, wave: 0, app: 'x', attempt: 1, failures: 0, isContested: false } } }
+const CHANGED: Rollout = readRollout({ ...FRESH, phase: 'baking', hosts: { ...FRESH.hosts, a: { phase: 'changed', since: 100, wave: 0, app: 'x', attempt: 1, failures: 0, isContested: false } } })
 
 const sample = (host: string, at: number): GateSample => ({ host, at, isGood: true })
 

@@ -1,11 +1,11 @@
 import type { Fault } from '../fault/fault.ts'
 import type { Instant } from '../inventory/observation.ts'
 import { cutsAgain, heardCut } from './cutting.ts'
-import { isWatching, update } from './progress.ts'
-import type { Command, GateMeasured, GateProgress, HostPhase, HostProgress, RolloutState, Signal } from './rollout.ts'
+import { IN_FLIGHT, isWatching, update } from './progress.ts'
+import type { Command, GateMeasured, GateProgress, HostPhase, HostProgress, Rollout, Signal } from './rollout.ts'
 
 /** Takes a signal into the state, and decides nothing. An answer to another attempt than the present one is too late to matter. */
-export function hear(state: RolloutState, signal: Signal): RolloutState {
+export function hear(state: Rollout, signal: Signal): Rollout {
   switch (signal.kind) {
     case 'tick':
       return dueAlerts(state, signal.at)
@@ -30,8 +30,8 @@ export function hear(state: RolloutState, signal: Signal): RolloutState {
 
 type HostSignal = Extract<Signal, { kind: 'applied' | 'settled' | 'putBack' }>
 
-function hearHost(state: RolloutState, signal: HostSignal, phase: HostPhase, change: (host: HostProgress) => HostProgress): RolloutState {
-  const host = state.hosts[signal.host]
+function hearHost(state: Rollout, signal: HostSignal, phase: HostPhase, change: (host: HostProgress) => HostProgress): Rollout {
+  const host = state.hosts.get(signal.host)
   return host?.phase === phase && host.attempt === signal.attempt ? update(state, [signal.host], change) : state
 }
 
@@ -49,7 +49,7 @@ const later = (host: HostProgress, at: Instant, fault?: Fault): HostProgress => 
   return { ...host, failures, notBefore: at + Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** (failures - 1)), ...(fault ? { fault } : {}) }
 }
 
-function applied(state: RolloutState, host: HostProgress, { at, result, fault }: Extract<Signal, { kind: 'applied' }>): HostProgress {
+function applied(state: Rollout, host: HostProgress, { at, result, fault }: Extract<Signal, { kind: 'applied' }>): HostProgress {
   if (result === 'changed') return { ...rest(host, 'changed', at), failures: 0, isContested: false }
   if (result === 'unsettled') return { ...rest(host, 'settling', at, fault), attempt: host.attempt + 1, failures: 0 }
   const isLast = result === 'kept' || host.failures + 1 >= state.options.attemptsMax
@@ -58,7 +58,7 @@ function applied(state: RolloutState, host: HostProgress, { at, result, fault }:
 }
 
 /** A host that does not answer is asked again and again; its own revert has long fired, but only it knows. */
-function settled(state: RolloutState, host: HostProgress, { at, result, fault }: Extract<Signal, { kind: 'settled' }>): HostProgress {
+function settled(state: Rollout, host: HostProgress, { at, result, fault }: Extract<Signal, { kind: 'settled' }>): HostProgress {
   if (result === 'unreached') return isGivenUp(state, host, at) ? rest(host, 'left', at, fault) : later(host, at, fault)
   if (result === 'overtaken') return rest(host, 'left', at, fault)
   if (result === 'changed') return { ...rest(host, 'changed', at), failures: 0, isContested: false }
@@ -66,18 +66,17 @@ function settled(state: RolloutState, host: HostProgress, { at, result, fault }:
   return { ...rest(host, 'waiting', at), failures: 0 }
 }
 
-function returned(state: RolloutState, host: HostProgress, { at, result, fault }: Extract<Signal, { kind: 'putBack' }>): HostProgress {
+function returned(state: Rollout, host: HostProgress, { at, result, fault }: Extract<Signal, { kind: 'putBack' }>): HostProgress {
   if (result === 'reverted') return { ...rest(host, 'reverted', at), isContested: false }
   if (result === 'overtaken') return rest(host, 'left', at, fault)
   return isGivenUp(state, host, at) ? rest(host, 'left', at, fault) : later(host, at, fault)
 }
 
-const isGivenUp = (state: RolloutState, host: HostProgress, at: Instant): boolean => at - host.since > state.options.revertSecondsMax * 1000
+const isGivenUp = (state: Rollout, host: HostProgress, at: Instant): boolean => at - host.since > state.options.revertSecondsMax * 1000
 
 /** Whatever was being done is begun anew: by asking the host first, and from now on as one that somebody else may be changing. */
-function takenOver(state: RolloutState, at: Instant): RolloutState {
-  const again = Object.keys(state.hosts).filter((name) => ['applying', 'settling', 'reverting'].includes(state.hosts[name]?.phase ?? ''))
-  const hosts = update(state, again, (host) => ({
+function takenOver(state: Rollout, at: Instant): Rollout {
+  const hosts = update(state, state.hosts.inPhase(IN_FLIGHT), (host) => ({
     ...rest(host, host.phase === 'reverting' ? 'reverting' : 'settling', at, host.fault),
     attempt: host.attempt + 1,
     isContested: true,
@@ -85,17 +84,17 @@ function takenOver(state: RolloutState, at: Instant): RolloutState {
   return withAlerts(cutsAgain(hosts), () => true)
 }
 
-const dueAlerts = (state: RolloutState, at: Instant): RolloutState => withAlerts(state, (notBefore) => notBefore !== undefined && notBefore <= at)
+const dueAlerts = (state: Rollout, at: Instant): Rollout => withAlerts(state, (notBefore) => notBefore !== undefined && notBefore <= at)
 
 /** Alerts that are not told yet and are chosen begin a new attempt. */
-function withAlerts(state: RolloutState, isChosen: (notBefore: Instant | undefined) => boolean): RolloutState {
+function withAlerts(state: Rollout, isChosen: (notBefore: Instant | undefined) => boolean): Rollout {
   const chosen = Object.entries(state.alerts).filter(([, alert]) => !alert.isTold && isChosen(alert.notBefore))
   if (chosen.length === 0) return state
   const again = chosen.map(([id, { alert, attempt }]) => [id, { alert, attempt: attempt + 1, isTold: false }] as const)
   return { ...state, alerts: { ...state.alerts, ...Object.fromEntries(again) } }
 }
 
-function told(state: RolloutState, { at, alert: id, attempt, isTold }: Extract<Signal, { kind: 'told' }>): RolloutState {
+function told(state: Rollout, { at, alert: id, attempt, isTold }: Extract<Signal, { kind: 'told' }>): Rollout {
   const alert = state.alerts[id]
   if (!alert || alert.isTold || (alert.attempt !== attempt && !isTold)) return state
   const heard = isTold ? { alert: alert.alert, attempt: alert.attempt, isTold } : { ...alert, notBefore: at + RETRY_MS }
@@ -106,7 +105,7 @@ function told(state: RolloutState, { at, alert: id, attempt, isTold }: Extract<S
  * Each gate is measured in its own time, and what was watched is as much as the slowest of them has seen. A gap counts as no
  * more than two measurings, so that a rollout that nobody watched has not baked.
  */
-function measured(state: RolloutState, gates: readonly GateMeasured[], at: Instant): RolloutState {
+function measured(state: Rollout, gates: readonly GateMeasured[], at: Instant): Rollout {
   if (!isWatching(state)) return state
   const progress = gates.map((gate) => [gate.gate, gateProgress(state.measured[gate.gate], gate, at)] as const)
   const heard = { ...dueAlerts(state, at), measured: { ...state.measured, ...Object.fromEntries(progress) }, measuredAt: at }
@@ -117,7 +116,7 @@ function measured(state: RolloutState, gates: readonly GateMeasured[], at: Insta
 }
 
 /** Up to when every gate has been measured. */
-function allMeasuredAt({ gates, measured: progress }: RolloutState): Instant | undefined {
+function allMeasuredAt({ gates, measured: progress }: Rollout): Instant | undefined {
   const times = gates.map(({ name }) => progress[name]?.at)
   return times.length === 0 || times.includes(undefined) ? undefined : Math.min(...times.filter((time) => time !== undefined))
 }
@@ -129,7 +128,7 @@ function gateProgress(before: GateProgress | undefined, { verdict, isGood }: Gat
   return { verdict, at, interruptedMs: (before?.interruptedMs ?? 0) + grown, ...(interruptedSince === undefined ? {} : { interruptedSince }) }
 }
 
-const COMMANDS: Readonly<Record<Command, (state: RolloutState, by: string, at: Instant) => RolloutState>> = {
+const COMMANDS: Readonly<Record<Command, (state: Rollout, by: string, at: Instant) => Rollout>> = {
   pause: (state) => (state.phase === 'ended' ? state : { ...state, isPaused: true }),
   resume: (state) => ({ ...state, isPaused: false }),
   abort: (state) => (state.phase === 'ended' ? state : { ...state, isAborting: true }),

@@ -2,11 +2,11 @@ import type { Instant } from '../inventory/observation.ts'
 import type { HostPlan } from '../plan/plan.ts'
 import { alertsOf } from './alerts.ts'
 import type { Gate } from './gate.ts'
-import { beginCuts, cutOf, dueCuts, uncutHosts, withoutSteps } from './cutting.ts'
+import { beginCuts, cutOf, dueCuts, withoutSteps } from './cutting.ts'
 import { hear } from './hear.ts'
 import { mayPromote } from './promotion.ts'
-import { contestedHosts, ended, enter, hostsOf, inFlight, isSettled, update } from './progress.ts'
-import type { Action, HostPhase, HostProgress, RolloutOptions, RolloutState, Signal, Step, Trip } from './rollout.ts'
+import { ended, enter, IN_FLIGHT, isSettled, update } from './progress.ts'
+import type { Action, HostPhase, HostProgress, Rollout, RolloutOptions, RolloutState, Signal, Step, Trip } from './rollout.ts'
 import { startable } from './startable.ts'
 import { tripOf } from './trip.ts'
 import type { Wave, WaveHost } from './waves.ts'
@@ -53,8 +53,8 @@ export function beginRollout({ id, plan, options, gates, waves, hosts, changes =
   }
 }
 
-/** What a signal makes of a rollout, and what is to be done because of it. The same state and signal always give the same. */
-export function next(state: RolloutState, signal: Signal, rules: RolloutRules = ROLLOUT_RULES): Step {
+/** What a signal makes of a rollout, and what is to be done because of it. The same state and signal always give the same. O(log n) for each host that they concern. */
+export function next(state: Rollout, signal: Signal, rules: RolloutRules = ROLLOUT_RULES): Step {
   const heard = rules.hear(state, signal)
   const decided = heard.phase === 'ended' ? heard : decide(heard, signal.at, rules)
   const told = rules.alertsOf(state, decided, signal.at)
@@ -65,7 +65,7 @@ export function next(state: RolloutState, signal: Signal, rules: RolloutRules = 
 const TRANSITIONS_MAX = 1000
 
 /** Goes on until nothing changes any more: each transition may allow the next one. */
-function decide(state: RolloutState, at: Instant, rules: RolloutRules): RolloutState {
+function decide(state: Rollout, at: Instant, rules: RolloutRules): Rollout {
   let now = state
   for (let count = 0; count < TRANSITIONS_MAX; count++) {
     const later = decideOnce(now, at, rules)
@@ -75,11 +75,11 @@ function decide(state: RolloutState, at: Instant, rules: RolloutRules): RolloutS
   throw new RangeError(`rollout ${state.id} does not come to rest`)
 }
 
-function decideOnce(state: RolloutState, at: Instant, rules: RolloutRules): RolloutState {
+function decideOnce(state: Rollout, at: Instant, rules: RolloutRules): Rollout {
   if (state.phase === 'ended') return state
   const trip = state.trip ? undefined : rules.tripOf(state, at)
   if (trip) return putBack({ ...state, trip }, trip, at)
-  const unsettled = dueAgain(state, 'settling', at)
+  const unsettled = state.hosts.due('settling', at)
   if (unsettled.length > 0) return update(state, unsettled, (host) => beginning(host, 'settling', at))
   const uncut = rules.dueCuts(state, at)
   if (uncut.length > 0) return beginCuts(state, uncut)
@@ -87,37 +87,36 @@ function decideOnce(state: RolloutState, at: Instant, rules: RolloutRules): Roll
   return PHASES[state.phase](state, at, rules)
 }
 
-type Transition = (state: RolloutState, at: Instant, rules: RolloutRules) => RolloutState
+type Transition = (state: Rollout, at: Instant, rules: RolloutRules) => Rollout
 
-const PHASES: Readonly<Record<Exclude<RolloutState['phase'], 'ended'>, Transition>> = { baseline, applying, baking, approval, reverting }
+const PHASES: Readonly<Record<Exclude<Rollout['phase'], 'ended'>, Transition>> = { baseline, applying, baking, approval, reverting }
 
 /** Nothing is touched while a service that is watched fails by itself: nobody could tell later who broke it. */
-function baseline(state: RolloutState, at: Instant): RolloutState {
+function baseline(state: Rollout, at: Instant): Rollout {
   if (state.isPaused || state.watchedMs < state.options.baselineSeconds * 1000) return state
   if (Object.values(state.measured).some((gate) => gate.interruptedSince !== undefined)) return state
   return enterWave(state, 0, at)
 }
 
-function enterWave(state: RolloutState, wave: number, at: Instant): RolloutState {
+function enterWave(state: Rollout, wave: number, at: Instant): Rollout {
   const kind = state.waves[wave]?.kind
   if (kind === undefined) return finishWhenStill(state, at)
   if (kind === 'core' && !state.coreApproval) return enter({ ...state, wave }, 'approval', at)
   return enter({ ...state, wave }, 'applying', at)
 }
 
-function approval(state: RolloutState, at: Instant): RolloutState {
+function approval(state: Rollout, at: Instant): Rollout {
   return state.coreApproval && !state.isPaused ? enter(state, 'applying', at) : state
 }
 
-function applying(state: RolloutState, at: Instant, rules: RolloutRules): RolloutState {
-  const names = hostsOf(state, state.wave)
-  if (names.every((name) => isSettled(state, name))) return enter(state, 'baking', at)
+function applying(state: Rollout, at: Instant, rules: RolloutRules): Rollout {
+  if (isSettled(state)) return enter(state, 'baking', at)
   if (state.isPaused) return state
-  const begun = rules.startable(state, names, at)
+  const begun = rules.startable(state, at)
   return begun.length === 0 ? state : update(state, begun, (host) => beginning(host, 'applying', at))
 }
 
-function baking(state: RolloutState, at: Instant, rules: RolloutRules): RolloutState {
+function baking(state: Rollout, at: Instant, rules: RolloutRules): Rollout {
   if (state.isPaused || !rules.mayPromote(state, at)) return state
   return enterWave(state, state.wave + 1, at)
 }
@@ -128,65 +127,58 @@ const beginning = (host: HostProgress, phase: HostPhase, at: Instant): HostProgr
 }
 
 /** Everything in scope that has the new rules, or may get them yet. */
-function putBack(state: RolloutState, trip: Trip, at: Instant): RolloutState {
-  const inScope = (host: HostProgress): boolean => trip.scope === 'all' || host.wave === state.wave
-  const names = Object.keys(state.hosts).filter((name) => {
-    const host = state.hosts[name]
-    return host !== undefined && inScope(host) && (['changed', 'settling'].includes(host.phase) || (host.isContested && host.phase !== 'left' && host.phase !== 'applying'))
+function putBack(state: Rollout, trip: Trip, at: Instant): Rollout {
+  const names = state.hosts.names.filter((name) => {
+    const host = state.hosts.get(name)
+    const isInScope = trip.scope === 'all' || host?.wave === state.wave
+    return host !== undefined && isInScope && (['changed', 'settling'].includes(host.phase) || (host.isContested && host.phase !== 'left' && host.phase !== 'applying'))
   })
   return enter(update(state, names, (host) => ({ ...beginning(withoutSteps(host), 'reverting', at), failures: 0 })), 'reverting', at)
 }
 
 /** Hosts that were still being applied are broken off by the actions; their answers bring them here. */
-function reverting(state: RolloutState, at: Instant): RolloutState {
-  const late = state.trip ? lateChanges(state, state.trip) : []
+function reverting(state: Rollout, at: Instant): Rollout {
+  const late = lateChanges(state)
   if (late.length > 0) return update(state, late, (host) => ({ ...beginning(withoutSteps(host), 'reverting', at), failures: 0 }))
-  const again = dueAgain(state, 'reverting', at)
+  const again = state.hosts.due('reverting', at)
   if (again.length > 0) return update(state, again, (host) => beginning(host, 'reverting', at))
-  if (inFlight(state).length > 0) return state
+  if (state.hosts.isAnyIn(IN_FLIGHT)) return state
   return widened(state, at) ?? finishWhenStill(state, at)
 }
 
 /** Confirmed after the rollout had turned round. */
-const lateChanges = (state: RolloutState, trip: Trip): string[] =>
-  Object.keys(state.hosts).filter((name) => {
-    const host = state.hosts[name]
-    return host?.phase === 'changed' && (trip.scope === 'all' || host.wave === state.wave)
-  })
-
-const dueAgain = (state: RolloutState, phase: HostPhase, at: Instant): string[] =>
-  Object.keys(state.hosts).filter((name) => {
-    const host = state.hosts[name]
-    return host?.phase === phase && host.notBefore !== undefined && host.notBefore <= at
-  })
+const lateChanges = ({ hosts, trip, wave }: Rollout): readonly string[] => (trip ? hosts.inPhase(['changed'], trip.scope === 'all' ? undefined : wave) : [])
 
 /** A wave was put back and a critical service is still interrupted: an earlier wave broke it. Waits for a measuring that is younger than the last host's return. */
-function widened(state: RolloutState, at: Instant): RolloutState | undefined {
+function widened(state: Rollout, at: Instant): Rollout | undefined {
   if (state.trip?.scope !== 'wave') return undefined
   const broken = state.gates.filter((gate) => gate.isCritical && state.measured[gate.name]?.interruptedSince !== undefined)
   if (broken.length === 0) return undefined
-  const returned = Math.max(...Object.values(state.hosts).map((host) => (host.phase === 'reverted' ? host.since : 0)))
+  const returned = Math.max(0, ...state.hosts.inPhase(['reverted']).map((name) => state.hosts.get(name)?.since ?? 0))
   if (broken.some((gate) => (state.measured[gate.name]?.at ?? 0) <= returned)) return state
   const trip: Trip = { ...state.trip, scope: 'all' }
   return putBack({ ...state, trip }, trip, at)
 }
 
 /** A rollout ends when nothing is in flight any more, and nobody else can be changing one of its hosts. */
-function finishWhenStill(state: RolloutState, at: Instant): RolloutState {
-  if (inFlight(state).length > 0 || isCutting(state)) return state
-  const contested = contestedHosts(state)
+function finishWhenStill(state: Rollout, at: Instant): Rollout {
+  if (state.hosts.isAnyIn(IN_FLIGHT) || isCutting(state)) return state
+  const contested = state.hosts.contested()
   if (contested.length > 0) return enter(update(state, contested, (host) => ({ ...beginning(host, 'reverting', at), failures: 0 })), 'reverting', at)
   return ended(state, at)
 }
 
 /** What goes on is awaited; what has not begun only where the rollout neither stops nor has gone back. */
-const isCutting = (state: RolloutState): boolean =>
-  uncutHosts(state).some((name) => state.hosts[name]?.cut?.isAtWork === true || !(state.isAborting || state.trip))
+const isCutting = (state: Rollout): boolean =>
+  state.hosts.uncut().some((name) => state.hosts.get(name)?.cut?.isAtWork === true || !(state.isAborting || state.trip))
 
 /** What changed between two states and is a doing. */
-function actionsBetween(before: RolloutState, after: RolloutState): Action[] {
-  const names = Object.keys(after.hosts).filter((name) => before.hosts[name] !== after.hosts[name])
-  return [...names.flatMap((name) => [...hostActions(name, before.hosts[name], after.hosts[name]), ...cutActions(name, before.hosts[name], after.hosts[name])]), ...cancels(before, after), ...tells(before, after)]
+function actionsBetween(before: Rollout, after: Rollout): Action[] {
+  const ofHosts = after.hosts.changedFrom(before.hosts).flatMap((name): Action[] => {
+    const [was, is] = [before.hosts.get(name), after.hosts.get(name)]
+    return [...hostActions(name, was, is), ...cutActions(name, was, is)]
+  })
+  return [...ofHosts, ...cancels(before, after), ...tells(before, after)]
 }
 
 function hostActions(host: string, before: HostProgress | undefined, after: HostProgress | undefined): Action[] {
@@ -203,14 +195,14 @@ function cutActions(host: string, before: HostProgress | undefined, after: HostP
   return [{ kind: 'cut', host, attempt: after.cut.attempt, step }]
 }
 
-const isBreakingOff = (state: RolloutState): boolean => state.trip !== undefined || state.isAborting
+const isBreakingOff = (state: Rollout): boolean => state.trip !== undefined || state.isAborting
 
-const cancels = (before: RolloutState, after: RolloutState): Action[] =>
+const cancels = (before: Rollout, after: Rollout): Action[] =>
   isBreakingOff(before) || !isBreakingOff(after)
     ? []
-    : Object.entries(after.hosts).flatMap(([host, { phase, attempt }]): Action[] => (phase === 'applying' ? [{ kind: 'cancel', host, attempt }] : []))
+    : after.hosts.inPhase(['applying']).map((host): Action => ({ kind: 'cancel', host, attempt: after.hosts.get(host)?.attempt ?? 0 }))
 
-const tells = (before: RolloutState, after: RolloutState): Action[] =>
-  Object.entries(after.alerts).flatMap(([id, { alert, attempt, isTold }]): Action[] =>
-    !isTold && before.alerts[id]?.attempt !== attempt ? [{ kind: 'tell', alert, attempt }] : [],
-  )
+const tells = (before: Rollout, after: Rollout): Action[] =>
+  before.alerts === after.alerts
+    ? []
+    : Object.entries(after.alerts).flatMap(([id, { alert, attempt, isTold }]): Action[] => (!isTold && before.alerts[id]?.attempt !== attempt ? [{ kind: 'tell', alert, attempt }] : []))

@@ -3,7 +3,8 @@ import type { Gate, GateVerdict } from './gate.ts'
 import type { ChangePlan, EndpointChange, HostPlan } from '../plan/plan.ts'
 import { figuresOf } from './figures.ts'
 import { beginRollout, next } from './next.ts'
-import { ROLLOUT_DEFAULTS, type Action, type GateMeasured, type RolloutOptions, type RolloutState, type Signal } from './rollout.ts'
+import { ROLLOUT_DEFAULTS, type Action, type GateMeasured, type Rollout, type RolloutOptions, type Signal } from './rollout.ts'
+import { readRollout, writeRollout } from './rolloutState.ts'
 import { planWaves, type WaveHost } from './waves.ts'
 
 const host = (name: string, more: Partial<WaveHost> = {}): WaveHost => ({ name, tier: 'standard', app: name, zone: '', ...more })
@@ -48,13 +49,13 @@ const TRIP: GateMeasured = { gate: 'shop', verdict: verdict('trip'), isGood: fal
 
 /** A rollout that is driven by hand: time in seconds, and every apply answered at once unless it is told otherwise. */
 class Story {
-  state: RolloutState
+  state: Rollout
   actions: Action[] = []
   #at = 0
 
   constructor(hosts: readonly WaveHost[], options: Partial<RolloutOptions> = {}, gates: readonly Gate[] = [GATE]) {
     const settings = { ...ROLLOUT_DEFAULTS, baselineSeconds: 0, bakeSecondsMin: 20, ...options }
-    this.state = beginRollout({ id: 'r', plan: 'p', options: settings, gates, waves: planWaves(hosts, { canaryShare: 0.1, growth: 2 }), hosts }, 0)
+    this.state = readRollout(beginRollout({ id: 'r', plan: 'p', options: settings, gates, waves: planWaves(hosts, { canaryShare: 0.1, growth: 2 }), hosts }, 0))
   }
 
   say(signal: Signal): this {
@@ -92,7 +93,7 @@ class Story {
   }
 
   get phases(): string[] {
-    return [...new Set(Object.values(this.state.hosts).map(({ phase }) => phase))].toSorted()
+    return [...new Set(this.state.hosts.names.map((name) => this.state.hosts.get(name)?.phase ?? ''))].toSorted()
   }
 }
 
@@ -154,13 +155,13 @@ test('a controller that takes over asks every host that something was being done
   story.actions = []
   story.say({ kind: 'taken', at: 1, by: 'other' })
   expect(story.actions).toEqual([{ kind: 'settle', host: 'h000', attempt: 2 }])
-  expect(story.state.hosts.h000?.isContested).toBe(true)
+  expect(story.state.hosts.get('h000')?.isContested).toBe(true)
 })
 
 test('an answer to an earlier attempt changes nothing', () => {
   const story = new Story(fleet(10)).measure(PASS).say({ kind: 'taken', at: 1, by: 'other' })
   const before = story.state
-  expect(story.say({ kind: 'applied', at: 2, host: 'h000', attempt: 1, result: 'changed' }).state.hosts).toEqual(before.hosts)
+  expect(story.say({ kind: 'applied', at: 2, host: 'h000', attempt: 1, result: 'changed' }).state.hosts.changedFrom(before.hosts)).toEqual([])
 })
 
 test('what it has brought and cost', () => {
@@ -168,12 +169,12 @@ test('what it has brought and cost', () => {
   const changes = [change('closes', ['0.0.0.0/0', '::/0'], []), change('narrows', ['0.0.0.0/0'], ['10.0.0.0/8']), change('stays', ['10.0.0.0/8'], ['10.0.0.0/8'])]
   const hosts = fleet(10).map(({ name }) => ({ host: name, changes }) as unknown as HostPlan)
   const plan = { format: 1, id: 'p', created: 0, policy: 'p', cause: { kind: 'change' }, hosts, unchanged: [], findings: [] } satisfies ChangePlan
-  const figures = figuresOf(begun().measure(BAD, 10).measure(PASS).state, plan)
+  const figures = figuresOf(writeRollout(begun().measure(BAD, 10).measure(PASS).state), plan)
   expect(figures).toMatchObject({
     hosts: { changed: 1, failed: 0, reverted: 0, left: 0, untouched: 9 },
     endpoints: { closed: 1, narrowed: 1, opened: 0 },
     openToAnyone: { before: 20, after: 18 },
     interruptedMs: { shop: 5000 },
   })
-  expect(figuresOf(begun().measure(TRIP).answer().state, plan)).toMatchObject({ hosts: { changed: 0, reverted: 1, untouched: 9 }, endpoints: { closed: 0 }, openToAnyone: { before: 20, after: 20 } })
+  expect(figuresOf(writeRollout(begun().measure(TRIP).answer().state), plan)).toMatchObject({ hosts: { changed: 0, reverted: 1, untouched: 9 }, endpoints: { closed: 0 }, openToAnyone: { before: 20, after: 20 } })
 })

@@ -2,6 +2,7 @@ import type { Fault, Text } from '../fault/fault.ts'
 import type { CutStep, FlowsEnded } from '../plan/flowEnds.ts'
 import type { Instant } from '../inventory/observation.ts'
 import type { Gate, GateVerdict } from './gate.ts'
+import type { HostTable } from './hostTable.ts'
 import type { Wave } from './waves.ts'
 
 export interface RolloutOptions {
@@ -133,7 +134,7 @@ export interface Stage {
   readonly until: Instant
 }
 
-/** All that a rollout has become, plain JSON; only `next` makes another one of it. */
+/** All that a rollout has become, as it is written down: plain JSON. */
 export interface RolloutState {
   readonly format: 1
   readonly id: string
@@ -164,6 +165,11 @@ export interface RolloutState {
   readonly stages: readonly Stage[]
   readonly begun: Instant
   readonly ended?: Instant
+}
+
+/** The same as it is decided on; only `next` makes another one of it. */
+export interface Rollout extends Omit<RolloutState, 'hosts'> {
+  readonly hosts: HostTable
 }
 
 /** What a person asks for. `promote` ends the bake of the present wave; `approve` lets core hosts begin. */
@@ -207,6 +213,6 @@ export type Action =
   | { readonly kind: 'tell'; readonly alert: RolloutAlert; readonly attempt: number }
 
 export interface Step {
-  readonly state: RolloutState
+  readonly state: Rollout
   readonly actions: readonly Action[]
 }

@@ -1,6 +1,7 @@
 import type { Text } from '@portcullis/core/fault/fault.ts'
 import type { RolloutFigures } from '@portcullis/core/rollout/figures.ts'
 import { heldBy } from '@portcullis/core/rollout/promotion.ts'
+import { readRollout } from '@portcullis/core/rollout/rolloutState.ts'
 import type { GateProgress, HostPhase, RolloutOutcome, RolloutPhase, RolloutState } from '@portcullis/core/rollout/rollout.ts'
 import type { RolloutRecord } from '@portcullis/engine/rolloutStore.ts'
 import { layTable, widthOf } from '../table.ts'
@@ -117,7 +118,7 @@ function interruption(pen: Pen, measured: GateProgress | undefined): string {
 function waitLines(pen: Pen, state: RolloutState, now: number): string[] {
   const left = pen.paint.dim(t(pen, leastLeft(state)))
   if (state.phase === 'baseline') return ['', ...baselineHeld(state).map((because) => pen.paint.dim(`… ${t(pen, because)}`)), left]
-  if (state.phase === 'baking') return ['', ...heldBy(state, now).map((because) => pen.paint.dim(`… ${t(pen, because)}`)), left]
+  if (state.phase === 'baking') return ['', ...heldBy(readRollout(state), now).map((because) => pen.paint.dim(`… ${t(pen, because)}`)), left]
   if (state.phase === 'approval') return ['', pen.paint.cyan(APPROVE)]
   return []
 }

@@ -2,7 +2,7 @@ import type { Text } from '../../fault/fault.ts'
 import type { Gate, GateEvidence, GateJudge, GateSample, GateVerdict } from '../gate.ts'
 import { evidenceBelow, lowestRate } from './failureRate.ts'
 import { fisherWorse, type Failures } from './fisher.ts'
-import { rankSumHigher } from './rankSum.ts'
+import { rank, rankSumHigher, type Ranked } from './rankSum.ts'
 
 /**
  * What the judgement promises, of one gate in one wave, over all its looks together. The k-th look may spend 1/(k(k+1)) of
@@ -192,7 +192,8 @@ function judgeValues(gate: Gate, references: readonly Reference[], look: Look): 
   if (!rule || !hasValues) return []
   const compared = look.references.map(({ name, samples }) => ({ name, values: valuesOf(samples) })).filter(({ values }) => values.length >= leastOf(gate))
   const now = valuesOf(look.changed)
-  const tests = compared.map(({ name, values }) => ({ name, median: medianOf(values), ...compareValues(now, values, rule) }))
+  const ranked = rankOf(now, rule)
+  const tests = compared.map(({ name, values }) => ({ name, median: medianOf(values), ...compareValues(ranked, barOf(values, rule)) }))
   const numbers = (language: keyof Text): string => tests.map(({ name, median, higher }) => `${short(median)} ${name[language]} (p ${short(higher)})`).join(', ')
   const told = (en: string, zh: string): Text => ({ en: `${en}: median ${short(medianOf(now))}, ${numbers('en')}`, zh: `${zh}：中位数 ${short(medianOf(now))}，${numbers('zh')}` })
   if (now.length < leastOf(gate) || tests.length === 0) return [{ kind: 'hold', because: told('too few values', '数值样本不足') }]
@@ -216,8 +217,9 @@ interface HostValues {
  */
 function unshownHosts(gate: Gate, rule: ValueRule, look: Look): HostValues[] {
   const before = valuesByHost(look.references.find(({ name }) => name === BEFORE)?.samples ?? [])
+  const others = barOf(valuesOf((look.references.find(({ name }) => name === UNCHANGED) ?? look.references[0])?.samples ?? []), rule)
   return [...valuesByHost(look.changed)].flatMap(([host, values]) => {
-    const isShown = values.length >= leastOf(gate) && isHostShown({ gate, rule, look, before: before.get(host) ?? [] }, values)
+    const isShown = values.length >= leastOf(gate) && isHostShown({ gate, rule, look, before: before.get(host) ?? [], others }, values)
     return isShown ? [] : [{ host: host ?? '', values }]
   })
 }
@@ -228,20 +230,20 @@ interface HostComparison {
   readonly look: Look
   /** Its own. */
   readonly before: readonly number[]
+  readonly others: Bar
 }
 
 /** No worse than itself before, or than unchanged hosts and not clearly worse than before. The two share what may be wrong. */
-function isHostShown({ gate, rule, look, before }: HostComparison, values: readonly number[]): boolean {
+function isHostShown({ gate, rule, look, before, others }: HostComparison, values: readonly number[]): boolean {
   const least = leastOf(gate)
-  const others = (look.references.find(({ name }) => name === UNCHANGED) ?? look.references[0])?.samples ?? []
+  const now = rankOf(values, rule)
   const level = spend(JUDGEMENT.falsePass, look) / 2
   if (before.length >= least) {
-    const { higher, lower } = compareValues(values, before, rule)
+    const { higher, lower } = compareValues(now, barOf(before, rule))
     if (lower <= level) return true
     if (higher <= spend(JUDGEMENT.falseTripOfOddHost, look)) return false
   }
-  const reference = valuesOf(others)
-  return reference.length >= least && compareValues(values, reference, rule).lower <= level
+  return others.moved.values.length >= least && compareValues(now, others).lower <= level
 }
 
 function valuesByHost(samples: readonly GateSample[]): Map<string | undefined, number[]> {
@@ -264,14 +266,22 @@ function toldOfHosts(hosts: readonly HostValues[]): Text {
   }
 }
 
-/** Against values that are worse by the minimal effect; where lower is worse, the same question mirrored. */
-function compareValues(now: readonly number[], then: readonly number[], { sign, ratio, step }: ValueRule): { higher: number; lower: number } {
-  const mirrored = now.map((value) => sign * value)
-  const moved = then.map((value) => sign * value + Math.abs(value) * ratio + step)
-  // Equal is no worse.
-  const above = moved.map((value) => value + Math.max(Math.abs(value), 1) * 1e-9)
-  return { higher: rankSumHigher(mirrored, moved), lower: rankSumHigher(above, mirrored) }
+/** What values are compared with: others that are worse by the minimal effect. */
+interface Bar {
+  readonly moved: Ranked
+  /** A little higher, because equal is no worse. */
+  readonly above: Ranked
 }
+
+/** Where lower is worse, the same question mirrored. */
+function barOf(then: readonly number[], { sign, ratio, step }: ValueRule): Bar {
+  const moved = then.map((value) => sign * value + Math.abs(value) * ratio + step)
+  return { moved: rank(moved), above: rank(moved.map((value) => value + Math.max(Math.abs(value), 1) * 1e-9)) }
+}
+
+const rankOf = (values: readonly number[], { sign }: ValueRule): Ranked => rank(values.map((value) => sign * value))
+
+const compareValues = (now: Ranked, { moved, above }: Bar): { higher: number; lower: number } => ({ higher: rankSumHigher(now, moved), lower: rankSumHigher(above, now) })
 
 /** A source that was served before and is denied now is no matter of chance: one is enough. */
 function judgeDenied(gate: Gate, { changed, noData }: GateEvidence): GateVerdict {

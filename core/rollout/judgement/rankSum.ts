@@ -7,8 +7,8 @@ const EXACT_PAIRS_MAX = 400
  * The rank-sum test of Mann and Whitney, one-sided: how probable it is that values of `changed` stand at least so high among
  * those of `reference` when both come from the same. Ties count for the reference where it is exact, half where it is not.
  */
-export function rankSumHigher(changed: readonly number[], reference: readonly number[]): number {
-  const [n, m] = [changed.length, reference.length]
+export function rankSumHigher(changed: Ranked, reference: Ranked): number {
+  const [n, m] = [changed.values.length, reference.values.length]
   if (n === 0 || m === 0) return 1
   const { higher, ties, tieTerm } = comparePairs(changed, reference)
   if (n * m <= EXACT_PAIRS_MAX) return exactTail(n, m, higher)
@@ -18,22 +18,53 @@ export function rankSumHigher(changed: readonly number[], reference: readonly nu
   return variance <= 0 ? 1 : normalTail((statistic - (n * m) / 2 - 0.5) / Math.sqrt(variance))
 }
 
-/** In how many pairs the changed one is higher, in how many equal, and Σ(t³ − t) over groups of equal values. */
-function comparePairs(changed: readonly number[], reference: readonly number[]): { higher: number; ties: number; tieTerm: number } {
-  const [ours, theirs] = [Float64Array.from(changed).sort(), Float64Array.from(reference).sort()]
-  let [higher, ties, tieTerm, our, their] = [0, 0, 0, 0, 0]
-  while (our < ours.length || their < theirs.length) {
-    const value = Math.min(ours[our] ?? Number.POSITIVE_INFINITY, theirs[their] ?? Number.POSITIVE_INFINITY)
-    const [ourFirst, theirFirst] = [our, their]
-    // Not "is equal": what is no number stands last, and ends this too.
-    while (our < ours.length && !((ours[our] ?? 0) > value)) our += 1
-    while (their < theirs.length && !((theirs[their] ?? 0) > value)) their += 1
-    const [ourCount, theirCount] = [our - ourFirst, their - theirFirst]
-    higher += ourCount * theirFirst
-    ties += ourCount * theirCount
-    tieTerm += (ourCount + theirCount) ** 3 - (ourCount + theirCount)
+/** Values in order, without what is no number: sorted once, however many others are compared with them. */
+export interface Ranked {
+  readonly values: Float64Array
+  /** Σ(t³ − t) over groups of equal values. */
+  readonly tieTerm: number
+}
+
+export function rank(values: readonly number[]): Ranked {
+  const sorted = Float64Array.from(values.filter((value) => !Number.isNaN(value))).sort()
+  return { values: sorted, tieTerm: groupsOf(sorted).reduce((sum, { count }) => sum + tieOf(count), 0) }
+}
+
+const tieOf = (count: number): number => count ** 3 - count
+
+function groupsOf(sorted: Float64Array): { readonly value: number; readonly count: number }[] {
+  const groups: { value: number; count: number }[] = []
+  for (const value of sorted) {
+    const last = groups.at(-1)
+    if (last?.value === value) last.count += 1
+    else groups.push({ value, count: 1 })
+  }
+  return groups
+}
+
+/** In how many pairs the changed one is higher, in how many equal, and Σ(t³ − t) over all. Each value of the smaller side is looked for in the larger one. */
+function comparePairs(changed: Ranked, reference: Ranked): { higher: number; ties: number; tieTerm: number } {
+  const isFewer = changed.values.length <= reference.values.length
+  const [few, many] = isFewer ? [changed, reference] : [reference, changed]
+  let [higher, ties, tieTerm] = [0, 0, few.tieTerm + many.tieTerm]
+  for (const { value, count } of groupsOf(few.values)) {
+    const [from, until] = [firstAt(many.values, (other) => other >= value), firstAt(many.values, (other) => other > value)]
+    higher += count * (isFewer ? from : many.values.length - until)
+    ties += count * (until - from)
+    if (until > from) tieTerm += tieOf(count + until - from) - tieOf(count) - tieOf(until - from)
   }
   return { higher, ties, tieTerm }
+}
+
+/** Where in the order it begins to hold. */
+function firstAt(sorted: Float64Array, holds: (value: number) => boolean): number {
+  let [low, high] = [0, sorted.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (holds(sorted[middle] ?? 0)) high = middle
+    else low = middle + 1
+  }
+  return low
 }
 
 /** Counts the orders of n among m by their statistic: each value of the n stands above so many of the m, none above fewer than the one before. */

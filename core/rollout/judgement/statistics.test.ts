@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { evidenceBelow, lowestRate } from './failureRate.ts'
 import { fisherWorse } from './fisher.ts'
-import { normalTail, rankSumHigher } from './rankSum.ts'
+import { normalTail, rank, rankSumHigher } from './rankSum.ts'
 
 describe("Fisher's exact test", () => {
   // The tea-tasting table, and tables that can be counted by hand.
@@ -44,21 +44,21 @@ describe('the rank-sum test', () => {
     ['no numbers', [Number.NaN, Number.NaN, Number.NaN], [Number.NaN, 2, 3], 1],
   ]
   test.each(cases)('%s', (_, changed, reference, probability) => {
-    expect(rankSumHigher(changed, reference)).toBeCloseTo(probability, 10)
+    expect(rankSumHigher(rank(changed), rank(reference))).toBeCloseTo(probability, 10)
   })
 
   test('counted one by one, it is the same', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.integer(), { minLength: 2, maxLength: 9 }), fc.nat(), (values, cut) => {
         const n = 1 + (cut % (values.length - 1))
-        expect(rankSumHigher(values.slice(0, n), values.slice(n))).toBeCloseTo(counted(values, n), 10)
+        expect(rankSumHigher(rank(values.slice(0, n)), rank(values.slice(n)))).toBeCloseTo(counted(values, n), 10)
       }),
     )
   })
 
   test('the approximation takes over where the exact one ends', () => {
     const values = Array.from({ length: 42 }, (_, index) => ((index * 29) % 42) + (index < 20 ? 6 : 0.5))
-    const [exact, approximate] = [rankSumHigher(values.slice(0, 20), values.slice(20, 40)), rankSumHigher(values.slice(0, 20), values.slice(20))]
+    const [exact, approximate] = [rankSumHigher(rank(values.slice(0, 20)), rank(values.slice(20, 40))), rankSumHigher(rank(values.slice(0, 20)), rank(values.slice(20)))]
     expect(Math.abs(exact - approximate)).toBeLessThan(0.05)
   })
 
