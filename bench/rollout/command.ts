@@ -24,6 +24,8 @@ export interface Usage {
 }
 
 export interface CommandRun extends Usage {
+  /** CPU time up to a moment, every `LOOK_MS`. Milliseconds since 1970, seconds. */
+  readonly course: readonly { readonly at: number; readonly cpuSeconds: number }[]
   readonly code: number | null
   readonly out: string
   readonly err: string
@@ -44,7 +46,11 @@ export async function portcullis({ namespace, folder }: Stand, argv: readonly st
   const child = spawn('nice', ['-n', '-10', 'ip', 'netns', 'exec', namespace, process.execPath, BIN, ...argv, '--state', `${folder}/state`], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
   let [out, err] = ['', '']
   let usage: Usage = { cpuSeconds: 0, residentBytesMax: 0 }
-  const timer = setInterval(() => (usage = usageOf(child, usage)), LOOK_MS)
+  const course: { at: number; cpuSeconds: number }[] = []
+  const timer = setInterval(() => {
+    usage = usageOf(child, usage)
+    course.push({ at: Date.now(), cpuSeconds: usage.cpuSeconds })
+  }, LOOK_MS)
   child.stdout.on('data', (chunk) => (out += String(chunk)))
   const lines = createInterface({ input: child.stderr })
   lines.on('line', (line) => {
@@ -54,7 +60,13 @@ export async function portcullis({ namespace, folder }: Stand, argv: readonly st
   })
   const code = await new Promise<number | null>((resolve) => child.once('close', (exit) => resolve(exit)))
   clearInterval(timer)
-  return { code, out, err, milliseconds: performance.now() - startedMs, ...usage }
+  return { code, out, err, milliseconds: performance.now() - startedMs, course, ...usage }
+}
+
+/** Of the command's own process. */
+export function cpuSecondsBetween({ course }: CommandRun, from: number, until: number): number {
+  const upTo = (moment: number): number => course.findLast(({ at }) => at <= moment)?.cpuSeconds ?? 0
+  return upTo(until) - upTo(from)
 }
 
 export async function must(stand: Stand, argv: readonly string[]): Promise<CommandRun> {
