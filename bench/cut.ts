@@ -1,8 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { makeHosts } from '@portcullis/adapters/transport/hosts.ts'
+import type { HostLink } from '@portcullis/engine/ports.ts'
 import type { FlowEnd } from '../adapters/transport/lab/flow.ts'
 import type { Namespace } from '../lab/netns.ts'
-import { addContainer, DOCKER_RULES, HOST, load, openScript, openTrap, OUTSIDE, sleep, textOf, type Script, type Trap } from '../lab/traps/trap.ts'
+import { addContainer, DOCKER_RULES, HOST, load, openTrap, OUTSIDE, sleep, textOf, type Trap } from '../lab/traps/trap.ts'
 import { readOptions } from './measure/options.ts'
 import { quantile } from './measure/spread.ts'
 import { formatTable, tell } from './measure/table.ts'
@@ -25,14 +29,26 @@ const FLOW = join(import.meta.dirname, '../adapters/transport/lab/flow.ts')
 
 interface Cutting {
   readonly name: string
-  readonly cut: (trap: Trap, script: Script, port: number) => Promise<unknown>
+  readonly cut: (stage: Stage, port: number) => Promise<unknown>
+}
+
+interface Stage extends Pick<Trap, 'host' | 'outside'> {
+  readonly container: Namespace
+  /** As the controller has one to the host: a session that stands. */
+  readonly link: HostLink
 }
 
 const CUTTINGS: readonly Cutting[] = [
-  { name: 'the verb `cut`', cut: (_trap, script, port) => script.say('cut', `tcp ${port} ${OUTSIDE.ipv4}\n`) },
+  {
+    name: 'the verb `cut`',
+    cut: async ({ link }, port) => {
+      const answered = await link.call({ verb: 'cut', args: [], input: `tcp ${port} ${OUTSIDE.ipv4}\n`, timeoutMs: 60_000 })
+      if (!answered.ok || answered.value.exitCode !== 0) throw new Error(JSON.stringify(answered))
+    },
+  },
   {
     name: 'ss -K, conntrack -D',
-    cut: ({ host }, _script, port) => host.run(['sh', '-c', `ss -K -t state connected dst ${OUTSIDE.ipv4} sport = :${port}; conntrack -D -p tcp -s ${OUTSIDE.ipv4} --orig-port-dst ${port}`]),
+    cut: ({ host }, port) => host.run(['sh', '-c', `ss -K -t state connected dst ${OUTSIDE.ipv4} sport = :${port}; conntrack -D -p tcp -s ${OUTSIDE.ipv4} --orig-port-dst ${port}`]),
   },
 ]
 
@@ -47,24 +63,30 @@ interface Row {
 
 export async function run(args: readonly string[]): Promise<void> {
   const { isQuick, isJson, rounds = isQuick ? 3 : ROUNDS_USUAL } = readOptions(args)
-  const trap = await openTrap('bencut')
+  await using trap = await openTrap('bencut')
+  const stateDirectory = mkdtempSync(join(tmpdir(), 'bencut-'))
+  const hosts = makeHosts()
   try {
     const container = await addContainer(trap)
+    const link = await hosts.connect({ name: 'host', addresses: [], labels: {}, tier: 'standard', transport: { kind: 'netns', namespace: trap.host.netns, stateDirectory } })
+    if (!link.ok) throw new Error(link.faults[0]?.what.en)
+    const stage: Stage = { ...trap, container, link: link.value }
     const rows: Row[] = []
-    for (const place of PLACES) for (const direction of DIRECTIONS) for (const cutting of CUTTINGS) rows.push(await measure(trap, container, { place, direction, cutting, rounds }))
+    for (const place of PLACES) for (const direction of DIRECTIONS) for (const cutting of CUTTINGS) rows.push(await measure(stage, { place, direction, cutting, rounds }))
     process.stdout.write(isJson ? `${JSON.stringify(rows)}\n` : tableOf(rows))
   } finally {
-    await trap[Symbol.asyncDispose]()
+    await hosts.close()
+    rmSync(stateDirectory, { recursive: true, force: true })
   }
 }
 
-async function measure(trap: Trap, container: Namespace, what: { place: Place; direction: Direction; cutting: Cutting; rounds: number }): Promise<Row> {
+async function measure(stage: Stage, what: { place: Place; direction: Direction; cutting: Cutting; rounds: number }): Promise<Row> {
   const { place, direction, cutting, rounds } = what
   const lastByteMs: number[] = []
   let alive = 0
   for (let round = 0; round < rounds; round++) {
     tell(`${place.name}, bytes going ${direction}, ${cutting.name}: ${round + 1} of ${rounds}`)
-    const ms = await cutOnce(trap, container, what)
+    const ms = await cutOnce(stage, what)
     if (ms === undefined) alive += 1
     else lastByteMs.push(ms)
   }
@@ -74,28 +96,27 @@ async function measure(trap: Trap, container: Namespace, what: { place: Place; d
 /** Bytes that come later were not the last ones on their way. */
 const ALIVE_MS = 2_000
 
-/** Milliseconds from the call to the last byte, both by the clock of this machine; the start of the shell and its programs is in it. */
-async function cutOnce(trap: Trap, container: Namespace, { place, direction, cutting }: { place: Place; direction: Direction; cutting: Cutting }): Promise<number | undefined> {
-  using script = openScript(trap.host)
-  await script.say('version')
-  await load(trap.host, DOCKER_RULES)
-  await load(trap.host, OPEN)
+/** Milliseconds from the call to the last byte, both by the clock of this machine; the start of programs, and of the peer's shell, is in it. */
+async function cutOnce(stage: Stage, { place, direction, cutting }: { place: Place; direction: Direction; cutting: Cutting }): Promise<number | undefined> {
+  const { host, outside, container } = stage
+  await load(host, DOCKER_RULES)
+  await load(host, OPEN)
   const [serverDoes, clientDoes] = direction === 'in' ? ['sink', 'push'] : ['push', 'sink']
-  const server = await beginFlow(place.inside === 80 ? container : trap.host, 'serve', String(place.inside), serverDoes)
-  const client = await beginFlow(trap.outside, 'use', HOST.ipv4, String(place.port), clientDoes)
+  const server = await beginFlow(place.inside === 80 ? container : host, 'serve', String(place.inside), serverDoes)
+  const client = await beginFlow(outside, 'use', HOST.ipv4, String(place.port), clientDoes)
   try {
     await sleep(300)
-    await load(trap.host, CLOSED)
+    await load(host, CLOSED)
     const beganMs = Date.now()
-    await cutting.cut(trap, script, place.port)
+    await cutting.cut(stage, place.port)
     // An end that is not told waits until its own time is over; what it has seen by then counts.
     const { bytes, lastAt } = await (direction === 'in' ? server : client).end
     if (bytes === 0) throw new Error('not a byte has come: nothing was measured')
     return lastAt - beganMs > ALIVE_MS ? undefined : Math.max(0, lastAt - beganMs)
   } finally {
     await Promise.all([server.kill(), client.kill()])
-    await trap.host.must(['nft', 'flush', 'ruleset'])
-    await trap.host.run(['conntrack', '-F'])
+    await host.must(['nft', 'flush', 'ruleset'])
+    await host.run(['conntrack', '-F'])
   }
 }
 
