@@ -99,7 +99,7 @@ async function measureRestore({ lab, stand, addresses }: Stage, { hosts }: Size)
   let changed = 0
   let watcher: ReturnType<typeof runWatcher> | undefined
   let asked: Promise<unknown> | undefined
-  const run = await portcullis(stand, ['rollout', 'start', '--yes', '--json', ...policyFile('forgetful'), ...pace(hosts), '--bake-min', '600'], {
+  const run = await portcullis(stand, ['rollout', 'start', '--yes', '--json', ...policyFile('forgetful'), ...pace(hosts), '--bake-min', '600', '--outage', '3600'], {
     onEvent: (event) => {
       if (event.kind !== 'signal' || event.signal.kind !== 'applied' || event.signal.result !== 'changed') return
       changed += 1

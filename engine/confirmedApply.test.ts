@@ -56,7 +56,7 @@ const CASES: readonly Case[] = [
   { at: 'facts', mishap: 'lost', kind: 'reverted', step: 'verify', code: 'HOST_UNREACHABLE', ends: 'old' },
   { at: 'facts', mishap: 'gone', kind: 'reverting', step: 'verify', code: 'HOST_UNREACHABLE', ends: 'old' },
   { at: 'connect', nth: 2, mishap: 'lost', kind: 'reverted', step: 'probe', code: 'HOST_UNREACHABLE', ends: 'old' },
-  { at: 'version', nth: 3, mishap: 'gone', kind: 'reverting', step: 'probe', code: 'HOST_UNREACHABLE', ends: 'old' },
+  { at: 'connect', nth: 2, mishap: 'gone', kind: 'reverting', step: 'probe', code: 'HOST_UNREACHABLE', ends: 'old' },
   { at: 'confirm', mishap: 'lost', kind: 'reverted', step: 'confirm', code: 'HOST_UNREACHABLE', ends: 'old' },
   { at: 'confirm', mishap: 21, kind: 'reverted', step: 'confirm', code: 'HOST_NOT_SWAPPED', ends: 'old' },
   { at: 'confirm', mishap: 18, kind: 'reverted', step: 'confirm', code: 'HOST_STATE_UNWRITABLE', ends: 'old' },
@@ -244,7 +244,7 @@ test('what lies on the host already is neither brought nor asked for again, and 
   expect((await applyOne(world, next)).step).toBe('stage')
   const before = world.hosts.calls.length
   expect((await applyOne(world, next)).kind).toBe('confirmed')
-  expect(world.hosts.calls.slice(before)).toEqual(['version', 'arm', 'swap', 'facts', 'version', 'confirm'].map((verb) => `web-1 ${verb}`))
+  expect(world.hosts.calls.slice(before)).toEqual(['version', 'arm', 'swap', 'facts', 'confirm'].map((verb) => `web-1 ${verb}`))
 })
 
 test('to what was brought earlier the host only switches', async () => {
@@ -253,7 +253,7 @@ test('to what was brought earlier the host only switches', async () => {
   await applyOne(world, next)
   const before = world.hosts.calls.length
   expect((await switchOne(world, next)).kind).toBe('confirmed')
-  expect(world.hosts.calls.slice(before)).toEqual(['swap', 'facts', 'version', 'confirm'].map((verb) => `web-1 ${verb}`))
+  expect(world.hosts.calls.slice(before)).toEqual(['swap', 'facts', 'confirm'].map((verb) => `web-1 ${verb}`))
 })
 
 test.each([

@@ -244,13 +244,14 @@ async function verify(attempt: Attempt): Promise<Result<unknown>> {
   return facts
 }
 
-/** The management path by a handshake of its own, and every endpoint that answered us before. */
+/** The management path by a handshake of its own, which has come through when the script at its other end has greeted us, and every endpoint that answered us before. */
 async function probe(attempt: Attempt): Promise<Result<unknown>> {
   const { world, host, expectations, options } = attempt
-  const answered = await overLink(world.hosts.connect(host, options.signal), (session) => session.version(options.signal))
-  if (!answered.ok) return answered
+  const link = await world.hosts.connect(host, options.signal)
+  if (!link.ok) return link
+  await link.value.close().catch(ignoreDeadLink)
   const faults = await disappointments(world, host.name, expectations, options.signal)
-  return faults.length === 0 ? answered : fail(...faults)
+  return faults.length === 0 ? succeed(undefined) : fail(...faults)
 }
 
 /** The host answers a confirmation that comes too late with a refusal; one that would come in the last moment is not sent. */

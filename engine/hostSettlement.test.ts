@@ -58,9 +58,9 @@ async function changedCase(): Promise<{ readonly world: RolloutWorld & SimWorld;
 type Meanwhile = (sim: SimHost, one: HostCase) => void
 
 test.each<[what: string, meanwhile: Meanwhile, verbs: string]>([
-  ['what lies there is only switched to', () => undefined, 'swap facts version confirm'],
-  ['a controller that did not bring it asks first', (_, { staged }) => staged.clear(), 'version swap facts version confirm'],
-  ['where it lies there no more, it is brought again', (sim) => delete sim.staged, 'swap version version stage version arm swap facts version confirm'],
+  ['what lies there is only switched to', () => undefined, 'swap facts confirm'],
+  ['a controller that did not bring it asks first', (_, { staged }) => staged.clear(), 'version swap facts confirm'],
+  ['where it lies there no more, it is brought again', (sim) => delete sim.staged, 'swap version version stage version arm swap facts confirm'],
 ])('on the way back, %s', async (_, meanwhile, verbs) => {
   const { world, one } = await changedCase()
   const [sim] = world.sims
