@@ -11,7 +11,7 @@ import type { Rollout } from './rollout.ts'
  * ones, but no more of these than of true ones, so that a change for the worse still shows in half of them.
  */
 export function evidenceOf(state: Rollout, gate: Gate, samples: readonly GateSample[], now: Instant, noData?: Text): GateEvidence {
-  const firstChange = Math.min(...state.hosts.inPhase(['changed']).map((name) => changedSince(state, name)))
+  const firstChange = state.hosts.inPhase(['changed']).reduce((first, name) => Math.min(first, changedSince(state, name)), Infinity)
   const changed: GateSample[] = []
   const baseline: GateSample[] = []
   const control: GateSample[] = []

@@ -154,7 +154,7 @@ function widened(state: Rollout, at: Instant): Rollout | undefined {
   if (state.trip?.scope !== 'wave') return undefined
   const broken = state.gates.filter((gate) => gate.isCritical && state.measured[gate.name]?.interruptedSince !== undefined)
   if (broken.length === 0) return undefined
-  const returned = Math.max(0, ...state.hosts.inPhase(['reverted']).map((name) => state.hosts.get(name)?.since ?? 0))
+  const returned = state.hosts.inPhase(['reverted']).reduce((last, name) => Math.max(last, state.hosts.get(name)?.since ?? 0), 0)
   if (broken.some((gate) => (state.measured[gate.name]?.at ?? 0) <= returned)) return state
   const trip: Trip = { ...state.trip, scope: 'all' }
   return putBack({ ...state, trip }, trip, at)
