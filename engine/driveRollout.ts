@@ -83,7 +83,8 @@ interface Drive {
   takenUpTo: number
   /** Signals that are not written yet. */
   queue: Signal[]
-  readonly measuring: Set<string>
+  /** Gates that are being measured, each to be broken off. */
+  readonly measuring: Map<string, Canceller>
   /** When each gate is to be measured again. */
   readonly measureAt: Map<string, number>
   readonly doing: Map<string, Promise<void>>
@@ -104,7 +105,7 @@ async function openDrive(world: RolloutWorld, lease: Lease, options: DriveOption
   const drive: Drive = {
     world: fenced, lease, options, cases: casesOf(fenced, wayBack, plan, loaded.state, options.fleet), isMeant: meantBy(plan), journal: openJournal(fenced).about({ plan: plan.id }),
     state: readRollout(loaded.state), sequence: loaded.sequence, snapshotAt: loaded.record.sequence, takenUpTo: 0,
-    queue: [{ kind: 'taken', at: world.clock.now(), by: lease.holder }], measuring: new Set(), measureAt: new Map(), doing: new Map(), cancels: new Map(), wake: () => undefined, isLeaving: false,
+    queue: [{ kind: 'taken', at: world.clock.now(), by: lease.holder }], measuring: new Map(), measureAt: new Map(), doing: new Map(), cancels: new Map(), wake: () => undefined, isLeaving: false,
     leave: () => leave(drive),
   }
   return drive
@@ -192,17 +193,18 @@ function measureDue(drive: Drive, now: number): number {
     if (drive.measuring.has(gate.name) || (dueAt > now && dueAt - now <= sampleMs)) continue
     drive.measureAt.set(gate.name, now + sampleMs)
     if (isPutOff(drive.state, gate, now)) continue
-    drive.measuring.add(gate.name)
-    void measureOnce(drive, gate)
+    const cancel = drive.world.canceller()
+    drive.measuring.set(gate.name, cancel)
+    void measureOnce(drive, gate, cancel.signal)
   }
   return Math.min(...drive.state.gates.flatMap(({ name }) => (drive.measuring.has(name) ? [] : (drive.measureAt.get(name) ?? now))))
 }
 
-async function measureOnce(drive: Drive, gate: Gate): Promise<void> {
+async function measureOnce(drive: Drive, gate: Gate, signal: Cancellation): Promise<void> {
   const { world, state, cases } = drive
   try {
-    const measured = await measureGate(world, state, gate, [...cases.values()].map(({ host }) => host), drive.isMeant)
-    hear(drive, { kind: 'measured', at: world.clock.now(), gates: [measured] })
+    const measured = await measureGate(world, state, gate, [...cases.values()].map(({ host }) => host), drive.isMeant, signal)
+    if (measured) hear(drive, { kind: 'measured', at: world.clock.now(), gates: [measured] })
   } catch (error) {
     lose(drive, error)
   } finally {
@@ -235,8 +237,15 @@ async function takeQueue(drive: Drive): Promise<void> {
   events.forEach((event, index) => drive.world.reportRollout({ ...event, sequence: drive.sequence + index + 1 }))
   drive.sequence += events.length
   if (isDue) drive.snapshotAt = drive.sequence
+  const isTurning = drive.state.phase !== 'reverting' && state.phase === 'reverting'
   drive.state = state
+  if (isTurning) breakOffGates(drive)
   for (const action of actions) begin(drive, action)
+}
+
+/** Those that are put off now would go on to keep the links of hosts, and the hosts, from what is more urgent. */
+function breakOffGates({ world, state, measuring }: Drive): void {
+  for (const gate of state.gates) if (isPutOff(state, gate, world.clock.now())) measuring.get(gate.name)?.abort(new Error('the rollout turned round'))
 }
 
 function nextOf(drive: Drive, signals: readonly Signal[]): { state: Rollout; events: NewRolloutEvent[]; actions: Action[] } {

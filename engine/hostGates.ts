@@ -9,7 +9,7 @@ import { fanOut } from './fanOut.ts'
 import type { Gates, GateWindow } from './gates.ts'
 import type { HostSession } from './hostSession.ts'
 import { ownAddress } from './ownAddress.ts'
-import type { HostLink } from './ports.ts'
+import type { Cancellation, HostLink } from './ports.ts'
 import { overLink, reachHost } from './reachHost.ts'
 import type { World } from './world.ts'
 
@@ -33,9 +33,9 @@ export function hostGates(world: World, others: Gates): Gates {
   const watch = watchLiveness(world)
   return {
     sample: async (gate: Gate, window, signal) => {
-      if (gate.measure.kind === 'liveness') return readingOf(await watch(window))
+      if (gate.measure.kind === 'liveness') return readingOf(await watch(window, signal))
       if (gate.measure.kind !== 'denied') return others.sample(gate, window, signal)
-      return readingOf(await fanOut(touchedOf(window), HOSTS_AT_ONCE, async (host) => denied(world, host, (await remembered(host, window.since)).filter((flow) => window.isMeant?.(flow) !== true))))
+      return readingOf(await fanOut(touchedOf(window), HOSTS_AT_ONCE, async (host) => denied(world, host, (await remembered(host, window.since)).filter((flow) => window.isMeant?.(flow) !== true)), signal))
     },
   }
 }
@@ -46,11 +46,11 @@ const touchedOf = ({ hosts, standingOf = inWave }: GateWindow): readonly Host[] 
 const inWave = (): HostStanding => ({ role: 'wave', mark: '' })
 
 /** Remembers whom it asked when. Whoever takes a rollout over remembers nothing, and begins by asking all. */
-function watchLiveness(world: World): (window: GateWindow) => Promise<readonly GateSample[]> {
+function watchLiveness(world: World): (window: GateWindow, signal?: Cancellation) => Promise<readonly GateSample[]> {
   const heard = new Map<string, Heard>()
   let round = 0
   let lastAt = Number.NEGATIVE_INFINITY
-  return async ({ hosts, until, timeoutMs, standingOf = inWave }) => {
+  return async ({ hosts, until, timeoutMs, standingOf = inWave }, signal) => {
     round += 1
     const now = round
     const sinceLastMs = until - lastAt
@@ -66,7 +66,7 @@ function watchLiveness(world: World): (window: GateWindow) => Promise<readonly G
       const sample = await liveness(world, host, timeoutMs)
       heard.set(host.name, { round: now, isGood: sample.isGood, mark })
       return sample
-    })
+    }, signal)
   }
 }
 

@@ -5,14 +5,16 @@ import type { Gate, GateReading } from '@portcullis/core/rollout/gate.ts'
 import type { GateMeasured, HostProgress, Rollout } from '@portcullis/core/rollout/rollout.ts'
 import type { HostStanding } from '@portcullis/core/rollout/watchRound.ts'
 import type { GateWindow } from './gates.ts'
+import type { Cancellation } from './ports.ts'
 import type { RolloutWorld } from './rolloutWorld.ts'
 
 const TIMEOUT_MS = 3_000
 
-/** Measures a gate once, keeps what was measured, and judges by all that is kept. */
-export async function measureGate(world: RolloutWorld, state: Rollout, gate: Gate, fleet: readonly Host[], isMeant: IsMeant): Promise<GateMeasured> {
+/** Measures a gate once, keeps what was measured, and judges by all that is kept. Undefined where it was broken off. */
+export async function measureGate(world: RolloutWorld, state: Rollout, gate: Gate, fleet: readonly Host[], isMeant: IsMeant, signal?: Cancellation): Promise<GateMeasured | undefined> {
   const hosts = measuredHosts(state, fleet)
-  const reading = await read(world, state, gate, { hosts, isMeant, standingOf: (host) => standingOf(state, host) })
+  const reading = await read(world, state, gate, { hosts, isMeant, standingOf: (host) => standingOf(state, host) }, signal)
+  if (signal?.aborted) return undefined
   if (reading.kind === 'samples') await world.rollouts.addSamples(state.id, reading.samples.map((sample) => ({ ...sample, gate: gate.name })))
   const kept = await world.rollouts.samples(state.id, gate.name, Math.max(SAMPLES_MIN, ROUNDS_MIN * hosts.length))
   const verdict = world.judge(gate, evidenceOf(state, gate, kept, world.clock.now(), reading.kind === 'no-data' ? reading.because : undefined))
@@ -37,10 +39,10 @@ const isAwaited = (host: HostProgress | undefined, now: Instant): boolean => hos
 const ASKS_HOSTS: ReadonlySet<Gate['measure']['kind']> = new Set(['liveness', 'denied'])
 const PUT_OFF_MS_MAX = 30_000
 
-async function read(world: RolloutWorld, state: Rollout, gate: Gate, measured: Measured): Promise<GateReading> {
+async function read(world: RolloutWorld, state: Rollout, gate: Gate, measured: Measured, signal: Cancellation | undefined): Promise<GateReading> {
   const until = world.clock.now()
   try {
-    const reading = await world.gates.sample(gate, { since: state.measured[gate.name]?.at ?? state.begun, until, ...measured, timeoutMs: TIMEOUT_MS })
+    const reading = await world.gates.sample(gate, { since: state.measured[gate.name]?.at ?? state.begun, until, ...measured, timeoutMs: TIMEOUT_MS }, signal)
     return reading.kind === 'samples' && reading.samples.length === 0 ? { kind: 'no-data', because: { en: 'measuring brought no sample', zh: '测量没有返回任何样本' } } : reading
   } catch (error) {
     const because = error instanceof Error ? error.message : String(error)

@@ -33,6 +33,8 @@ export interface HostsOptions {
 const CONNECT_PATIENCE_MS = 2_000
 /** Of those, at the same time. */
 const SLOW_CONNECTS_MAX = 128
+/** For a link that somebody else uses: short questions take less, and a whole apply takes longer than a login. */
+const LENT_PATIENCE_MS = 2_000
 /** Who starts so many programs will start more, and is no longer small itself. */
 const LAUNCHED_AFTER = 48
 
@@ -60,7 +62,7 @@ class EveryHost implements Hosts {
 
   async reach(host: Host, signal?: LinkOptions['signal']): Promise<Result<HostLink>> {
     if (this.#options.keepMs === 0 || this.#options.mode === 'call') return this.connect(host, signal)
-    const kept = this.#kept.take(host)
+    const kept = this.#kept.take(host) ?? (await this.#kept.comingBack(host, LENT_PATIENCE_MS))
     if (kept) return succeed(this.#lent(host, kept))
     const link = await this.connect(host, signal)
     return link.ok ? succeed(this.#lent(host, link.value)) : link
@@ -121,6 +123,7 @@ class EveryHost implements Hosts {
   /** Closing it gives it back. */
   #lent(host: Host, link: HostLink): HostLink {
     let isBack = false
+    this.#kept.lend(host)
     return {
       host,
       call: (call) => link.call(call),

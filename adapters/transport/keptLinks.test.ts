@@ -38,3 +38,28 @@ test('what nobody takes is closed after its time, and all at the end', async () 
   await kept.close()
   expect([late.isClosed, kept.take(WEB)]).toEqual([true, undefined])
 })
+
+test('who needs a link that is lent gets it when it comes back, one after the other', async () => {
+  const kept = new KeptLinks(60_000, 8)
+  const link = linkTo(WEB)
+  kept.lend(WEB)
+  const first = kept.comingBack(WEB, 60_000)
+  const second = kept.comingBack(WEB, 60_000)
+  await kept.give(WEB, link)
+  expect(await first).toBe(link)
+  kept.lend(WEB)
+  await kept.give(WEB, link)
+  expect([await second, link.isClosed, kept.take(WEB)]).toEqual([link, false, undefined])
+})
+
+test.each([
+  ['a link that nobody uses', 0, 60_000],
+  ['one that does not come back in time', 1, 5],
+])('nobody waits for %s', async (_what, lent, patienceMs) => {
+  const kept = new KeptLinks(60_000, 8)
+  const link = linkTo(WEB)
+  if (lent > 0) kept.lend(WEB)
+  expect(await kept.comingBack(WEB, patienceMs)).toBeUndefined()
+  await kept.give(WEB, link)
+  expect(kept.take(WEB)).toBe(link)
+})
