@@ -16,7 +16,7 @@ export const MUTATIONS: readonly { readonly promise: RolloutPromise; readonly wi
   { promise: 'no apply without an armed revert', without: 'arming before the swap', seed: 1, pieces: { applyHost: unarmedApply, bendHost: swapUnarmed } },
   { promise: 'no apply without an armed revert', without: 'a host that arms by itself on the way back', seed: 4, pieces: { bendHost: switchUnarmed } },
   { promise: 'a host is in the old or the new ruleset, never between', without: 'putting back at a revert', seed: 6, pieces: { bendHost: disarmOnly } },
-  { promise: 'no host is forgotten', without: 'asking again after a controller was lost', seed: 41, pieces: { rules: { ...ROLLOUT_RULES, hear: (state, signal) => (signal.kind === 'taken' ? state : ROLLOUT_RULES.hear(state, signal)) } } },
+  { promise: 'no host is forgotten', without: 'asking again after a controller was lost', seed: 128, pieces: { rules: { ...ROLLOUT_RULES, hear: (state, signal) => (signal.kind === 'taken' ? state : ROLLOUT_RULES.hear(state, signal)) } } },
   { promise: 'no two controllers change a host', without: 'a lease that only one has', seed: 2, pieces: { isLeaseShared: true } },
   { promise: 'no wave is left without data', without: 'gates', seed: 1, pieces: { rules: { ...ROLLOUT_RULES, mayPromote: (state) => state.watchedMs >= state.options.bakeSecondsMin * 1000 } } },
   { promise: 'a host never goes back a generation', without: 'new numbers for old rules', seed: 1, pieces: { bendWayBack: numberedBack, bendHost: acceptOlder } },
