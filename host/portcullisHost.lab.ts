@@ -467,6 +467,13 @@ test('a confirmed text that was damaged is not loaded: our table goes rather tha
   expect(await say('boot')).toMatch(/^14 /)
 })
 
+test('what a killed call of the same session has left does not make a bad input a good one', async () => {
+  await confirm(1, GATE)
+  const left = `echo 'tcp 8080 10.0.0.1' >${join(state, 'run')}/cut.$$; exec "$@"`
+  const cut = await space.run(['sh', '-c', left, 'sh', ...argvOf('cut')], { input: 'tcp 8080 10.0.0.x\n' })
+  expect([cut.exitCode, cut.stdout]).toEqual([2, ''])
+})
+
 describe('cut ends flows that are only forwarded, both directions', () => {
   const FLOW = join(import.meta.dirname, '../adapters/transport/lab/flow.ts')
   let client: Namespace
