@@ -212,21 +212,27 @@ function noteArmed(attempt: Attempt): void {
 }
 
 async function swap(attempt: Attempt): Promise<Result<unknown>> {
-  const swapped = await sessionOf(attempt).swap(heldBy(attempt))
-  if (swapped.ok) attempt.swapUs = swapped.value.durationUs
-  return isForeign(swapped) ? fail(otherRuleset(attempt.host.name)) : swapped
+  const swapped = await switchOver(attempt)
+  const isForeign = !swapped.ok && swapped.faults.some(({ code }) => code === 'HOST_NOT_SWAPPED')
+  return isForeign ? fail(otherRuleset(attempt.host.name)) : swapped
 }
 
 async function armAndSwap(attempt: Attempt): Promise<Result<unknown>> {
   noteArmed(attempt)
-  const swapped = await sessionOf(attempt).swap(heldBy(attempt), attempt.options.confirmWithinSeconds)
-  if (swapped.ok) attempt.swapUs = swapped.value.durationUs
+  const swapped = await switchOver(attempt, attempt.options.confirmWithinSeconds)
   // Refused before anything was armed.
-  else if (isForeign(swapped) || swapped.faults.some(({ code }) => code === 'HOST_NOTHING_STAGED')) delete attempt.armedUntilMs
+  if (!swapped.ok && isUnstaged(swapped.faults)) delete attempt.armedUntilMs
   return swapped
 }
 
-const isForeign = (swapped: Result<unknown>): boolean => !swapped.ok && swapped.faults.some(({ code }) => code === 'HOST_NOT_SWAPPED')
+async function switchOver(attempt: Attempt, armSeconds?: number): Promise<Result<unknown>> {
+  const swapped = await sessionOf(attempt).swap(heldBy(attempt), armSeconds)
+  if (swapped.ok) attempt.swapUs = swapped.value.durationUs
+  return swapped
+}
+
+/** The host has something else there than was brought to it, or nothing. */
+export const isUnstaged = (faults: readonly Fault[]): boolean => faults.some(({ code }) => code === 'HOST_NOTHING_STAGED' || code === 'HOST_NOT_SWAPPED')
 
 /** What the kernel enforces now, read back and compared; undecided is not equal. What stands beside it is written down, to tell later who changed what. */
 async function verify(attempt: Attempt): Promise<Result<unknown>> {

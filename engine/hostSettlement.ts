@@ -4,7 +4,7 @@ import type { ChangePlan, HostPlan } from '@portcullis/core/plan/plan.ts'
 import type { Host } from '@portcullis/core/policy/policy.ts'
 import type { ApplyResult, RevertResult, SettleResult } from '@portcullis/core/rollout/rollout.ts'
 import { moved, otherApply, writtenFault } from './applyFault.ts'
-import { confirmedApply, type HostOutcome } from './confirmedApply.ts'
+import { confirmedApply, isUnstaged, type HostOutcome } from './confirmedApply.ts'
 import { hostSession, type HeldGeneration, type HostVersion } from './hostSession.ts'
 import type { Journal } from './journal.ts'
 import type { Cancellation } from './ports.ts'
@@ -91,15 +91,12 @@ export async function putBackHost(world: RolloutWorld, journal: Journal, one: Ho
   }
 }
 
-/** The host has something else there than we brought, or nothing. */
-const UNSTAGED: ReadonlySet<string> = new Set(['HOST_NOTHING_STAGED', 'HOST_NOT_SWAPPED'])
-
 /** To what lies there the host only switches; where it lies there no more, it is asked what it has. */
 async function bringBack(world: RolloutWorld, journal: Journal, one: HostCase, isContested: boolean, way: WayBack): Promise<HostAnswer<RevertResult>> {
   if (one.staged.delete(one.host.name)) {
     const { forward, back } = plansOf(one)
     const answer = await applyBack(world, journal, one, { ...back, baseGeneration: forward.generation }, way, true)
-    if (!UNSTAGED.has(answer.fault?.code ?? '')) return answer
+    if (!answer.fault || !isUnstaged([answer.fault])) return answer
   }
   return askAndBringBack(world, journal, one, isContested, way)
 }

@@ -3,8 +3,6 @@ import type { HostPhase, HostProgress, Rollout, RolloutOutcome, RolloutPhase } f
 
 /** Small readings and changes of a rollout's state. */
 
-export const hostsOf = (state: Rollout, wave: number): readonly string[] => state.waves[wave]?.hosts ?? []
-
 /** Something is being done there, or waits to be tried again. */
 export const IN_FLIGHT: readonly HostPhase[] = ['applying', 'settling', 'reverting']
 
