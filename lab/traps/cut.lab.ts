@@ -211,9 +211,50 @@ describe('the verb that cuts by client and port', () => {
 
   test.each(['tcp 8444', 'tcp 8444 face', 'tcp 8444 10.0.0.0/8', 'tcp 08444 10.0.0.1', 'tcp 0 10.0.0.1', 'tcp 65536 10.0.0.1', 'icmp 1 10.0.0.1', 'tcp 1 1::2::3', 'tcp 1 10.0.0.1; flush ruleset'])('%s is refused', async (line) => {
     using script = openScript(trap.host)
-    await expect(script.say('cut', `${line}\n`)).rejects.toThrow(/PROTO PORT ADDRESS/)
+    await load(trap.host, closed)
+    await expect(script.say('cut', `tcp 8444 10.0.0.1\n${line}\n`)).rejects.toThrow(/PROTO PORT ADDRESS/)
+    expect(await closing()).toEqual([])
+  })
+
+  test('again while the former call still closes: another client is cut as well, and watched as long', async () => {
+    using script = openScript(trap.host)
+    const stream = await openStream('out', PLACES[0])
+    await load(trap.host, closed)
+    expect(await script.say('cut', `tcp 8444 ${OUTSIDE.other}\n`)).toBe('cut 0 0 0 0\n')
+    await sleep(2_000)
+    expect(await script.say('cut', `tcp 8444 ${OUTSIDE.other}\ntcp 8444 ${OUTSIDE.ipv4}\n`)).toBe('cut 1 0 0 0\n')
+    expect(Number(/expires (\d+)s/.exec(await trap.host.must(['nft', 'list set inet portcullis watch_in']))?.[1])).toBeGreaterThanOrEqual(3)
+    await until(async () => stream.hasSenderEnded())
+  })
+
+  test('waits for whoever holds the host, and closes nothing when that takes too long', { timeout: 30_000 }, async () => {
+    using script = openScript(trap.host)
+    await load(trap.host, closed)
+    await expect(script.say('cut', `tcp 8444 ${OUTSIDE.ipv4}\n`, ['sh', '-c', 'mkdir -p "${1%/lock}"; exec flock "$@"', 'sh', `${script.run}/lock`])).rejects.toThrow(/another call has held this host/)
+    expect(await closing()).toEqual([])
+  })
+
+  test.each([
+    ['one line, which the shell reads itself', 1],
+    ['more than the shell reads itself', 400],
+    ['as many as it takes', 5_000],
+  ])('in a session: %s, and the next request follows at once', async (_name, count) => {
+    using script = openScript(trap.host)
+    await load(trap.host, closed)
+    const lines = Array.from({ length: count }, (_line, index) => `tcp ${index + 1} 10.61.0.9\n`).join('')
+    expect(await script.say('session', `${lines.length} cut\n${lines}0 nothing\n`)).toMatch(/reply 0 12 0\ncut 0 0 0 0\nreply 2 /)
+    expect(await closing()).toHaveLength(count)
+  })
+
+  test.each(['tcp 8444 10.61.0.1', 'tcp 8444 10.61.0.12\n'])('in a session that ends within its input (%j), nothing is closed', async (begun) => {
+    using script = openScript(trap.host)
+    await load(trap.host, closed)
+    await expect(script.say('session', `30 cut\n${begun}`)).rejects.toThrow()
+    expect(await closing()).toEqual([])
   })
 })
+
+const closing = async (): Promise<string[]> => (await trap.host.must(['nft', 'list set inet portcullis closing4'])).match(/[\d.]+ \. tcp \. \d+/g) ?? []
 
 /** A machine that has nothing else to do starts a program in this time; the limit holds for such a one. */
 const START_MS = 1

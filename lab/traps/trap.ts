@@ -61,6 +61,8 @@ export const load = (space: Namespace, text: string): Promise<string> => space.m
 
 /** The host script in a namespace, with a state folder of its own. */
 export interface Script extends Disposable {
+  /** Its folder of what does not outlive a boot. */
+  readonly run: string
   /** Throws where the call is refused. Returns what it prints. `before`: a command that starts it. */
   say(words: string, input?: string, before?: readonly string[]): Promise<string>
   /** Everything up to the swap. */
@@ -71,9 +73,11 @@ const SCRIPT = join(import.meta.dirname, '../../host/portcullis-host')
 
 export function openScript(space: Namespace): Script {
   const state = mkdtempSync(join(tmpdir(), `${space.netns}-`))
-  const settings = [`PORTCULLIS_STATE=${state}`, `PORTCULLIS_RUN=${state}/run`, 'PORTCULLIS_INIT=none', 'PORTCULLIS_WARM_SECONDS=0']
+  const run = join(state, 'run')
+  const settings = [`PORTCULLIS_STATE=${state}`, `PORTCULLIS_RUN=${run}`, 'PORTCULLIS_INIT=none', 'PORTCULLIS_WARM_SECONDS=0']
   const say = (words: string, input = '', before: readonly string[] = []): Promise<string> => space.must([...before, 'env', ...settings, SCRIPT, ...words.split(' ')], { input })
   return {
+    run,
     say,
     async prepare(generation, text) {
       await say(`stage ${generation} ${digestOf(text)}`, text)
