@@ -33,7 +33,7 @@ export async function openRollouts(world: World, store: PostgresStore, settings:
     },
     gates: file.value.gates,
     rules: file.value.rules,
-    tellDue: async (holder) => void (await deliverDue(store.outbox, receivers.value, holder, Date.now)),
+    tellDue: async (holder) => void (await deliverDue(store.outbox, receivers.value, holder, () => world.clock.now())),
   })
 }
 

@@ -6,7 +6,7 @@ import { next, ROLLOUT_RULES } from '@portcullis/core/rollout/next.ts'
 import { isOver, nextDue } from '@portcullis/core/rollout/progress.ts'
 import type { Gate } from '@portcullis/core/rollout/gate.ts'
 import type { Action, Rollout, RolloutState, Signal } from '@portcullis/core/rollout/rollout.ts'
-import { readRollout, writeRollout } from '@portcullis/core/rollout/rolloutState.ts'
+import { latestOf, readRollout, writeRollout } from '@portcullis/core/rollout/rolloutState.ts'
 import { endFlows } from './endFlows.ts'
 import { fencedStore, LostLease } from './fencedStore.ts'
 import { applyHost, putBackHost, settleHost, type HostCase } from './hostSettlement.ts'
@@ -101,6 +101,8 @@ async function openDrive(world: RolloutWorld, lease: Lease, options: DriveOption
   const plan = loaded && (await world.store.plan(loaded.record.plan))
   const wayBack = loaded && (await world.rollouts.wayBack(loaded.record.id))
   if (!loaded || !plan || !wayBack) throw new FaultError(rolloutGone(lease.rollout))
+  // The clock may have been set back since the controller before.
+  world.clock.notBefore(latestOf(loaded.state))
   const fenced = { ...world, store: fencedStore(world, lease) }
   const drive: Drive = {
     world: fenced, lease, options, cases: casesOf(fenced, wayBack, plan, loaded.state, options.fleet), isMeant: meantBy(plan), journal: openJournal(fenced).about({ plan: plan.id }),
@@ -153,7 +155,7 @@ async function run(drive: Drive): Promise<DriveEnd> {
     if (isOver(drive.state) && drive.doing.size === 0) return { kind: 'over', state: writeRollout(drive.state) }
     if (isStopped()) return { kind: 'stopped', state: writeRollout(drive.state) }
     const now = world.clock.now()
-    if (now >= lookAt || lookAt - now > LOOK_MS) {
+    if (now >= lookAt) {
       lookAt = now + LOOK_MS
       await look(drive, now)
     }
@@ -178,7 +180,8 @@ async function look(drive: Drive, now: number): Promise<void> {
   const asked = (await world.rollouts.asked(lease.rollout)).filter((command) => command.sequence > drive.takenUpTo)
   for (const { command, by, at, sequence } of asked) {
     drive.takenUpTo = sequence
-    hear(drive, { kind: 'asked', at: Math.max(at, drive.state.begun), by, command })
+    // Dated by the clock of whoever asked.
+    hear(drive, { kind: 'asked', at: Math.min(now, Math.max(at, drive.state.begun)), by, command })
   }
   const due = nextDue(drive.state)
   if (due !== undefined && due <= now) hear(drive, { kind: 'tick', at: now })
@@ -186,12 +189,10 @@ async function look(drive: Drive, now: number): Promise<void> {
 
 /** Measures the gates whose time has come, each in its own time: one that takes long keeps no other. Gives when the next is due. */
 function measureDue(drive: Drive, now: number): number {
-  const sampleMs = drive.state.options.sampleSeconds * 1000
   for (const gate of drive.state.gates) {
     const dueAt = drive.measureAt.get(gate.name) ?? now
-    // What lies further ahead was set before the clock was set back.
-    if (drive.measuring.has(gate.name) || (dueAt > now && dueAt - now <= sampleMs)) continue
-    drive.measureAt.set(gate.name, now + sampleMs)
+    if (drive.measuring.has(gate.name) || dueAt > now) continue
+    drive.measureAt.set(gate.name, now + drive.state.options.sampleSeconds * 1000)
     if (isPutOff(drive.state, gate, now)) continue
     const cancel = drive.world.canceller()
     drive.measuring.set(gate.name, cancel)

@@ -14,7 +14,10 @@ export interface Cancellation {
 }
 
 export interface Clock {
+  /** Goes on evenly, whoever sets the machine's clock. */
   now(): Instant
+  /** What is known to have been is past: the clock goes on from there, where it is behind. */
+  notBefore(at: Instant): void
   /** Resolves after the given time, or rejects with the signal's reason. */
   sleep(durationMs: number, signal?: Cancellation): Promise<void>
 }

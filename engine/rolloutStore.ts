@@ -22,7 +22,7 @@ export interface RolloutStore {
   /** Oldest first, those with a larger sequence than `since`. */
   events(id: string, since: number): Promise<readonly RolloutEvent[]>
 
-  /** Takes the lease when nobody has it, or whoever had it has not renewed it; undefined otherwise. Its epoch is larger than every one before. */
+  /** Takes the lease when nobody has it, or whoever had it has not renewed it (or it ends later than one taken now: the store's clock was set back); undefined otherwise. Its epoch is larger than every one before. */
   claim(id: string, holder: string, durationMs: number): Promise<Lease | undefined>
   /** Renews the lease; false when somebody else has it. */
   renew(lease: Lease, durationMs: number): Promise<boolean>

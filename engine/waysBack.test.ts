@@ -7,6 +7,7 @@ function openClock() {
   const sleeping: { readonly until: number; readonly wake: () => void }[] = []
   const clock = {
     now: () => now,
+    notBefore: () => undefined,
     sleep: (durationMs: number) => new Promise<void>((resolve) => sleeping.push({ until: now + durationMs, wake: resolve })),
   }
   const move = async (durationMs: number): Promise<void> => {

@@ -515,7 +515,7 @@ describe('cut ends flows that are only forwarded, both directions', () => {
       const server = await begin(inner, 'serve', '80', serverDoes)
       const user = await begin(client, 'use', '10.78.1.1', port, clientDoes)
       await sleep(500)
-      expect(await say(`cut tcp ${port}`)).toBe('cut 1')
+      expect(await say('cut', `tcp ${port} 10.78.1.2\n`)).toMatch(/^cut 1 0 /)
       const cutAt = Date.now()
       const ends = await Promise.all([server(), user()])
       expect(Math.max(...ends.map((end) => end.bytes))).toBeGreaterThan(0)

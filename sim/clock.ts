@@ -12,6 +12,9 @@ export function simClock(startMs = SIM_START): SimClock {
   let nowMs = startMs
   return {
     now: () => nowMs,
+    notBefore: (at) => {
+      nowMs = Math.max(nowMs, at)
+    },
     sleep: async (durationMs, signal) => {
       signal?.throwIfAborted()
       nowMs += durationMs

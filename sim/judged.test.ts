@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { WATCHED_WITHIN_MS } from '@portcullis/core/rollout/watchRound.ts'
 import { runRollout, type RunReport } from './rolloutRun.ts'
-import { drawEnding, drawJudged, drawWatched, type Scenario } from './scenario.ts'
+import { drawEnding, drawJudged, drawSetBack, drawWatched, type Scenario } from './scenario.ts'
 
 /**
- * Rollouts whose gates bring samples that the product's own judge judges, rollouts that cut flows, and rollouts whose hosts are
- * logged in to. They take longer than others, so that there are fewer of them here; a night has time for more, and for a thousand hosts each.
+ * Rollouts whose gates bring samples that the product's own judge judges, rollouts that cut flows, rollouts whose hosts are
+ * logged in to, and rollouts whose controller comes back to a clock that was set back by a day. They take longer than others, so that there are fewer of them here; a night has time for more, and for a thousand hosts each.
  */
 const ROLLOUTS = Number(process.env.PORTCULLIS_SIM_JUDGED ?? 50)
 const FIRST_SEED = Number(process.env.PORTCULLIS_SIM_SEED ?? 1)
@@ -15,7 +15,7 @@ const LARGE = Number(process.env.PORTCULLIS_SIM_LARGE ?? 0)
 const PER_TEST = 10
 const PATIENCE_MS = 120_000 + (ROLLOUTS + 20 * LARGE) * 1000
 
-const DRAW: Readonly<Record<string, (seed: number, size?: number) => Scenario>> = { judged: drawJudged, ending: drawEnding, watched: drawWatched }
+const DRAW: Readonly<Record<string, (seed: number, size?: number) => Scenario>> = { judged: drawJudged, ending: drawEnding, watched: drawWatched, 'set back': drawSetBack }
 const KINDS = Object.keys(DRAW)
 const KEPT = JSON.parse(readFileSync(new URL('seeds/judged.json', import.meta.url), 'utf8')) as readonly { kind: string; seed: number; size?: number; because: string }[]
 

@@ -4,12 +4,13 @@ import { NO_FLOWS_ENDED } from '@portcullis/core/plan/flowEnds.ts'
 import type { GateJudge } from '@portcullis/core/rollout/gate.ts'
 import { ROLLOUT_RULES } from '@portcullis/core/rollout/next.ts'
 import { hostSession } from '@portcullis/engine/hostSession.ts'
+import { steadyClock } from '@portcullis/engine/steadyClock.ts'
 import type { confirmedApply } from '@portcullis/engine/confirmedApply.ts'
 import type { RolloutPromise } from './promises.ts'
 import { sha256, type SimHost } from './host.ts'
 import { SIM_RULES } from './rules.ts'
 import type { SimPieces } from './rolloutRun.ts'
-import { drawEnding, drawJudged, type Scenario } from './scenario.ts'
+import { drawEnding, drawJudged, drawSetBack, type Scenario } from './scenario.ts'
 
 /** The code that keeps a promise, taken out: some seed must then break that very promise. */
 export const MUTATIONS: readonly { readonly promise: RolloutPromise; readonly without: string; readonly seed: number; readonly pieces: SimPieces; readonly draw?: (seed: number) => Scenario }[] = [
@@ -20,11 +21,23 @@ export const MUTATIONS: readonly { readonly promise: RolloutPromise; readonly wi
   { promise: 'no two controllers change a host', without: 'a lease that only one has', seed: 2, pieces: { isLeaseShared: true } },
   { promise: 'no wave is left without data', without: 'gates', seed: 1, pieces: { rules: { ...ROLLOUT_RULES, mayPromote: (state) => state.watchedMs >= state.options.bakeSecondsMin * 1000 } } },
   { promise: 'a host never goes back a generation', without: 'new numbers for old rules', seed: 1, pieces: { bendWayBack: numberedBack, bendHost: acceptOlder } },
-  { promise: 'an alert is told once', without: 'ids that name the event alone', seed: 24, pieces: { rules: { ...ROLLOUT_RULES, alertsOf: datedAlerts } } },
+  { promise: 'an alert is told once', without: 'ids that name the event alone', seed: 10, pieces: { rules: { ...ROLLOUT_RULES, alertsOf: datedAlerts } } },
   { promise: 'a critical service is not interrupted for longer than the limit and the way back', without: 'tripping', seed: 1, pieces: { rules: { ...ROLLOUT_RULES, tripOf: () => undefined } } },
+  { promise: 'a critical service is not interrupted for longer than the limit and the way back', without: 'a clock that goes on evenly', seed: 60, pieces: { clockOf: settableClock } },
+  { promise: 'a critical service is not interrupted for longer than the limit and the way back', without: 'going on from what is written down', seed: 16, draw: drawSetBack, pieces: { clockOf: forgetfulClock } },
   { promise: 'no wave is left whose service is worse', without: 'looking at values and failures', seed: 4, draw: drawJudged, pieces: { judge: passesAll, rules: { ...ROLLOUT_RULES, tripOf: () => undefined, mayPromote: (state, at) => state.watchedMs >= state.options.bakeSecondsMin * 1000 && at > 0 } } },
   { promise: 'flows that are to be cut are cut or told, and those of a host that was not changed are left alone', without: 'asking again where no answer came', seed: 3, draw: drawEnding, pieces: { rules: { ...ROLLOUT_RULES, hear: silenceIsDone } } },
 ]
+
+/** The machine's date and time as it is. */
+function settableClock({ wall }: Parameters<typeof steadyClock>[0]): ReturnType<typeof steadyClock> {
+  return { now: wall, notBefore: () => undefined }
+}
+
+/** Begins at the machine's date and time, whatever was before. */
+function forgetfulClock(...[source]: Parameters<typeof steadyClock>): ReturnType<typeof steadyClock> {
+  return { ...steadyClock(source), notBefore: () => undefined }
+}
 
 function passesAll(): ReturnType<GateJudge> {
   return { kind: 'pass', because: [{ en: 'whatever it was', zh: '一律放行' }] }

@@ -60,7 +60,7 @@ export function within(process: SimProcess, world: RolloutWorld): RolloutWorld {
   const { clock, store, rollouts, gates, alerts, hosts } = world
   return {
     ...world,
-    clock: { now: () => clock.now(), sleep: mortal(process, clock.sleep.bind(clock)) },
+    clock: { ...clock, sleep: mortal(process, clock.sleep.bind(clock)) },
     store: mortalDoor(process, store),
     rollouts: mortalDoor(process, rollouts),
     gates: mortalDoor(process, gates),

@@ -20,6 +20,7 @@ import type { HostLink, Hosts, Random } from '@portcullis/engine/ports.ts'
 import type { Lease, NewRolloutRecord, RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
 import type { RolloutPieces, RolloutWorld } from '@portcullis/engine/rolloutWorld.ts'
 import { startRollout } from '@portcullis/engine/startRollout.ts'
+import { steadyClock } from '@portcullis/engine/steadyClock.ts'
 import { sha256, simHost, type SimHost } from './host.ts'
 import { simCanceller, simProcess, within, type SimProcess } from './process.ts'
 import { watchHost, type Broken, type HostWatch } from './promises.ts'
@@ -40,6 +41,8 @@ export interface SimPieces extends Partial<RolloutPieces> {
   readonly bendHost?: (host: SimHost) => void
   /** Instead of the judge of the product, where samples are judged. */
   readonly judge?: GateJudge
+  /** Instead of a clock that goes on evenly. */
+  readonly clockOf?: typeof steadyClock
   /** The way back is numbered as the generation before. */
   readonly bendWayBack?: (plan: ChangePlan) => ChangePlan
 }
@@ -221,9 +224,9 @@ async function keepDriving(sim: Sim, id: string, index: number, process: SimProc
 
 function worldOf(sim: Sim, controller: number): RolloutWorld {
   const { timeline, scenario, pieces } = sim
-  const startedMs = timeline.now()
+  const wall = (): number => timeline.now() + scenario.clockJumps.reduce((sum, jump) => (sinceStart(sim) >= jump.atMs ? sum + jump.byMs : sum), 0)
   const clock = {
-    now: () => timeline.now() + scenario.clockJumps.reduce((sum, jump) => (startedMs <= timeline.now() && sinceStart(sim) >= jump.atMs ? sum + jump.byMs : sum), 0),
+    ...(pieces.clockOf ?? steadyClock)({ wall, elapsedMs: () => timeline.now() }),
     sleep: (durationMs: number, signal?: Parameters<Timeline['sleep']>[1]) => timeline.sleep(durationMs, signal),
   }
   const world: RolloutWorld = {

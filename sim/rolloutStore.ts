@@ -53,7 +53,7 @@ export function simRolloutStore(clock: Pick<Clock, 'now'>): RolloutStore {
     events: async (id, since) => find(id)?.events.slice(since) ?? [],
     claim: async (id, holder, durationMs) => {
       const kept = find(id)
-      if (!kept || isHeld(kept)) return undefined
+      if (!kept || (isHeld(kept) && kept.heldUntilMs <= clock.now() + durationMs)) return undefined
       Object.assign(kept, { holder, epoch: kept.epoch + 1, heldUntilMs: clock.now() + durationMs })
       return { rollout: kept.made.id, holder, epoch: kept.epoch }
     },

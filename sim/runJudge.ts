@@ -109,9 +109,9 @@ const WAY_BACK_MS = 45_000
 /** While nobody was there to act, or nothing was there to be acted on, the time does not count. */
 function interruption({ scenario, longestMs }: FinishedRun): Broken[] {
   // A judge needs samples before it is sure; the limit of interruptions does not wait for it.
-  const { kills, outages, absences, blind, options, clockJumps, commands } = scenario
+  const { kills, outages, absences, blind, options, commands } = scenario
   const sum = (windows: readonly Window[]): number => windows.reduce((total, { fromMs, untilMs }) => total + untilMs - fromMs, 0)
-  const away = kills.reduce((total, { downMs }) => total + downMs + WAY_BACK_MS, 0) + sum(outages) + sum(absences) + sum(blind) + clockJumps.reduce((total, { byMs }) => total + Math.abs(byMs), 0)
+  const away = kills.reduce((total, { downMs }) => total + downMs + WAY_BACK_MS, 0) + sum(outages) + sum(absences) + sum(blind)
   const lossy = scenario.lostPerMille > 0 ? CHAOS_MS / 4 : 0
   const isByHand = commands.some(({ command }) => command === 'abort')
   const limitMs = options.outageSecondsMax * 1000 + WAY_BACK_MS + away + lossy

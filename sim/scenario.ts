@@ -57,6 +57,8 @@ export interface Kill {
   readonly isPause: boolean
 }
 
+/** A day: a wrong year behaves no worse. */
+const CLOCK_JUMP_MS_MAX = 86_400_000
 /** Chaos is over by then, so that what is to happen has time to happen. */
 export const CHAOS_MS = 240_000
 
@@ -80,7 +82,7 @@ export function drawScenario(seed: number, size?: number): Scenario {
     blind: list(many(2), () => drawWindow(random, 60_000)),
     alertFailures: list(many(2), () => drawWindow(random, 30_000)),
     commands: random.next() < 0.7 ? [] : list(whole(random, 1, 2), () => ({ atMs: whole(random, 0, CHAOS_MS), command: pick(random, ['pause', 'abort', 'rollback', 'promote', 'approve'] as const) })),
-    clockJumps: list(many(1), () => ({ atMs: whole(random, 0, CHAOS_MS), byMs: whole(random, -120_000, 30_000) })),
+    clockJumps: list(many(1), () => ({ atMs: whole(random, 0, CHAOS_MS), byMs: whole(random, -CLOCK_JUMP_MS_MAX, CLOCK_JUMP_MS_MAX) })),
     latencyMsMax: whole(random, 5, 200),
     lostPerMille: many(30),
   }
@@ -96,6 +98,12 @@ export function drawJudged(seed: number, size?: number): Scenario {
 
 /** The same story with hosts that are logged in to. */
 export const drawWatched = (seed: number, size?: number): Scenario => ({ ...drawScenario(seed, size), isWatched: true })
+
+/** The same story of one controller, whose clock is set back by a day while it is away. */
+export function drawSetBack(seed: number, size?: number): Scenario {
+  const atMs = whole(simRandom(seed ^ 0x5e7), 0, CHAOS_MS)
+  return { ...drawScenario(seed, size), controllers: 1, kills: [{ controller: 0, atMs, downMs: 1_000, isPause: false }], clockJumps: [{ atMs, byMs: -CLOCK_JUMP_MS_MAX }] }
+}
 
 /** The same story on hosts with flows that the new rules do not let in. */
 export function drawEnding(seed: number, size?: number): Scenario {

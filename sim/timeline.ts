@@ -6,7 +6,7 @@ import { SIM_START } from './clock.ts'
  * Time of a simulated world with many things going on at once: it moves to the next timer when nobody has anything left
  * to do. Everything in such a world ends in a microtask or in a timer of this one, so that a seed replays to the letter.
  */
-export interface Timeline extends Clock {
+export interface Timeline extends Pick<Clock, 'now' | 'sleep'> {
   /** Calls back after the time. */
   after(durationMs: number, task: () => void): void
   /** Goes on until it is done, or `untilMs` is reached: then false. */

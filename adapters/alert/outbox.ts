@@ -43,7 +43,7 @@ export const outboxAlerts = (outbox: AlertOutbox, receivers: readonly Receiver[]
 
 /** 5 s, then twice as long each time, at most an hour. */
 const PAUSE_MS = 5_000
-const PAUSE_MS_MAX = 3_600_000
+export const PAUSE_MS_MAX = 3_600_000
 const TIMEOUT_MS = 15_000
 /** Longer than a try takes, so that nobody tells again what is just being told. */
 const CLAIM_MS = 4 * TIMEOUT_MS

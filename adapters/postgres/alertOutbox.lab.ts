@@ -53,6 +53,19 @@ test('each receiver is told once, whatever is raised again, and only of what it 
   expect([all.heard.toSorted(), grave.heard]).toEqual([['once/1', 'once/2'], ['once/2']])
 })
 
+test.each([
+  ['in an hour at most: not yet', 3_600_000, []],
+  ['later: the clock was set back, and it is told', 3_600_001, ['set-back/3600001']],
+])('what is put off until %s', async (_what, putOffMs, heard) => {
+  const id = `set-back/${putOffMs}`
+  const away = receiver(id)
+  await outboxAlerts(store.outbox, [away]).raise(alertOf(id))
+  const [claimed] = await store.outbox.claim({ holder: 'me', now: 1_000, forMs: 1, limit: 1, receivers: [id] })
+  if (claimed) await store.outbox.failed(claimed, 5_000 + putOffMs, { en: 'away', zh: '不可达' })
+  await deliverDue(store.outbox, [away], 'me', () => 5_000)
+  expect(away.heard).toEqual(heard)
+})
+
 test('it is tried again, later each time, and told in the end; others do not wait for it', async () => {
   let isUp = false
   const [away, near] = [receiver('retry-away', () => (isUp ? YES : NO)), receiver('retry-near')]

@@ -1,7 +1,7 @@
 import type { Text } from '@portcullis/core/fault/fault.ts'
 import type { Alert } from '@portcullis/engine/gates.ts'
 import { sql, type Kysely } from 'kysely'
-import type { AlertOutbox, ClaimedAlert, WaitingAlert } from '../alert/outbox.ts'
+import { PAUSE_MS_MAX, type AlertOutbox, type ClaimedAlert, type WaitingAlert } from '../alert/outbox.ts'
 import { asStoreFault } from './storeFault.ts'
 import { SCHEMA, type Tables } from './tables.ts'
 
@@ -18,17 +18,18 @@ export class PostgresAlertOutbox implements AlertOutbox {
   add(alert: Alert, receivers: readonly string[]): Promise<void> {
     return this.#ask(async (database) => {
       if (receivers.length === 0) return
-      const rows = receivers.map((receiver) => ({ alert: alert.id, receiver, at: alert.at, body: JSON.stringify(alert), attempts: 0, not_before: alert.at }))
+      const rows = receivers.map((receiver) => ({ alert: alert.id, receiver, at: alert.at, body: JSON.stringify(alert), attempts: 0, not_before: 0 }))
       await database.insertInto('alert_outbox').values(rows).onConflict((conflict) => conflict.columns(['alert', 'receiver']).doNothing()).execute()
     })
   }
 
+  /** What is put off for longer than anything is was put off before the clock was set back. */
   claim({ holder, now, forMs, limit, receivers }: Parameters<AlertOutbox['claim']>[0]): Promise<readonly ClaimedAlert[]> {
     return this.#ask(async (database) => {
       const { rows } = await sql<{ sequence: number; receiver: string; body: string; attempts: number }>`
         update ${sql.table(`${SCHEMA}.alert_outbox`)} set holder = ${holder}, attempts = attempts + 1, not_before = ${now + forMs}
         where sequence in (select sequence from ${sql.table(`${SCHEMA}.alert_outbox`)}
-          where delivered_at is null and not_before <= ${now} and receiver = any(${receivers}::text[]) order by sequence limit ${limit} for update skip locked)
+          where delivered_at is null and (not_before <= ${now} or not_before > ${now + PAUSE_MS_MAX}) and receiver = any(${receivers}::text[]) order by sequence limit ${limit} for update skip locked)
         returning sequence, receiver, body, attempts`.execute(database)
       return rows
         .map(({ sequence, receiver, body, attempts }) => ({ sequence, receiver, alert: JSON.parse(body) as Alert, attempt: attempts, holder }))

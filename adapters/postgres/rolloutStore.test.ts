@@ -82,6 +82,13 @@ export function describeRolloutStore(where: string, open: () => Promise<Opened>)
       expect(await opened.rollouts.claim('leased', 'three', LONG_MS)).toBeDefined()
     })
 
+    test('a lease that ends later than one taken now was taken before the clock was set back', async () => {
+      const first = await begun('set-back')
+      const second = (await opened.rollouts.claim('set-back', 'two', LONG_MS / 2)) as Lease
+      expect([await opened.rollouts.holds(first), await opened.rollouts.holds(second)]).toEqual([false, true])
+      await end(second, 0)
+    })
+
     test('what people ask for is there until it is taken', async () => {
       const lease = await begun('asked-for')
       await opened.rollouts.ask('asked-for', { command: 'pause', by: 'ann', at: 1 })

@@ -70,7 +70,7 @@ export class PostgresRolloutStore implements RolloutStore {
         .updateTable('rollout')
         .set({ holder, epoch: sql<number>`epoch + 1`, held_until: until(durationMs) })
         .where('id', '=', id)
-        .where(sql<boolean>`not ${IS_HELD}`)
+        .where(sql<boolean>`not (${IS_HELD} and held_until <= ${until(durationMs)})`)
         .returning('epoch')
         .executeTakeFirst()
       return claimed && { rollout: id, holder, epoch: claimed.epoch }

@@ -46,6 +46,7 @@ async function sample(vantages: Vantages, gate: Gate, window: GateWindow, signal
   const hosts = only ? window.hosts.filter(({ name }) => only.includes(name)) : window.hosts
   if (hosts.length === 0) return { kind: 'no-data', because: { en: 'no host to measure', zh: '没有可测量的主机' } }
   const over = new AbortController()
+  const startedMs = performance.now()
   const stop = (): void => over.abort()
   if (signal?.aborted) stop()
   signal?.addEventListener('abort', stop, { once: true })
@@ -54,7 +55,7 @@ async function sample(vantages: Vantages, gate: Gate, window: GateWindow, signal
     const answers = await eachWithin(hosts, CONCURRENCY_MAX, async (host) => {
       const target = { host: host.name, address: addressOf(host, settings), timeoutMs, signal: over.signal, ...(vantage ? { vantage } : {}) }
       const answer = await probe.ask(settings, target).catch(answerOfError)
-      return { host, at: Date.now(), answer }
+      return { host, at: window.until + Math.round(performance.now() - startedMs), answer }
     })
     return readingOf(answers)
   } finally {

@@ -1,7 +1,9 @@
 import type { Clock } from '@portcullis/engine/ports.ts'
+import { steadyClock } from '@portcullis/engine/steadyClock.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+/** One for the process, so that whatever it dates is dated by the same clock. */
 export const systemClock: Clock = {
-  now: () => Date.now(),
+  ...steadyClock({ wall: () => Date.now(), elapsedMs: () => performance.now() }),
   sleep: (durationMs, signal) => sleep(durationMs, undefined, signal instanceof AbortSignal ? { signal } : {}),
 }

@@ -15,6 +15,7 @@ const net = network('servers', '10.77.30.0/24', 'fd77:30::/64')
 const WORLD = { networks: [net], hosts: [server('srv', interfaceIn(net, 10)), client('ops', interfaceIn(net, 20))] }
 const PREFIX = `hs-${process.pid}`
 const SRV = '10.77.30.10'
+const CUT = 'tcp 8080 10.77.30.20\n'
 const OTHER = rulesetOf(GATE.text.replace('tcp . 8080', 'tcp . 8081'))
 
 let lab: Lab
@@ -230,13 +231,13 @@ describe.each(KINDS)('over %s', (kind) => {
     const serverEnd = await startFlow(lab, 'srv', `serve 8080 ${serverDoes}`)
     const clientEnd = await startFlow(lab, 'ops', `use ${SRV} 8080 ${clientDoes}`)
     await sleep(500)
-    expect(await ops.say('cut tcp 8080')).toBe('cut 1')
+    expect(await ops.say('cut', CUT)).toBe('cut 1 0 0 0')
     const cutAt = Date.now()
     const ends = await Promise.all([serverEnd(), clientEnd()])
     expect(ends.map((end) => end.ended)).not.toContain('still open')
     expect(Math.max(...ends.map((end) => end.lastAt)) - cutAt).toBeLessThanOrEqual(50)
     expect((await lab.host('srv').run(['ss', '-Htn', 'state', 'established', 'sport = :8080'])).stdout).toBe('')
-    expect(await ops.say('cut tcp 8080')).toBe('cut 0')
+    expect(await ops.say('cut', CUT)).toBe('cut 0 0 0 0')
   })
 
   test('the first rules on a cold host cut no live flow, not even one that is silent until later', async () => {

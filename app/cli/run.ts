@@ -1,3 +1,4 @@
+import { systemClock } from '@portcullis/adapters/system/clock.ts'
 import { FaultError } from '@portcullis/core/fault/fault.ts'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
@@ -63,7 +64,7 @@ function processCli(options: Options, language: Language, isPlain: boolean, sign
     ...(process.stdin.isTTY && process.stderr.isTTY ? { ask } : {}),
     drained,
     signal,
-    now: Date.now,
+    now: () => systemClock.now(),
     doors,
   }
 }

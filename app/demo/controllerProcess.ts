@@ -66,7 +66,7 @@ const cliWith = (out: Cli['out'], err: Cli['err']): Cli => ({
   isTerminal: false,
   columns: 120,
   signal: new AbortController().signal,
-  now: Date.now,
+  now: () => opened.world.clock.now(),
   doors: { ...doors, openWorld: sharedWorld },
 })
 

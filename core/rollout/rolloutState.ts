@@ -1,3 +1,4 @@
+import type { Instant } from '../inventory/observation.ts'
 import { HostTable } from './hostTable.ts'
 import type { Rollout, RolloutState } from './rollout.ts'
 
@@ -9,3 +10,7 @@ export const writeRollout = (rollout: Rollout): RolloutState => ({ ...rollout, h
   const host = rollout.hosts.get(name)
   return host ? [[name, host]] : []
 })) })
+
+/** The newest moment that is written down: whoever goes on from here is later than this. */
+export const latestOf = ({ begun, phaseSince, measuredAt = begun, hosts }: RolloutState): Instant =>
+  Object.values(hosts).reduce((latest, { since }) => Math.max(latest, since), Math.max(begun, phaseSince, measuredAt))

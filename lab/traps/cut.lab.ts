@@ -5,7 +5,7 @@ import type { FlowEnd } from '../../adapters/transport/lab/flow.ts'
 import type { Namespace, Spawned } from '../netns.ts'
 import { addContainer, DOCKER_RULES, HOST, load, openScript, openTrap, OUTSIDE, put, sleep, textOf, until, without, type Trap } from './trap.ts'
 
-/** Trap: a flow outlives its port. What is closed for new connections goes on for the established ones, for days. Cure: `closing`. */
+/** Trap: a flow outlives its port. What is closed for new connections goes on for the established ones, for days. Cure: `closing4`, `closing6`. */
 let trap: Trap
 let container: Namespace
 const alive: Spawned[] = []
@@ -23,8 +23,10 @@ afterEach(async () => {
   await trap.host.must(['nft', 'flush', 'ruleset'])
 })
 
-const close = (protocol: string, port: number) =>
-  put(trap.host, { watch_in: 'ipv4', watch_out: 'ipv4', closing: `${protocol} . ${port}` })
+const close = (protocol: string, port: number, source: string = OUTSIDE.ipv4) => {
+  const family = source.includes(':') ? 6 : 4
+  return put(trap.host, { watch_in: `ipv${family}`, watch_out: `ipv${family}`, [`closing${family}`]: `${source} . ${protocol} . ${port}` })
+}
 
 const PLACES = [
   { name: 'the host', port: 8444, inside: 8444 },
@@ -62,23 +64,18 @@ describe('a stream', () => {
 })
 
 describe('one source', () => {
-  const closeFor = (source: string, port: number) => {
-    const family = source.includes(':') ? 6 : 4
-    return put(trap.host, { watch_in: `ipv${family}`, watch_out: `ipv${family}`, [`closing${family}`]: `${source} . tcp . ${port}` })
-  }
-
   test.each(cases)('to %s, bytes going %s: is cut, another is not', async (_name, direction, place) => {
     const stream = await openStream(direction, place)
-    await closeFor(OUTSIDE.other, place.port)
+    await close('tcp', place.port, OUTSIDE.other)
     expect(await stream.bytesWithin(300)).toBeGreaterThan(0)
-    await closeFor(OUTSIDE.ipv4, place.port)
+    await close('tcp', place.port)
     await until(async () => stream.hasSenderEnded())
     expect(await stream.bytesWithin(300)).toBe(0)
   })
 
   test.each(DIRECTIONS)('of IPv6, bytes going %s: is cut', async (direction) => {
     const stream = await openStream(direction, PLACES[0], { listen: 'TCP6-LISTEN', address: `TCP6:[${HOST.ipv6}]` })
-    await closeFor('fd61::/64', 8444)
+    await close('tcp', 8444, 'fd61::/64')
     await until(async () => stream.hasSenderEnded())
     expect(await stream.bytesWithin(300)).toBe(0)
   })
@@ -249,7 +246,7 @@ describe('the verb that cuts by client and port', () => {
   test.each(['tcp 8444 10.61.0.1', 'tcp 8444 10.61.0.12\n'])('in a session that ends within its input (%j), nothing is closed', async (begun) => {
     using script = openScript(trap.host)
     await load(trap.host, closed)
-    await expect(script.say('session', `30 cut\n${begun}`)).rejects.toThrow()
+    await expect(script.say('session', `30 cut\n${begun}`)).rejects.toThrow(/portcullis-host session/)
     expect(await closing()).toEqual([])
   })
 })

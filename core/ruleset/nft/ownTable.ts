@@ -34,7 +34,7 @@ export const withoutLeases = (ruleset: Ruleset): Ruleset => ({
 export const leasesOf = (ruleset: Ruleset): Lease[] =>
   ruleset.tables.filter(isOwnTable).flatMap((table) => table.sets.flatMap((set) => (entryOf(READERS, set.name) ? set.elements.filter(ends).map((element) => leaseOf(set, element)) : [])))
 
-const LENT_SETS: ReadonlySet<string> = new Set(['lease4', 'lease6', 'lease_any', 'block4', 'block6', 'closing', 'closing4', 'closing6'])
+const LENT_SETS: ReadonlySet<string> = new Set(['lease4', 'lease6', 'lease_any', 'block4', 'block6', 'closing4', 'closing6'])
 
 const isLent = (set: NamedSet): boolean => LENT_SETS.has(set.name)
 

@@ -158,7 +158,6 @@ const KEPT_SETS: Readonly<Record<string, readonly string[]>> = {
   lease_ports: [`type ${ENDPOINT}`, 'flags timeout'],
   block4: ['type ipv4_addr', 'flags interval,timeout'],
   block6: ['type ipv6_addr', 'flags interval,timeout'],
-  closing: [`type ${ENDPOINT}`, 'flags timeout'],
   closing4: [`type ${FLOW4}`, 'flags interval,timeout'],
   closing6: [`type ${FLOW6}`, 'flags interval,timeout'],
   // The families in which anything is blocked or closing, and in which anything is closing. With intervals, because the kernel
@@ -333,7 +332,6 @@ const watched = (): string[] => [
   'iif "lo" return',
   'ip saddr @block4 jump blocked',
   'ip6 saddr @block6 jump blocked',
-  `${ENDPOINT_KEY} @closing jump closing_in`,
   `${FLOW_KEY[4]} @closing4 jump closing_in`,
   `${FLOW_KEY[6]} @closing6 jump closing_in`,
 ]
@@ -345,7 +343,7 @@ const blocked = (management: readonly ManagementPath[], own: Own): string[] => [
 ]
 
 /**
- * While a port stands in `closing` (or a source and a port in `closing4` or `closing6`), no such flow lives: its packets are
+ * While a source and a port stand in `closing4` or `closing6`, no such flow lives: its packets are
  * answered with a reset, both ways. Replies are known by the port that the client asked for, because a published port's
  * still carry the container's; they need a chain where they leave the host and one where it forwards them.
  */
@@ -373,7 +371,6 @@ function closingBack(protocol: string): string[] {
   // nft 1.0.6 knows how wide `ct original proto-dst` is only beside the protocol.
   const endpoint = 'meta l4proto . ct original proto-dst'
   return [
-    `meta l4proto ${protocol} ${endpoint} @closing goto closing_reply`,
     `meta l4proto ${protocol} ip daddr . ${endpoint} @closing4 goto closing_reply`,
     `meta l4proto ${protocol} ip6 daddr . ${endpoint} @closing6 goto closing_reply`,
   ]
