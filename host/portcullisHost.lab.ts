@@ -442,8 +442,10 @@ test('confirm and the revert that is due decide by the lock: never both, never n
 test('an overdue revert happens at the next call even if its timer was killed', async () => {
   await confirm(1, GATE)
   await apply(2, OTHER, 5)
-  const timers = (await runCommand(['pgrep', '-f', 'revert due'])).stdout.trim().split('\n')
-  for (const pid of timers.filter((pid) => environmentOf(pid).includes(state))) process.kill(Number(pid), 'SIGKILL')
+  const timers = async () => (await runCommand(['pgrep', '-f', 'revert due'])).stdout.trim().split('\n').filter((pid) => environmentOf(pid).includes(state))
+  // It is begun, but perhaps not yet what it will be.
+  while ((await timers()).length === 0) await sleep(50)
+  for (const pid of await timers()) process.kill(Number(pid), 'SIGKILL')
   await sleep(5_500)
   expect(await say('version')).toContain('live 2')
   expect(await say('confirm 2')).toMatch(/^16 /)
