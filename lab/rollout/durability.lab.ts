@@ -29,7 +29,7 @@ const hosts = makeHosts()
 const state = (): string => join(shops.folder, 'state')
 
 beforeAll(async () => {
-  shops = await openShops(`du-${process.pid}`, '10.93', HOSTS, 0)
+  shops = await openShops(`du-${process.pid}`, '10.93', HOSTS, { core: 0 })
   mkdirSync(state(), { mode: 0o700 })
   await mustRun(['mount', '-t', 'tmpfs', '-o', `size=${DISK_MEBIBYTES}m,mode=0700`, 'portcullis-lab', state()])
 }, PATIENCE_MS)

@@ -37,8 +37,15 @@ export interface Ended {
   readonly err: string
 }
 
-/** `network`: a prefix of two bytes, `10.89`; host n gets its third byte. `core`: how many of the last are core. */
-export async function openShops(prefix: string, network: string, count: number, core = 1): Promise<Shops> {
+export interface ShopSettings {
+  /** How many of the last hosts are core. */
+  readonly core?: number
+  /** What `portcullis` finds in its environment besides. */
+  readonly env?: (folder: string) => Readonly<Record<string, string>>
+}
+
+/** `network`: a prefix of two bytes, `10.89`; host n gets its third byte. */
+export async function openShops(prefix: string, network: string, count: number, { core = 1, env = () => ({}) }: ShopSettings = {}): Promise<Shops> {
   const folder = await mkdtemp(join(tmpdir(), `${prefix}-`))
   const spaces = openNamespaces(prefix)
   const outside = await spaces.add('out')
@@ -51,7 +58,7 @@ export async function openShops(prefix: string, network: string, count: number, 
     return { name: `h${index}`, addresses: [address.value], labels: {}, tier: index >= count - core ? 'core' : 'standard', transport: { kind: 'netns', namespace: server.netns } }
   }
   const servers = await Promise.all(Array.from({ length: count }, (_, index) => startShop(index)))
-  const start = (argv: readonly string[]): Running => running(spawn('ip', ['netns', 'exec', outside.netns, process.execPath, BIN, ...argv, '--state', join(folder, 'state')], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] }))
+  const start = (argv: readonly string[]): Running => running(spawn('ip', ['netns', 'exec', outside.netns, process.execPath, BIN, ...argv, '--state', join(folder, 'state')], { cwd: folder, env: { ...process.env, ...env(folder) }, stdio: ['ignore', 'pipe', 'pipe'] }))
   return {
     outside,
     folder,
