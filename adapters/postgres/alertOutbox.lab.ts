@@ -64,6 +64,8 @@ test.each([
   if (claimed) await store.outbox.failed(claimed, 5_000 + putOffMs, { en: 'away', zh: '不可达' })
   await deliverDue(store.outbox, [away], 'me', () => 5_000)
   expect(away.heard).toEqual(heard)
+  await deliverDue(store.outbox, [away], 'me', () => 5_000 + putOffMs)
+  expect(away.heard).toHaveLength(1)
 })
 
 test('it is tried again, later each time, and told in the end; others do not wait for it', async () => {
