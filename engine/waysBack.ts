@@ -10,6 +10,8 @@ export interface WayBack {
 
 /** As long as others switch at least this often, it is waited for them; a host that does not answer keeps none. */
 const PATIENCE_MS = 3_000
+/** Where switching itself takes long, because many hosts share a machine or a line, it is waited so many times as long as it took. */
+const PATIENCE_SWITCHES = 2
 
 /**
  * Hosts on their way back at the same time. None is looked at before each has its old rules: these serve again at once, and
@@ -20,6 +22,7 @@ export class WaysBack {
   readonly #world: Pick<RolloutWorld, 'clock' | 'canceller'>
   #unswitched = 0
   #switches = 0
+  #slowestMs = 0
   #release: (() => void)[] = []
 
   constructor(world: Pick<RolloutWorld, 'clock' | 'canceller'>) {
@@ -27,7 +30,9 @@ export class WaysBack {
   }
 
   begin(confirmWithinSeconds: number): WayBack {
+    const begunMs = this.#world.clock.now()
     let isSwitched = false
+    if (this.#unswitched === 0) this.#slowestMs = 0
     this.#unswitched += 1
     const end = (): void => {
       if (isSwitched) return
@@ -41,6 +46,7 @@ export class WaysBack {
       end,
       switched: async () => {
         end()
+        this.#slowestMs = Math.max(this.#slowestMs, this.#world.clock.now() - begunMs)
         if (this.#unswitched > 0) await this.#others(this.#world.clock.now() + (confirmWithinSeconds * 1000) / 4)
       },
     }
@@ -52,7 +58,8 @@ export class WaysBack {
     while (this.#unswitched > 0) {
       const seen = this.#switches
       const timer = canceller()
-      await Promise.race([all, clock.sleep(Math.min(PATIENCE_MS, until - clock.now()), timer.signal).catch(() => undefined)])
+      const patienceMs = Math.max(PATIENCE_MS, PATIENCE_SWITCHES * this.#slowestMs)
+      await Promise.race([all, clock.sleep(Math.min(patienceMs, until - clock.now()), timer.signal).catch(() => undefined)])
       timer.abort()
       if (this.#switches === seen || clock.now() >= until) return
     }
