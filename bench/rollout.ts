@@ -6,6 +6,7 @@ import type { RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
 import { runCommand } from '@portcullis/lab/command.ts'
 import { takeHostCount } from './measure/hostCount.ts'
 import { readOptions } from './measure/options.ts'
+import { quantile } from './measure/spread.ts'
 import { formatTable, tell, type Table } from './measure/table.ts'
 import { cpuSecondsBetween, must, portcullis, stateOf, type CommandRun, type Stand } from './rollout/command.ts'
 import type { Simulated } from './rollout/simulated.ts'
@@ -87,6 +88,8 @@ interface OutageFigures {
 /** All in seconds, from the moment on which somebody's word to put everything back was given. */
 interface RestoreFigures {
   readonly served: number
+  /** Of each ten hosts, when the first, the fifth and the ninth served again. */
+  readonly servedBy: readonly number[]
   readonly confirmed: number
   /** CPU time of the controller up to the last host served: what even hosts with processors of their own would have to wait for. */
   readonly controller: number
@@ -116,6 +119,7 @@ async function measureRestore({ lab, stand, addresses }: Stage, { hosts }: Size)
   const servedAt = Math.max(...outages.map(({ until }) => until ?? Number.NaN))
   return {
     served: (servedAt - trip.at) / 1000,
+    servedBy: [0.1, 0.5, 0.9].map((share) => (quantile(outages.map(({ until }) => until ?? Number.NaN), share) - trip.at) / 1000),
     confirmed: (Math.max(...Object.values(ended).map(({ since }) => since)) - trip.at) / 1000,
     controller: cpuSecondsBetween(run, trip.at, servedAt),
   }
@@ -248,10 +252,11 @@ function tablesOf({ restore, outage, recovery, simulated }: Result, size: Size):
   return [...(restore ? [restoreTable(restore, size)] : []), ...(outage ? [outageTable(outage, size)] : []), ...(recovery ? [recoveryTable(recovery, size)] : []), ...(simulated ? [simulatedTable(simulated, size)] : [])]
 }
 
-const restoreTable = ({ served, confirmed, controller }: RestoreFigures, { hosts }: Size): Table => ({
+const restoreTable = ({ served, servedBy, confirmed, controller }: RestoreFigures, { hosts }: Size): Table => ({
   title: `${hosts} hosts over ssh that all have new rules, put back at a person's word: s from that word`,
   columns: ['', 's', 'aim'],
   rows: [
+    ['a tenth, half and nine tenths of the hosts serve again', servedBy.map((seconds) => seconds.toFixed(1)).join(' '), ''],
     ['the last host serves again', served.toFixed(2), hosts === 100 ? '2' : ''],
     ['the last old ruleset is confirmed', confirmed.toFixed(2), ''],
     ['CPU time of the controller until the last host serves', controller.toFixed(2), ''],
