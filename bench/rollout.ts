@@ -116,10 +116,11 @@ async function measureRestore({ lab, stand, addresses }: Stage, { hosts }: Size)
   await asked
   const { trip, hosts: ended, outcome } = stateOf(run)
   if (trip?.cause !== 'asked' || outcome !== 'reverted' || outages.length !== hosts) throw new Error(`the rollout ended ${String(outcome)} by ${String(trip?.cause)}, ${outages.length} hosts were seen to be away: ${run.err}`)
-  const servedAt = Math.max(...outages.map(({ until }) => until ?? Number.NaN))
+  const ends = outages.map(({ until }) => until ?? Number.NaN)
+  const servedAt = Math.max(...ends)
   return {
     served: (servedAt - trip.at) / 1000,
-    servedBy: [0.1, 0.5, 0.9].map((share) => (quantile(outages.map(({ until }) => until ?? Number.NaN), share) - trip.at) / 1000),
+    servedBy: [0.1, 0.5, 0.9].map((share) => (quantile(ends, share) - trip.at) / 1000),
     confirmed: (Math.max(...Object.values(ended).map(({ since }) => since)) - trip.at) / 1000,
     controller: cpuSecondsBetween(run, trip.at, servedAt),
   }

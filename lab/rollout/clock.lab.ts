@@ -1,9 +1,8 @@
 import type { RolloutState } from '@portcullis/core/rollout/rollout.ts'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { openShops, readRollout, SHOP_PORT, type Ended, type Running, type Shops } from './shops.ts'
+import { openShops, readRollout, SHOP_PORT, type Ended, type Running, type Shops, untilTold } from './shops.ts'
 
 /**
  * The clock of the machine that a controller, its database and what they start see is set while a rollout goes on. Nobody may
@@ -56,37 +55,37 @@ describe('is set by a day', () => {
   test.each(TO.flatMap(([name, to]) => WHEN.map(([when, words]) => [name, when, to, words] as const)))('%s while %s: the rollout is completed, not sooner and not later', { timeout: PATIENCE_MS }, async (_name, _when, to, words) => {
     await plan(SHOP_PORT, METRICS_PORT + generation)
     const running = start()
-    await told(running, words)
+    await untilTold(running, words)
     set(to)
     const ended = await secondsUntilEnd(running)
     expect(outcomeOf(ended)).toEqual([0, 'completed', 'changed changed changed'])
     expect(ended.seconds).toBeGreaterThan(BAKE_SECONDS - 2)
     expect(ended.seconds).toBeLessThan(BAKE_SECONDS + WAY_BACK_SECONDS)
-    expect(await shopsThatAnswer()).toBe(HOSTS)
+    expect(await shops.countServed()).toBe(HOSTS)
   })
 
   test.each(TO)('%s while a service is out: everything is put back in the same time', { timeout: PATIENCE_MS }, async (_name, to) => {
     await plan(METRICS_PORT + generation)
     const running = start()
-    await told(running, /"result":"changed"/)
+    await untilTold(running, /"result":"changed"/)
     set(to)
     const ended = await secondsUntilEnd(running)
     expect(outcomeOf(ended)).toEqual([4, 'reverted', 'reverted reverted reverted'])
     expect(ended.seconds).toBeLessThan(OUTAGE_SECONDS + WAY_BACK_SECONDS)
-    expect(await shopsThatAnswer()).toBe(HOSTS)
+    expect(await shops.countServed()).toBe(HOSTS)
   })
 
   test.each(TO)('%s while a service is out and the controller is killed: the next one puts everything back', { timeout: PATIENCE_MS }, async (_name, to) => {
     await plan(METRICS_PORT + generation)
     const running = start()
-    await told(running, /"result":"changed"/)
+    await untilTold(running, /"result":"changed"/)
     running.child.kill('SIGKILL')
     await running.ended
     set(to)
     const ended = await secondsUntilEnd(shops.start(['rollout', 'resume', '--policy', POLICY, '--json', ...FILES]))
     expect(outcomeOf(ended)).toEqual([4, 'reverted', expect.stringContaining('reverted')])
     expect(ended.seconds).toBeLessThan(OUTAGE_SECONDS + WAY_BACK_SECONDS)
-    expect(await shopsThatAnswer()).toBe(HOSTS)
+    expect(await shops.countServed()).toBe(HOSTS)
   })
 })
 
@@ -99,13 +98,6 @@ async function plan(...ports: readonly number[]): Promise<void> {
 }
 
 const start = (): Running => shops.start(['rollout', 'start', '--policy', POLICY, ...PACE, ...FILES])
-
-async function told(running: Running, words: RegExp): Promise<void> {
-  while (!words.test(running.told())) {
-    if (running.child.exitCode !== null) throw new Error(`it ended with ${running.child.exitCode}: ${running.told().slice(-2000)}`)
-    await sleep(20)
-  }
-}
 
 interface EndedAfter extends Ended {
   readonly seconds: number
@@ -120,9 +112,4 @@ async function secondsUntilEnd({ ended }: Running): Promise<EndedAfter> {
 function outcomeOf(ended: Ended): readonly [code: number | null, outcome: string | undefined, phases: string] {
   const { outcome, hosts } = readRollout(ended) as RolloutState
   return [ended.code, outcome, Object.values(hosts).map(({ phase }) => phase).join(' ')]
-}
-
-async function shopsThatAnswer(): Promise<number> {
-  const answers = await Promise.all(shops.servers.map((_, index) => shops.outside.run(['socat', '-u', `TCP4:${NETWORK}.${index}.2:${SHOP_PORT},connect-timeout=2`, '-'])))
-  return answers.filter(({ stdout }) => stdout.includes('hello')).length
 }

@@ -1,7 +1,7 @@
 import type { RolloutState } from '@portcullis/core/rollout/rollout.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openShops, readRollout, SHOP_PORT, type Running, type Shops } from './shops.ts'
+import { openShops, readRollout, SHOP_PORT, type Running, type Shops, untilTold } from './shops.ts'
 
 /**
  * Every command about a rollout by the real command line, from a second process while the first carries it on, on the one
@@ -27,7 +27,7 @@ test('status, watch, pause, resume, promote, promote --core and history', { time
   expect(await statusOf()).toMatchObject({ holder: expect.stringMatching(/^\S+:\d+:/), isOver: false })
 
   const watch = type('watch')
-  await toldBy(watch, /canary · 1\/3/)
+  await untilTold(watch, /canary · 1\/3/)
   watch.child.kill('SIGINT')
   expect(await watch.ended).toMatchObject({ code: 130, err: expect.stringContaining('It is carried on by') })
 
@@ -63,7 +63,7 @@ test('Ctrl-C at the first: who watches carries it on; rollback from a third puts
   const start = await begin()
   await until((state) => state.phase === 'baking', start)
   const watch = type('watch', '--json')
-  await toldBy(watch, /"kind":"signal"/)
+  await untilTold(watch, /"kind":"signal"/)
   start.child.kill('SIGINT')
   expect((await start.ended).code).toBe(130)
   for (;;) {
@@ -119,12 +119,5 @@ async function until(isReached: (state: RolloutState) => boolean, start: Running
     if (rollout && isReached(rollout)) return
     if (start.child.exitCode !== null) throw new Error(`the rollout ended with ${start.child.exitCode}: ${start.told().slice(-2000)}`)
     await sleep(1_000)
-  }
-}
-
-async function toldBy(running: Running, words: RegExp): Promise<void> {
-  while (!words.test(running.told())) {
-    if (running.child.exitCode !== null) throw new Error(`it ended with ${running.child.exitCode}: ${running.told()}`)
-    await sleep(100)
   }
 }

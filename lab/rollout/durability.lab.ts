@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { mustRun } from '../command.ts'
-import { openShops, readRollout, SHOP_PORT, type Running, type Shops } from './shops.ts'
+import { openShops, readRollout, SHOP_PORT, type Running, type Shops, untilTold } from './shops.ts'
 
 /**
  * What a rollout stands on goes away under it: its database, its database and itself, the disk of both. Each time it ends
@@ -48,14 +48,14 @@ beforeEach(async () => {
 
 test('kill -9 of PostgreSQL: it is started again, and the rollout goes on', { timeout: PATIENCE_MS }, async () => {
   const running = begin()
-  await told(running, IS_APPLYING)
+  await untilTold(running, IS_APPLYING)
   process.kill(serverPid(), 'SIGKILL')
   await expectCompleted(running)
 })
 
 test('kill -9 of PostgreSQL and of the controller: the next one completes the rollout', { timeout: PATIENCE_MS }, async () => {
   const running = begin()
-  await told(running, IS_APPLYING)
+  await untilTold(running, IS_APPLYING)
   process.kill(serverPid(), 'SIGKILL')
   running.child.kill('SIGKILL')
   await running.ended
@@ -64,10 +64,10 @@ test('kill -9 of PostgreSQL and of the controller: the next one completes the ro
 
 test('a full disk: said, and the rollout goes on or back when there is room again', { timeout: PATIENCE_MS }, async () => {
   const running = begin()
-  await told(running, IS_APPLYING)
+  await untilTold(running, IS_APPLYING)
   const ballast = join(state(), 'ballast')
   fill(ballast)
-  await told(running, STORE_LOST)
+  await untilTold(running, STORE_LOST)
   await sleep(5_000)
   expect(running.child.exitCode).toBeNull()
   rmSync(ballast)
@@ -87,13 +87,6 @@ const IS_APPLYING = /"kind":"action","action":\{"kind":"apply"/
 const STORE_LOST = /"name":"store","fault":\{"code":"STORE_/
 
 const begin = (): Running => shops.start(['rollout', 'start', '--policy', POLICY, ...PACE])
-
-async function told(running: Running, words: RegExp): Promise<void> {
-  while (!words.test(running.told())) {
-    if (running.child.exitCode !== null) throw new Error(`it ended with ${running.child.exitCode}: ${running.told().slice(-2000)}`)
-    await sleep(20)
-  }
-}
 
 /** By what the command says, and by what each host says. */
 async function expectCompleted(running: Running): Promise<void> {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { startWorld, type Lab } from '../start.ts'
 import { addressOf, interfaceIn, network, server } from '../world.ts'
-import { readRollout, running, type Running } from './shops.ts'
+import { readRollout, running, type Running, untilTold } from './shops.ts'
 
 /**
  * Some of the hosts lose their network in the middle of a rollout over real OpenSSH. Whatever was armed there goes back by
@@ -46,9 +46,9 @@ beforeEach(async () => {
 
 test('after arming, before the confirmation: it goes back by itself, and so does the rollout', { timeout: PATIENCE_MS }, async () => {
   const rollout = start('rollout', 'start', ...PACE)
-  await told(rollout, /"host":"two","generation":[0-9]+,"kind":"action","name":"swap"/)
+  await untilTold(rollout, /"host":"two","generation":[0-9]+,"kind":"action","name":"swap"/)
   await link('two', 'down')
-  await told(rollout, TRIPPED)
+  await untilTold(rollout, TRIPPED)
   while ((await standing('two')).armed) await sleep(500)
   expect(await standing('two')).toEqual({ confirmed: before.two, live: before.two, armed: false })
   await link('two', 'up')
@@ -57,9 +57,9 @@ test('after arming, before the confirmation: it goes back by itself, and so does
 
 test('two of three hosts while the wave bakes: all are put back, those two when they are there again', { timeout: PATIENCE_MS }, async () => {
   const rollout = start('rollout', 'start', ...PACE)
-  for (const name of NAMES) await told(rollout, new RegExp(`"kind":"applied","at":[0-9]+,"host":"${name}","attempt":[0-9]+,"result":"changed"`))
+  for (const name of NAMES) await untilTold(rollout, new RegExp(`"kind":"applied","at":[0-9]+,"host":"${name}","attempt":[0-9]+,"result":"changed"`))
   for (const name of ['one', 'three'] as const) await link(name, 'down')
-  await told(rollout, TRIPPED)
+  await untilTold(rollout, TRIPPED)
   await sleep(5_000)
   expect(rollout.child.exitCode).toBeNull()
   for (const name of ['one', 'three'] as const) await link(name, 'up')
@@ -101,13 +101,6 @@ const start = (...argv: readonly string[]): Running =>
 async function must(...argv: readonly string[]): Promise<void> {
   const { code, out, err } = await start(...argv).ended
   if (code !== 0) throw new Error(`portcullis ${argv.join(' ')} ended with ${String(code)}: ${out}${err}`)
-}
-
-async function told(rollout: Running, words: RegExp): Promise<void> {
-  while (!words.test(rollout.told())) {
-    if (rollout.child.exitCode !== null) throw new Error(`it ended with ${rollout.child.exitCode}: ${rollout.told().slice(-3000)}`)
-    await sleep(20)
-  }
 }
 
 function writePolicy(): Promise<void> {

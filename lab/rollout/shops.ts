@@ -4,6 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { openNamespaces, type Namespace } from '../netns.ts'
 
@@ -21,6 +22,8 @@ export interface Shops {
   start(argv: readonly string[]): Running
   /** The same, which has to end with 0; gives what it printed. */
   must(...argv: readonly string[]): Promise<string>
+  /** How many shops serve whoever is outside. */
+  countServed(): Promise<number>
   close(): Promise<void>
 }
 
@@ -70,6 +73,10 @@ export async function openShops(prefix: string, network: string, count: number, 
       if (code !== 0) throw new Error(`portcullis ${argv.join(' ')} ended with ${String(code)}: ${out}${err}`)
       return out
     },
+    async countServed() {
+      const answers = await Promise.all(servers.map((_, index) => outside.run(['socat', '-u', `TCP4:${network}.${index}.2:${SHOP_PORT},connect-timeout=2`, '-'])))
+      return answers.filter(({ stdout }) => stdout.includes('hello')).length
+    },
     async close() {
       await spaces.close()
       await rm(folder, { recursive: true, force: true })
@@ -83,6 +90,14 @@ export function running(child: ChildProcess): Running {
   child.stdout?.on('data', (chunk) => (out += String(chunk)))
   child.stderr?.on('data', (chunk) => (err += String(chunk)))
   return { child, told: () => err, ended: new Promise((resolve) => child.once('close', (code) => resolve({ code, out, err }))) }
+}
+
+/** Until it has told such words; it must not end before. */
+export async function untilTold(running: Running, words: RegExp): Promise<void> {
+  while (!words.test(running.told())) {
+    if (running.child.exitCode !== null) throw new Error(`it ended with ${running.child.exitCode}: ${running.told().slice(-3000)}`)
+    await sleep(20)
+  }
 }
 
 /** The rollout that a command printed with `--json`. */
