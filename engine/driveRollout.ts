@@ -14,7 +14,7 @@ import { openJournal, type Journal } from './journal.ts'
 import type { GateWindow } from './gates.ts'
 import type { Cancellation } from './ports.ts'
 import { loadRollout } from './loadRollout.ts'
-import { isPutOff, measureGate } from './measureGates.ts'
+import { isPutOff, measureGate, restMs } from './measureGates.ts'
 import type { Lease, NewRolloutEvent } from './rolloutStore.ts'
 import type { Canceller, RolloutWorld } from './rolloutWorld.ts'
 import { WaysBack } from './waysBack.ts'
@@ -203,6 +203,7 @@ function measureDue(drive: Drive, now: number): number {
 
 async function measureOnce(drive: Drive, gate: Gate, signal: Cancellation): Promise<void> {
   const { world, state, cases } = drive
+  const begunAt = world.clock.now()
   try {
     const measured = await measureGate(world, state, gate, [...cases.values()].map(({ host }) => host), drive.isMeant, signal)
     if (measured) hear(drive, { kind: 'measured', at: world.clock.now(), gates: [measured] })
@@ -210,6 +211,8 @@ async function measureOnce(drive: Drive, gate: Gate, signal: Cancellation): Prom
     lose(drive, error)
   } finally {
     drive.measuring.delete(gate.name)
+    const now = world.clock.now()
+    drive.measureAt.set(gate.name, Math.max(drive.measureAt.get(gate.name) ?? now, now + restMs(state, gate, now - begunAt)))
   }
 }
 

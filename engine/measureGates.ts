@@ -36,6 +36,14 @@ export const isPutOff = (state: Rollout, gate: Gate, now: Instant): boolean =>
 
 const isAwaited = (host: HostProgress | undefined, now: Instant): boolean => host !== undefined && host.notBefore === undefined && now - host.since < PUT_OFF_MS_MAX
 
+/**
+ * Milliseconds until it may be measured again, from the end of a measuring that took so long. Where asking all hosts takes longer
+ * than the pause between two measurings, it would go on without one, and keep controller and hosts from what is done to them: a
+ * new connection that a change is probed by would come too late, and the change be taken for bad. What befalls a host is seen
+ * by no more than a quarter of an allowed outage later.
+ */
+export const restMs = ({ options }: Pick<Rollout, 'options'>, gate: Gate, tookMs: number): number => (ASKS_HOSTS.has(gate.measure.kind) ? Math.min(tookMs, (options.outageSecondsMax * 1000) / 4) : 0)
+
 const ASKS_HOSTS: ReadonlySet<Gate['measure']['kind']> = new Set(['liveness', 'denied'])
 const PUT_OFF_MS_MAX = 30_000
 
