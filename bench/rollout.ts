@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { RolloutState } from '@portcullis/core/rollout/rollout.ts'
 import type { RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
 import { runCommand } from '@portcullis/lab/command.ts'
 import { takeHostCount } from './measure/hostCount.ts'
@@ -69,7 +70,7 @@ async function prepare({ stand }: Stage): Promise<void> {
 }
 
 /** A round of watching takes up to a tenth of a second of this machine for each host: with many it is to have time for more. */
-const pace = (hosts: number): string[] => ['--baseline', '5', '--bake-min', '5', '--bake-max', '1200', '--every', hosts > 40 ? '15' : '5', '--confirm-within', '300', '--shares', '100', '--at-once', '32', '--approve-core']
+const pace = (hosts: number): string[] => ['--baseline', '5', '--bake-min', '5', '--bake-max', '1200', '--every', hosts > 40 ? '15' : '5', '--confirm-within', '300', '--shares', '100', '--at-once', hosts > 40 ? '16' : '32', '--approve-core']
 
 /** All in seconds. */
 interface OutageFigures {
@@ -114,8 +115,9 @@ async function measureRestore({ lab, stand, addresses }: Stage, { hosts }: Size)
   })
   const outages = (await watcher?.end()) ?? []
   await asked
-  const { trip, hosts: ended, outcome } = stateOf(run)
-  if (trip?.cause !== 'asked' || outcome !== 'reverted' || outages.length !== hosts) throw new Error(`the rollout ended ${String(outcome)} by ${String(trip?.cause)}, ${outages.length} hosts were seen to be away: ${run.err}`)
+  const state = stateOf(run)
+  const { trip, hosts: ended, outcome } = state
+  if (trip?.cause !== 'asked' || outcome !== 'reverted' || outages.length !== hosts) throw new Error(`${endOf(state)}; ${outages.length} hosts were seen to be away: ${run.err}`)
   const ends = outages.map(({ until }) => until ?? Number.NaN)
   const servedAt = Math.max(...ends)
   return {
@@ -124,6 +126,12 @@ async function measureRestore({ lab, stand, addresses }: Stage, { hosts }: Size)
     confirmed: (Math.max(...Object.values(ended).map(({ since }) => since)) - trip.at) / 1000,
     controller: cpuSecondsBetween(run, trip.at, servedAt),
   }
+}
+
+/** How it ended where it should have ended otherwise. */
+function endOf({ outcome, trip, hosts }: RolloutState): string {
+  const faults = Object.entries(hosts).flatMap(([host, { fault }]) => (fault ? [`${host}: ${fault.what.en}`] : []))
+  return `the rollout ended ${String(outcome)} by ${String(trip?.cause)} (${(trip?.because ?? []).map(({ en }) => en).join('; ')}); ${faults.join('; ') || 'no host has a fault'}`
 }
 
 /** Until every client has seen that its host does not serve it. */
@@ -138,7 +146,7 @@ async function measureOutage({ lab, stand, addresses }: Stage, { hosts, outageSe
   const outages = await watcher.end()
   const state = stateOf(run)
   const { trip } = state
-  if (!trip || state.outcome !== 'reverted') throw new Error(`the rollout ended ${String(state.outcome)}, and not as it should: ${run.err}`)
+  if (!trip || state.outcome !== 'reverted') throw new Error(`${endOf(state)}: ${run.err}`)
   const ends = outages.map(({ until }) => until ?? Number.NaN)
   const [first, last] = [Math.min(...outages.map(({ from }) => from)), Math.max(...ends)]
   const confirmed = Math.max(...Object.values(state.hosts).map(({ since }) => since))
@@ -167,7 +175,8 @@ function runWatcher(namespace: string, addresses: readonly string[]): { end(): P
 
 async function watch(namespace: string, addresses: readonly string[], stopped: Promise<void>): Promise<readonly Outage[]> {
   const file = fileURLToPath(new URL('rollout/watcher.ts', import.meta.url))
-  const child = spawn('ip', ['netns', 'exec', namespace, process.execPath, file, String(SHOP_PORT), ...addresses], { stdio: ['pipe', 'pipe', 'inherit'] })
+  // A client has processors of its own: it is not to wait for those of the hosts.
+  const child = spawn('nice', ['-n', '-10', 'ip', 'netns', 'exec', namespace, process.execPath, file, String(SHOP_PORT), ...addresses], { stdio: ['pipe', 'pipe', 'inherit'] })
   let out = ''
   child.stdout.on('data', (chunk) => (out += String(chunk)))
   const closed = new Promise((resolve) => child.once('close', resolve))

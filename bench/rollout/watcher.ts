@@ -48,6 +48,7 @@ function isServed(address: string): Promise<boolean> {
     }
     socket.once('connect', () => end(true))
     socket.once('error', () => end(false))
-    socket.once('timeout', () => end(false))
+    // Timers come before what the network has brought meanwhile: a watcher that had to wait for its processor would call late what is there.
+    socket.once('timeout', () => setImmediate(() => end(false)))
   })
 }
