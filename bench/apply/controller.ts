@@ -74,14 +74,11 @@ async function obey(order: Order): Promise<Cost> {
   if (!order.isWarm) {
     return measured(async () => {
       const pushes = openPushes(fleet, PUSHES_AT_ONCE)
-      await pushes.push(order.text)
+      await pushes.pushCold(order.text)
       await pushes.close()
     })
   }
-  if (!kept) {
-    kept = openPushes(fleet, PUSHES_AT_ONCE)
-    await kept.open()
-  }
+  kept ??= openPushes(fleet, PUSHES_AT_ONCE)
   const pushes = kept
   return measured(() => pushes.push(order.text))
 }

@@ -10,34 +10,43 @@ import { fanOut } from '@portcullis/engine/fanOut.ts'
 
 /** The same file to every host over our transport's ssh and nothing else of ours: what Ansible does when it is told to run nft. */
 export interface Pushes {
-  /** Opens a connection to every host, which pushes ride on. */
-  open(): Promise<void>
+  /** Over a connection that is opened for it. */
+  pushCold(text: string): Promise<void>
+  /** As our verbs go: over a session that stands, which is opened by the first call. */
   push(text: string): Promise<void>
   close(): Promise<void>
 }
 
 const LIMITS = { timeoutMs: 60_000, outputBytesMax: 1024 * 1024 }
+/** Speaks as `portcullis-host session` does (docs/host-verbs.md), and knows nothing but nft. */
+const SESSION = 'printf "portcullis-session 0 %064d\\n" 0; while read -r bytes verb; do head -c "$bytes" | nft -f -; printf "reply %s 0 0\\n" $?; done'
 
 export function openPushes(fleet: readonly Host[], atOnce: number): Pushes {
   const folder = mkdtemp(join(tmpdir(), 'bn-'))
   const ways = folder.then((directory) => fleet.map((host, index) => wayTo(host, directory, index)))
-  const sessions: Session[] = []
+  const sessions = new Map<Way, Session>()
+  const sessionOf = async (way: Way): Promise<Session> => {
+    const opened = await openSession({ ...way, script: () => way.shell(SESSION, []) }, start, LIMITS)
+    if (!opened.ok) throw new Error(opened.faults[0]?.what.en)
+    sessions.set(way, opened.value)
+    return opened.value
+  }
   return {
-    async open() {
-      await fanOut(await ways, atOnce, async (way) => {
-        const opened = await openSession(way, start, LIMITS)
-        if (!opened.ok) throw new Error(opened.faults[0]?.what.en)
-        sessions.push(opened.value)
-      })
-    },
-    async push(text) {
+    async pushCold(text) {
       await fanOut(await ways, atOnce, async (way) => {
         const ended = await run(way.shell('nft -f -', []), text, LIMITS)
         if (ended.kind !== 'exited' || ended.exitCode !== 0) throw new Error(`${way.host.name}: ${ended.kind === 'exited' ? ended.stderr : ended.kind}`)
       })
     },
+    async push(text) {
+      await fanOut(await ways, atOnce, async (way) => {
+        const session = sessions.get(way) ?? (await sessionOf(way))
+        const reply = await session.ask({ verb: 'load', args: [], input: text }, LIMITS)
+        if (!reply.ok || reply.value.exitCode !== 0) throw new Error(`${way.host.name}: ${reply.ok ? `nft ended with ${reply.value.exitCode}` : reply.faults[0]?.what.en}`)
+      })
+    },
     async close() {
-      await Promise.all(sessions.map((session) => session.close()))
+      await Promise.all([...sessions.values()].map((session) => session.close()))
       await rm(await folder, { recursive: true, force: true })
     },
   }
