@@ -1,5 +1,5 @@
 import type { RolloutState } from '@portcullis/core/rollout/rollout.ts'
-import { existsSync, writeFileSync } from 'node:fs'
+import { globSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { openShops, readRollout, SHOP_PORT, type Ended, type Running, type Shops, untilTold } from './shops.ts'
@@ -9,7 +9,7 @@ import { openShops, readRollout, SHOP_PORT, type Ended, type Running, type Shops
  * set the clock of the machine that tests run on, so it is libfaketime that does (Debian: libfaketime); what only counts from
  * some moment on (CLOCK_MONOTONIC) is left as it is, as the kernel leaves it (clock_settime(2)).
  */
-const LIBFAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1'
+const LIBFAKETIME = '/usr/lib/*/faketime/libfaketimeMT.so.1'
 const HOSTS = 3
 const NETWORK = '10.94'
 const BAKE_SECONDS = 10
@@ -29,8 +29,9 @@ let generation = 0
 const clock = (): string => join(shops.folder, 'clock')
 
 beforeAll(async () => {
-  if (!existsSync(LIBFAKETIME)) throw new Error(`${LIBFAKETIME} is not there: apt-get install libfaketime`)
-  const env = { LD_PRELOAD: LIBFAKETIME, FAKETIME_DONT_FAKE_MONOTONIC: '1', FAKETIME_NO_CACHE: '1', FAKETIME_DISABLE_SHM: '1' }
+  const [library] = globSync(LIBFAKETIME)
+  if (library === undefined) throw new Error(`${LIBFAKETIME} is not there: apt-get install libfaketime`)
+  const env = { LD_PRELOAD: library, FAKETIME_DONT_FAKE_MONOTONIC: '1', FAKETIME_NO_CACHE: '1', FAKETIME_DISABLE_SHM: '1' }
   shops = await openShops(`ck-${process.pid}`, NETWORK, HOSTS, { core: 0, env: (folder) => ({ ...env, FAKETIME_TIMESTAMP_FILE: join(folder, 'clock') }) })
   writeFileSync(join(shops.folder, 'gates.yaml'), `version: 1\ngates:\n  - { name: shop, service: shop, critical: true, probe: tcp, with: { port: ${SHOP_PORT}, worse: none } }\n`)
 }, PATIENCE_MS)
