@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { MUTATIONS } from './mutations.ts'
 import { ROLLOUT_PROMISES } from './promises.ts'
 import { runRollout } from './rolloutRun.ts'
-import { drawScenario } from './scenario.ts'
+import { drawScenario, drawWatched, type Scenario } from './scenario.ts'
 
 /** How many rollouts are simulated: enough for every change here; a night has time for more. */
 const ROLLOUTS = Number(process.env.PORTCULLIS_SIM_ROLLOUTS ?? 1000)
@@ -12,6 +12,10 @@ const PER_TEST = 250
 const PATIENCE_MS = 60_000 + ROLLOUTS * 100
 
 const KEPT = JSON.parse(readFileSync(new URL('seeds/rollouts.json', import.meta.url), 'utf8')) as readonly { seed: number; size?: number; because: string }[]
+
+const DRAWN = drawWatched(1, 6)
+/** Nothing fails. */
+const CALM: Scenario = { ...DRAWN, options: { ...DRAWN.options, outageSecondsMax: 60 }, broken: [], controllers: 1, kills: [], outages: [], absences: [], blind: [], alertFailures: [], commands: [], clockJumps: [], lostPerMille: 0 }
 
 describe('simulated rollouts keep every promise', () => {
   test.each(KEPT)('seed $seed: $because', async ({ seed, size }) => {
@@ -31,6 +35,24 @@ describe('simulated rollouts keep every promise', () => {
     expect(one.events).toEqual(two.events)
     expect(one.events.length).toBeGreaterThan(10)
   }, PATIENCE_MS)
+})
+
+test('logging in to hosts that takes longer than the pause rests as long as it took', async () => {
+  const rounds: { begun: number; ended: number }[] = []
+  await runRollout(CALM, {
+    bendGates: (gates, clock) => ({
+      sample: async (gate, window, signal) => {
+        if (gate.measure.kind !== 'liveness') return gates.sample(gate, window, signal)
+        const begun = clock.now()
+        await clock.sleep(2 * CALM.options.sampleSeconds * 1000)
+        const reading = await gates.sample(gate, window, signal)
+        rounds.push({ begun, ended: clock.now() })
+        return reading
+      },
+    }),
+  })
+  expect(rounds.length).toBeGreaterThan(3)
+  for (const [index, { begun, ended }] of rounds.slice(0, -1).entries()) expect((rounds[index + 1]?.begun ?? 0) - ended).toBeGreaterThanOrEqual(ended - begun)
 })
 
 describe('each promise is held by code', () => {

@@ -14,7 +14,7 @@ import type { Gate, GateJudge, GateReading, GateSample } from '@portcullis/core/
 import type { RolloutState } from '@portcullis/core/rollout/rollout.ts'
 import { writeRollout } from '@portcullis/core/rollout/rolloutState.ts'
 import { driveRollout } from '@portcullis/engine/driveRollout.ts'
-import type { Alert } from '@portcullis/engine/gates.ts'
+import type { Alert, Gates } from '@portcullis/engine/gates.ts'
 import { hostGates } from '@portcullis/engine/hostGates.ts'
 import type { HostLink, Hosts, Random } from '@portcullis/engine/ports.ts'
 import type { Lease, NewRolloutRecord, RolloutEvent } from '@portcullis/engine/rolloutStore.ts'
@@ -43,6 +43,8 @@ export interface SimPieces extends Partial<RolloutPieces> {
   readonly judge?: GateJudge
   /** Instead of a clock that goes on evenly. */
   readonly clockOf?: typeof steadyClock
+  /** Instead of the gates of the world. */
+  readonly bendGates?: (gates: Gates, clock: RolloutWorld['clock']) => Gates
   /** The way back is numbered as the generation before. */
   readonly bendWayBack?: (plan: ChangePlan) => ChangePlan
 }
@@ -238,7 +240,8 @@ function worldOf(sim: Sim, controller: number): RolloutWorld {
     judge: scenario.judged ? (pieces.judge ?? judgeGate) : judgeAvailability, alerts: { raise: async (alert) => raise(sim, alert) },
     canceller: simCanceller, reportRollout: () => undefined, pieces,
   }
-  return scenario.isWatched ? { ...world, gates: hostGates(world, world.gates) } : world
+  const gates = scenario.isWatched ? hostGates(world, world.gates) : world.gates
+  return { ...world, gates: pieces.bendGates?.(gates, clock) ?? gates }
 }
 
 /** Nobody else has tables on these hosts, and parsing our own is tested elsewhere. */
