@@ -59,7 +59,7 @@ export async function run(args: readonly string[]): Promise<void> {
 /** The same file for all that only push one: it takes the place of what is there. */
 const FILE = anew(rulesetFor(mixtureOf(ENDPOINTS)).text)
 
-const PUSH = { cold: 'the file by our ssh, cold', warm: 'the file by our ssh, over a session that stands' } as const
+const PUSH = { cold: 'the file by our ssh, cold', warm: 'the file by our ssh, warm: a session that stands' } as const
 const APPLY = { first: 'confirmed apply, first', cold: 'confirmed apply', warm: 'confirmed apply, warm' } as const
 
 async function measureOwn(lab: Lab, hosts: number, rounds: number): Promise<Row[]> {
